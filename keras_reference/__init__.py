@@ -1,0 +1,1 @@
+"""The Keras twin of a scratch_rnn model, and training the two side by side."""

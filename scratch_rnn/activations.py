@@ -1,0 +1,118 @@
+"""Activation functions, each with its derivative.
+
+`backward` expresses the derivative through the *output* y = f(z), because the output is what the forward
+pass keeps: tanh'(z) = 1 - tanh(z)² = 1 - y². Handing it the pre-activation z instead is a classic mistake.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Activation:
+    """A function y = f(z) and its derivative. `name` is Keras's name of it."""
+
+    name = "activation"
+    elementwise = True
+
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        """Return y = f(z), like z; written into `out` where given, which may be z itself."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        """Return dz, the gradient of the pre-activation, like y, from dy and the **output** y = f(z)."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Linear(Activation):
+    """y = z."""
+
+    name = "linear"
+
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        return np.positive(z, out=out)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy
+
+
+class Tanh(Activation):
+    """y = tanh(z), dy/dz = 1 - y²."""
+
+    name = "tanh"
+
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        return np.tanh(z, out=out)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (1 - y * y)
+
+
+class Sigmoid(Activation):
+    """y = 1 / (1 + exp(-z)), dy/dz = y (1 - y)."""
+
+    name = "sigmoid"
+
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        y = np.negative(z, out=out)
+        with np.errstate(over="ignore"):  # exp(-z) = inf gives y = 0, which is right
+            np.exp(y, out=y)
+        y += 1
+        return np.reciprocal(y, out=y)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (y * (1 - y))
+
+
+class ReLU(Activation):
+    """y = max(z, 0), dy/dz = 1 where y > 0, else 0 (also at z = 0, as in Keras)."""
+
+    name = "relu"
+
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        # NumPy orders complex numbers by their real part first: the complex step passes through unharmed.
+        return np.maximum(z, 0, out=out)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (y > 0)
+
+
+class Softmax(Activation):
+    """y_k = exp(z_k) / Σ_j exp(z_j) over the last axis, dz = y (dy - Σ_j dy_j y_j)."""
+
+    name = "softmax"
+    elementwise = False
+
+    def __call__(self, z: Array, out: Array | None = None) -> Array:
+        y = np.subtract(z, z.real.max(axis=-1, keepdims=True), out=out)  # exp cannot overflow
+        np.exp(y, out=y)
+        y /= y.sum(axis=-1, keepdims=True)
+        return y
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+
+_BY_NAME = {cls.name: cls() for cls in (Linear, Tanh, Sigmoid, ReLU, Softmax)}
+
+
+def get(identifier: str | Activation | None) -> Activation:
+    """Return the activation of that name; None means linear, an Activation is returned as it is.
+
+    Raises ValueError for a name that does not exist.
+    """
+    if isinstance(identifier, Activation):
+        return identifier
+    if identifier is None:
+        return _BY_NAME["linear"]
+    if identifier not in _BY_NAME:
+        raise ValueError(f"unknown activation {identifier!r}: use one of {', '.join(_BY_NAME)}, or None")
+    return _BY_NAME[identifier]

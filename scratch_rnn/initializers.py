@@ -1,0 +1,142 @@
+"""Weight initializers with Keras's names, defaults and formulas.
+
+An initializer is called with a shape and a random generator and returns a float64 array; the layer casts it
+to its own dtype. TensorFlow's random streams cannot be reproduced: equal seeds mean equal weights within
+scratch_rnn only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+Initializer = Callable[[Shape, np.random.Generator], Array]
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """All zeros."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Ones:
+    """All ones."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.ones(shape)
+
+
+@dataclass(frozen=True)
+class RandomNormal:
+    """Normal with the given mean and standard deviation."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+@dataclass(frozen=True)
+class RandomUniform:
+    """Uniform between minval and maxval."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+@dataclass(frozen=True)
+class GlorotUniform:
+    """Uniform within ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16).
+
+    A recurrent kernel of shape (D, G*H) is taken whole, as in Keras: fan_out counts all gates.
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in, fan_out = _matrix_shape(shape, "glorot_uniform")
+        limit = np.sqrt(6 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain` (Saxe et al. 2014).
+
+    A recurrent kernel of shape (H, G*H) is taken whole, as in Keras: its rows are orthonormal, the block of
+    a single gate is not orthogonal.
+    """
+
+    gain: float = 1.0
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        rows, columns = _matrix_shape(shape, "orthogonal")
+        q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diag(r))  # makes the distribution uniform over all orthogonal matrices
+        return self.gain * (q if rows >= columns else q.T)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`gain` times the identity matrix (ones on the main diagonal where the shape is not square)."""
+
+    gain: float = 1.0
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return self.gain * np.eye(*_matrix_shape(shape, "identity"))
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A given array."""
+
+    array: Array
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        if self.array.shape != shape:
+            raise ValueError(f"initializer array has shape {self.array.shape}, but the weight has {shape}")
+        return self.array
+
+
+_BY_NAME: dict[str, Initializer] = {
+    "zeros": Zeros(),
+    "ones": Ones(),
+    "random_normal": RandomNormal(),
+    "random_uniform": RandomUniform(),
+    "glorot_uniform": GlorotUniform(),
+    "orthogonal": Orthogonal(),
+    "identity": Identity(),
+}
+
+
+def get(identifier: str | Array | Initializer) -> Initializer:
+    """Return the initializer of that name, one that gives that array, or the callable as it is.
+
+    Raises ValueError for a name that does not exist, TypeError for anything else.
+    """
+    if isinstance(identifier, np.ndarray):
+        return Constant(identifier)
+    if isinstance(identifier, str):
+        if identifier not in _BY_NAME:
+            raise ValueError(f"unknown initializer {identifier!r}: use {', '.join(_BY_NAME)}, or an array")
+        return _BY_NAME[identifier]
+    if callable(identifier):
+        return identifier
+    raise TypeError(f"initializer must be a name, an array or a callable, not {type(identifier).__name__}")
+
+
+def _matrix_shape(shape: Shape, name: str) -> tuple[int, int]:
+    if len(shape) != 2:
+        raise ValueError(f"{name} makes matrices only, not an array of shape {shape}")
+    return shape[0], shape[1]

@@ -1,0 +1,167 @@
+"""What a layer is: weights of one dtype, a forward pass that leaves a tape, a backward pass that reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int | None, ...]
+SeedLike = int | np.random.SeedSequence | None
+
+DTYPES = ("float32", "float64", "complex128")
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """What `Layer.backward` returns: the gradient of the loss with respect to all that went into `forward`.
+
+    inputs         like x, or None where it was not asked for
+    initial_state  like the states: (h,) or (h, c), each (B, H); () for a layer without state
+    weights        aligned with `layer.weights`
+    """
+
+    inputs: Array | None
+    initial_state: tuple[Array, ...]
+    weights: list[Array]
+
+
+class Layer:
+    """Base class of the layers.
+
+    `dtype` is "float32", "float64" or, for the complex-step gradient check, "complex128" (forward only).
+    `seed` makes the layer's initial weights repeatable; without it they come from the model's seed, or differ
+    from one process to the next.
+    """
+
+    def __init__(
+        self, *, dtype: DTypeLike = "float32", name: str | None = None, seed: SeedLike = None
+    ) -> None:
+        self.dtype = _checked_dtype(dtype)
+        self.name = name if name is not None else _snake_case(type(self).__name__)
+        self.seed = seed
+        self.built = False
+
+    @property
+    def weight_names(self) -> list[str]:
+        """Names of the weights, in Keras's order."""
+        raise NotImplementedError
+
+    @property
+    def weights(self) -> list[Array]:
+        """The weights themselves, in Keras's order: change them in place and the layer changes."""
+        raise NotImplementedError
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        """Make the weights for inputs of this shape (batch first, None where unknown).
+
+        The layer's own seed goes before `rng`. Raises ValueError for a shape that does not fit the layer.
+        """
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of `forward`'s output, batch first, None where unknown."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        x: Array,
+        initial_state: Sequence[Array] | None = None,
+        mask: Array | None = None,
+        training: bool = False,
+        tape: Any = None,
+    ) -> tuple[Any, Any]:
+        """Return (y, tape). `tape`, one from an earlier call, is overwritten and its memory used again."""
+        raise NotImplementedError
+
+    def backward(
+        self,
+        dy: Array | None,
+        tape: Any,
+        state_gradient: Sequence[Array | None] | None = None,
+        input_gradient: bool = True,
+    ) -> Gradients:
+        """Return the gradients, from that of the output and, where there are any, of the final states."""
+        raise NotImplementedError
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of the weights, in Keras's order."""
+        return [weight.copy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Array]) -> None:
+        """Copy the given arrays, in Keras's order, into the weights.
+
+        Raises ValueError, and changes nothing, where their number, a shape or a dtype does not fit.
+        """
+        arrays = [np.asarray(weight) for weight in weights]
+        if not self.built:
+            raise ValueError(f"layer {self.name!r} has no weights yet: call build(input_shape) first")
+        if len(arrays) != len(self.weights):
+            raise ValueError(
+                f"layer {self.name!r} has {len(self.weights)} weights ({', '.join(self.weight_names)}), "
+                f"but {len(arrays)} were given"
+            )
+        for name, own, given in zip(self.weight_names, self.weights, arrays, strict=True):
+            if own.shape != given.shape:
+                raise ValueError(
+                    f"weight {name!r} of layer {self.name!r} has shape {own.shape}, not {given.shape}"
+                )
+            if not np.can_cast(given.dtype, own.dtype, casting="same_kind"):
+                raise ValueError(f"weight {name!r} of layer {self.name!r} is {own.dtype}, not {given.dtype}")
+        for own, given in zip(self.weights, arrays, strict=True):
+            own[...] = given
+
+    def count_params(self) -> int:
+        """Return the number of entries of all weights."""
+        return sum(weight.size for weight in self.weights)
+
+    def _generator(self, rng: np.random.Generator | None) -> np.random.Generator:
+        if self.seed is not None or rng is None:
+            return np.random.default_rng(self.seed)
+        return rng
+
+    def _cast(self, array: Any, name: str, shape: Shape) -> Array:
+        """Return `array` in the layer's dtype, or raise ValueError where its shape or dtype does not fit."""
+        array = np.asarray(array)
+        fits = len(array.shape) == len(shape) and all(
+            expected in (None, given) for expected, given in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name} of layer {self.name!r} has shape {array.shape}, expected {_show(shape)}"
+            )
+        if not np.can_cast(array.dtype, self.dtype, casting="same_kind"):
+            raise ValueError(
+                f"{name} of layer {self.name!r} is {array.dtype}, which does not fit {self.dtype}"
+            )
+        return array.astype(self.dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}, {self.dtype}>"
+
+
+def positive_integer(value: Any, name: str) -> int:
+    """Return `value` as an int; raise ValueError naming it where it is not a whole number above zero."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a whole number above zero, not {value!r}")
+    return int(value)
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    for name in DTYPES:
+        if dtype == name:
+            return np.dtype(name)
+    raise ValueError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
+
+
+def _show(shape: Shape) -> str:
+    return f"({', '.join('any' if size is None else str(size) for size in shape)})"
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

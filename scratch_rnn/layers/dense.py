@@ -1,0 +1,118 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from scratch_rnn import activations, initializers
+from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, positive_integer
+
+
+@dataclass(frozen=True)
+class DenseTape:
+    """What `Dense.forward` leaves for `backward`: (D + 2 * U) * B numbers for x of shape (B, D).
+
+    x  (..., D) the input
+    z  (..., U) the pre-activation; the logits where the activation is softmax
+    y  (..., U) the output
+    """
+
+    x: Array
+    z: Array
+    y: Array
+
+
+class Dense(Layer):
+    """y = f(x W + b) on the last axis of x, with Keras's arguments, weights and defaults.
+
+    kernel (D, U), bias (U,). x may be (B, D) or (B, T, D): every timestep then meets the same weights.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.Activation | None = None,
+        *,
+        use_bias: bool = True,
+        kernel_initializer: str | Array | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | Array | initializers.Initializer = "zeros",
+        dtype: DTypeLike = "float32",
+        name: str | None = None,
+        seed: SeedLike = None,
+    ) -> None:
+        super().__init__(dtype=dtype, name=name, seed=seed)
+        self.units = positive_integer(units, "units")
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    @property
+    def weight_names(self) -> list[str]:
+        return ["kernel", "bias"] if self.use_bias else ["kernel"]
+
+    @property
+    def weights(self) -> list[Array]:
+        return [self.kernel, self.bias] if self.use_bias else [self.kernel]
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        if len(input_shape) < 2 or input_shape[-1] is None:
+            raise ValueError(f"layer {self.name!r} needs inputs (batch, ..., features), not {input_shape}")
+        rng = self._generator(rng)
+        features = input_shape[-1]
+        self.kernel = self.kernel_initializer((features, self.units), rng).astype(self.dtype)
+        self.bias = (
+            self.bias_initializer((self.units,), rng) if self.use_bias else np.zeros(self.units)
+        ).astype(self.dtype)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def forward(
+        self,
+        x: Array,
+        initial_state: Sequence[Array] | None = None,
+        mask: Array | None = None,
+        training: bool = False,
+        tape: DenseTape | None = None,
+    ) -> tuple[Array, DenseTape]:
+        """Return y (..., units) and the tape. `mask` and `training` change nothing here.
+
+        Raises ValueError for an x that does not fit or for an initial state, which this layer has not.
+        """
+        if initial_state:
+            raise ValueError(f"layer {self.name!r} has no state, but an initial state was given")
+        x = np.asarray(x)
+        if not self.built:
+            self.build(x.shape)
+        x = self._cast(x, "the input", (*(None,) * max(x.ndim - 1, 1), self.kernel.shape[0]))
+        z = x @ self.kernel + self.bias
+        y = self.activation(z)
+        return y, DenseTape(x, z, y)
+
+    def backward(
+        self,
+        dy: Array | None,
+        tape: DenseTape,
+        state_gradient: Sequence[Array | None] | None = None,
+        input_gradient: bool = True,
+    ) -> Gradients:
+        """Return the gradients from dy, like y."""
+        dy = self._cast(dy, "the gradient of the output", tape.y.shape)
+        return self.backward_from_pre_activation(self.activation.backward(dy, tape.y), tape, input_gradient)
+
+    def backward_from_pre_activation(
+        self, dz: Array, tape: DenseTape, input_gradient: bool = True
+    ) -> Gradients:
+        """Return the gradients from dz, like z: where softmax and cross-entropy are differentiated in one."""
+        x_rows = tape.x.reshape(-1, tape.x.shape[-1])
+        dz_rows = dz.reshape(-1, self.units)
+        weights = [x_rows.T @ dz_rows]
+        if self.use_bias:
+            weights.append(dz_rows.sum(axis=0))
+        return Gradients(dz @ self.kernel.T if input_gradient else None, (), weights)

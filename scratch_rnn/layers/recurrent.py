@@ -1,0 +1,331 @@
+"""The loop over time, forward and backward: written once, shared by SimpleRNN, GRU and LSTM.
+
+Notation, here and in every cell: B batch, T time, D features, H units, G gates. We stand at timestep t:
+h_prev and c_prev come from t-1, dh is the gradient of the loss with respect to h_t, z is a pre-activation
+and dz its gradient.
+
+Inside the loop arrays are time-major and **one sample is one column**: x_t is (D, B), h_t is (H, B), the
+pre-activations of G gates are (G*H, B). So the equations read as on paper, z = Wᵀ x_t + Uᵀ h_prev + b, and
+each gate is one contiguous block of rows, which is faster than a gate that is a slice of every row.
+
+x_t, a row of ones and h_prev lie in one array, `joined`, and the weights in one matrix, so that one product
+a step does it all:
+
+    z = matrixᵀ joined_t,   matrix = [kernel; bias; recurrent_kernel],   joined_t = [x_t; 1; h_prev]
+
+h_t is written straight into joined_{t+1}, and the gradients of all weights are one product after the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from scratch_rnn import activations, initializers
+from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, positive_integer
+
+
+class Tape:
+    """What a forward pass leaves for the backward pass. A cell's own tape adds the arrays of its gates.
+
+    joined  (T+1, rows, B)     [x_t; 1; h_{t-1}] at row t; rows = D + bias rows + H; of row T only h_T counts
+    dz      (T, G*H, B)        gradients of the pre-activations, filled by backward
+    states  ((T+1, H, B), ...) h, and c for the LSTM: the state *before* step t; row T is the final state
+    mask    (T, B) or None     False where a step is skipped, in the order of processing
+    steps   T objects          the views that a step works on, made once: slicing in the loop costs time
+    """
+
+    def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
+        rows, columns = layer.matrix.shape
+        self.layer = layer
+        self.joined = np.ones((time + 1, rows, batch), layer.dtype)
+        self.dz = np.empty((time, columns, batch), layer.dtype)
+        self.states: tuple[Array, ...] = (self.joined[:, rows - layer.units :],)
+        self.mask: Array | None = None
+        self.steps: list[Any] = []
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(T, B)."""
+        return self.dz.shape[0], self.dz.shape[2]
+
+    @property
+    def seen(self) -> Array:
+        """(T, 1, B), True from a sample's first unmasked step on: before it the output is zero."""
+        assert self.mask is not None
+        return np.logical_or.accumulate(self.mask, axis=0)[:, np.newaxis]
+
+
+class Recurrent(Layer):
+    """Base of the recurrent layers, with Keras's arguments, weights and defaults.
+
+    A cell adds `gates`, its tape, `step` and `step_backward`. Its weights are views of one matrix: kernel
+    (D, G*H), recurrent_kernel (H, G*H) and bias (G*H,).
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ()
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    tape_class: ClassVar[type[Tape]] = Tape
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.Activation | None = "tanh",
+        *,
+        use_bias: bool = True,
+        kernel_initializer: str | Array | initializers.Initializer = "glorot_uniform",
+        recurrent_initializer: str | Array | initializers.Initializer = "orthogonal",
+        bias_initializer: str | Array | initializers.Initializer = "zeros",
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        dtype: DTypeLike = "float32",
+        name: str | None = None,
+        seed: SeedLike = None,
+    ) -> None:
+        super().__init__(dtype=dtype, name=name, seed=seed)
+        self.units = positive_integer(units, "units")
+        self.activation = elementwise(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+
+    # What a cell supplies ------------------------------------------------------------------------------
+
+    def step(self, s: Any) -> None:
+        """Compute h_t (and c_t) and whatever `step_backward` will read, in place, in step s of the tape."""
+        raise NotImplementedError
+
+    def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Fill in dz of step s from the gradients of its states; return those of the states before it."""
+        raise NotImplementedError
+
+    def matrix_gradient(self, tape: Any) -> Array:
+        """Return the gradient of `matrix`: Σ_t joined_t dz_tᵀ, summed over time and batch in one product."""
+        return np.tensordot(tape.joined[:-1], tape.dz, axes=((0, 2), (0, 2)))
+
+    # The loop over time --------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        x: Array,
+        initial_state: Sequence[Array] | None = None,
+        mask: Array | None = None,
+        training: bool = False,
+        tape: Tape | None = None,
+    ) -> tuple[Any, Tape]:
+        """Run the sequence x (B, T, D) and return (y, tape).
+
+        y              (B, H), or (B, T, H) with return_sequences; with return_state (y, h) or (y, h, c)
+        initial_state  (h,) or (h, c), each (B, H); zeros without it
+        mask           (B, T) bool: a step that is False carries the state on and repeats the last output
+        training       as in Keras; changes nothing in a layer without dropout
+        tape           one from an earlier call, whose memory is used again where the shapes still fit
+
+        Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
+        """
+        tape = self._start(x, initial_state, mask, tape)
+        for t, s in enumerate(tape.steps):
+            self.step(s)
+            if tape.mask is not None:
+                for state in tape.states:
+                    np.copyto(state[t + 1], state[t], where=~tape.mask[t])
+        return self._outputs(tape), tape
+
+    def backward(
+        self,
+        dy: Array | None,
+        tape: Tape,
+        state_gradient: Sequence[Array | None] | None = None,
+        input_gradient: bool = True,
+    ) -> Gradients:
+        """Backpropagation through time: return the gradients of all that went into `forward`.
+
+        dy              like y without the states; None for zeros
+        state_gradient  gradients of the final states, like initial_state; None, as a whole or one, for zeros
+        input_gradient  False leaves out that of x, which the first layer of a model does not need
+
+        Raises ValueError for a shape or dtype that does not fit. May be called twice on one tape.
+        """
+        dstate = self._final_state_gradient(state_gradient, tape)
+        doutput = self._output_gradient(dy, tape)
+        for t in reversed(range(len(tape.steps))):
+            if (dh_own := doutput[t]) is not None:
+                # h_t acts on the loss twice, through y_t and through h_{t+1}: the two gradients add up.
+                dh_carried, *dc = dstate
+                dstate = (dh_own + dh_carried, *dc)
+            if tape.mask is None:
+                dstate = self.step_backward(tape.steps[t], dstate)
+            else:
+                dstate = self._masked_step_backward(tape.steps[t], dstate, tape.mask[t])
+        return Gradients(
+            self._input_gradient(tape) if input_gradient else None,
+            tuple(np.ascontiguousarray(d.T) for d in dstate),
+            self._split(self.matrix_gradient(tape)),
+        )
+
+    def _masked_step_backward(self, s: Any, dstate: tuple[Array, ...], mask: Array) -> tuple[Array, ...]:
+        """A skipped step hands the gradient on untouched; the others go through the cell."""
+        through_cell = self.step_backward(s, tuple(d * mask for d in dstate))
+        return tuple(through + d * ~mask for through, d in zip(through_cell, dstate, strict=True))
+
+    # Before, between and after -------------------------------------------------------------------------
+
+    def _start(
+        self, x: Array, initial_state: Sequence[Array] | None, mask: Array | None, tape: Tape | None
+    ) -> Tape:
+        """Return a tape that holds x, the initial state and the mask."""
+        x = np.asarray(x)
+        if not self.built:
+            self.build(x.shape)
+        x = self._cast(x, "the input", (None, None, self.features))
+        batch, time = x.shape[:2]
+        if time == 0:
+            raise ValueError(f"the input of layer {self.name!r} has no timesteps: its shape is {x.shape}")
+        states = self._checked_states(initial_state, batch, "initial state")
+        mask = self._checked_mask(mask, batch, time)
+        if tape is None or tape.layer is not self or tape.shape != (time, batch):
+            tape = self.tape_class(self, time, batch)
+        tape.joined[:-1, : self.features] = self._processing_order(x).transpose(1, 2, 0)
+        tape.mask = mask
+        for own, given in zip(tape.states, states, strict=True):
+            own[0] = 0 if given is None else given.T
+        return tape
+
+    def _outputs(self, tape: Tape) -> Any:
+        h = tape.states[0][1:] if tape.mask is None else tape.states[0][1:] * tape.seen
+        y = np.ascontiguousarray(h.transpose(2, 0, 1) if self.return_sequences else h[-1].T)
+        if self.return_state:
+            return (y, *(np.ascontiguousarray(state[-1].T) for state in tape.states))
+        return y
+
+    def _output_gradient(self, dy: Array | None, tape: Tape) -> Sequence[Array | None]:
+        """Return what each step's own output adds to dh: (T, H, B), or None for a step without output."""
+        time, batch = tape.shape
+        if dy is None:
+            return [None] * time
+        shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
+        dy = self._cast(dy, "the gradient of the output", shape).T
+        if not self.return_sequences:
+            dy = np.ascontiguousarray(dy)
+            return [*[None] * (time - 1), dy if tape.mask is None else dy * tape.seen[-1]]
+        dy = np.ascontiguousarray(dy.transpose(1, 0, 2))
+        return list(dy if tape.mask is None else dy * tape.seen)
+
+    def _final_state_gradient(
+        self, state_gradient: Sequence[Array | None] | None, tape: Tape
+    ) -> tuple[Array, ...]:
+        batch = tape.shape[1]
+        given = self._checked_states(state_gradient, batch, "state gradient")
+        return tuple(
+            np.zeros((self.units, batch), self.dtype) if d is None else np.ascontiguousarray(d.T)
+            for d in given
+        )
+
+    def _input_gradient(self, tape: Tape) -> Array:
+        """Return dx (B, T, D): dx_t = W dz_t for all timesteps at once."""
+        dx = np.matmul(self.kernel, tape.dz).transpose(2, 0, 1)
+        return np.ascontiguousarray(self._processing_order(dx))
+
+    def _processing_order(self, x: Array) -> Array:
+        """Reverse time, the second axis, where the layer goes backwards; its own inverse."""
+        return x[:, ::-1] if self.go_backwards else x
+
+    # Weights -------------------------------------------------------------------------------------------
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """(G*H,); the GRU may have two biases."""
+        return (len(self.gates) * self.units,)
+
+    @property
+    def weight_names(self) -> list[str]:
+        return ["kernel", "recurrent_kernel", "bias"][: 3 if self.use_bias else 2]
+
+    @property
+    def weights(self) -> list[Array]:
+        return self._split(self.matrix)
+
+    @property
+    def kernel(self) -> Array:
+        """(D, G*H), a view of the matrix."""
+        return self.matrix[: self.features]
+
+    @property
+    def recurrent_kernel(self) -> Array:
+        """(H, G*H), a view of the matrix."""
+        return self.matrix[-self.units :]
+
+    @property
+    def bias(self) -> Array:
+        """Like bias_shape, a view of the matrix; a layer without `use_bias` has none."""
+        return self.matrix[self.features : -self.units].reshape(self.bias_shape)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        if len(input_shape) != 3 or input_shape[-1] is None:
+            raise ValueError(f"layer {self.name!r} needs inputs (batch, time, features), not {input_shape}")
+        rng = self._generator(rng)
+        columns = len(self.gates) * self.units
+        self.features = positive_integer(input_shape[-1], "the number of features")
+        bias_rows = int(np.prod(self.bias_shape)) // columns if self.use_bias else 0
+        self.matrix = np.empty((self.features + bias_rows + self.units, columns), self.dtype)
+        self.kernel[...] = self.kernel_initializer((self.features, columns), rng)
+        self.recurrent_kernel[...] = self.recurrent_initializer((self.units, columns), rng)
+        if self.use_bias:
+            self.bias[...] = self._initial_bias(rng)
+        self.built = True
+
+    def _initial_bias(self, rng: np.random.Generator) -> Array:
+        return self.bias_initializer(self.bias_shape, rng)
+
+    def _split(self, matrix: Array) -> list[Array]:
+        """Return kernel, recurrent_kernel and bias as views of the matrix, or of its gradient."""
+        parts = [matrix[: self.features], matrix[-self.units :]]
+        if self.use_bias:
+            parts.append(matrix[self.features : -self.units].reshape(self.bias_shape))
+        return parts
+
+    # Checks --------------------------------------------------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        batch, time, _ = input_shape
+        return (batch, time, self.units) if self.return_sequences else (batch, self.units)
+
+    def _checked_states(
+        self, states: Sequence[Array | None] | None, batch: int, what: str
+    ) -> list[Array | None]:
+        """Return one array (B, H), or None for zeros, for each state of the layer."""
+        if states is None:
+            return [None] * len(self.state_names)
+        if len(states) != len(self.state_names):
+            expected = ", ".join(self.state_names)
+            raise ValueError(f"{what} of layer {self.name!r} must be ({expected}), not {len(states)} arrays")
+        return [
+            None if state is None else self._cast(state, f"{what} {name}", (batch, self.units))
+            for name, state in zip(self.state_names, states, strict=True)
+        ]
+
+    def _checked_mask(self, mask: Array | None, batch: int, time: int) -> Array | None:
+        """Return the mask as (T, B) in the order of processing."""
+        if mask is None:
+            return None
+        mask = np.asarray(mask)
+        if mask.shape != (batch, time) or mask.dtype != bool:
+            raise ValueError(
+                f"mask of layer {self.name!r} must be bool {(batch, time)}, not {mask.dtype} {mask.shape}"
+            )
+        return self._processing_order(mask).T
+
+
+def elementwise(identifier: str | activations.Activation | None) -> activations.Activation:
+    activation = activations.get(identifier)
+    if not activation.elementwise:
+        raise ValueError(f"{activation.name} cannot serve in a recurrent layer: it mixes the units")
+    return activation

@@ -1,0 +1,52 @@
+"""The simple (Elman) recurrent layer: one line forward, two lines back.
+
+    (S1)  h_t = φ(Wᵀ x_t + b + Uᵀ h_{t-1})
+
+Elman (1990), "Finding structure in time"; φ is tanh by default, D, H, B as in recurrent.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratch_rnn.layers.base import Array
+from scratch_rnn.layers.recurrent import Recurrent, Tape
+
+
+@dataclass(slots=True)
+class SimpleRNNStep:
+    """Timestep t of the tape; every array is a view."""
+
+    joined: Array  # (D + 1 + H, B)  [x_t; 1; h_{t-1}]
+    h: Array  # (H, B)
+    dz: Array  # (H, B)
+
+
+class SimpleRNNTape(Tape):
+    """Nothing beside `joined` and `dz`: T * B * (D + 1 + 2 H) numbers."""
+
+    def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
+        super().__init__(layer, time, batch)
+        (h,) = self.states
+        self.steps = [SimpleRNNStep(self.joined[t], h[t + 1], self.dz[t]) for t in range(time)]
+
+
+class SimpleRNN(Recurrent):
+    """h_t = φ(Wᵀ x_t + b + Uᵀ h_{t-1}), with Keras's arguments, weights and defaults.
+
+    kernel W (D, H), recurrent_kernel U (H, H), bias b (H,). All options are those of `Recurrent`.
+    """
+
+    gates = ("h",)
+    tape_class = SimpleRNNTape
+
+    def step(self, s: SimpleRNNStep) -> None:
+        np.matmul(self.matrix.T, s.joined, out=s.h)
+        self.activation(s.h, out=s.h)  # (S1)
+
+    def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+        (dh,) = dstate
+        s.dz[...] = self.activation.backward(dh, s.h)  # through φ of (S1)
+        return (self.recurrent_kernel @ s.dz,)  # through Uᵀ h_{t-1} of (S1)

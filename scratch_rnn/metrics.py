@@ -1,0 +1,55 @@
+"""Metrics: one value a sample, whose mean Keras reports under the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Metric = Callable[[Array, Array], Array]
+
+
+def accuracy(y_true: Array, y_pred: Array) -> Array:
+    """Return True where the largest entry of y_pred (..., K) stands at the label: shape (...).
+
+    Labels are one-hot (..., K) or integers (...).
+    """
+    labels = y_true.argmax(axis=-1) if y_true.shape == y_pred.shape else y_true.reshape(y_pred.shape[:-1])
+    return y_pred.argmax(axis=-1) == labels
+
+
+def mean_squared_error(y_true: Array, y_pred: Array) -> Array:
+    """Return the mean of (y_true - y_pred)² over the last axis."""
+    return np.square(y_pred - y_true).mean(axis=-1)
+
+
+def mean_absolute_error(y_true: Array, y_pred: Array) -> Array:
+    """Return the mean of |y_true - y_pred| over the last axis."""
+    return np.abs(y_pred - y_true).mean(axis=-1)
+
+
+_BY_NAME: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "acc": accuracy,
+    "categorical_accuracy": accuracy,
+    "sparse_categorical_accuracy": accuracy,
+    "mean_squared_error": mean_squared_error,
+    "mse": mean_squared_error,
+    "mean_absolute_error": mean_absolute_error,
+    "mae": mean_absolute_error,
+}
+
+
+def get(identifier: str | Metric) -> tuple[str, Metric]:
+    """Return (name, function) of a metric given by name or as a function (y_true, y_pred) -> values.
+
+    Raises ValueError for a name that does not exist.
+    """
+    if callable(identifier):
+        return getattr(identifier, "__name__", "metric"), identifier
+    if identifier not in _BY_NAME:
+        raise ValueError(f"unknown metric {identifier!r}: use one of {', '.join(_BY_NAME)}, or a function")
+    return identifier, _BY_NAME[identifier]

@@ -1,0 +1,483 @@
+"""A stack of layers, trained as Keras trains it: Sequential with compile, fit, evaluate and predict."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratch_rnn import losses, metrics, optimizers, parallel
+from scratch_rnn.activations import Softmax
+from scratch_rnn.callbacks import Callback, CallbackList, History
+from scratch_rnn.files import atomic
+from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
+from scratch_rnn.layers.dense import Dense
+
+Array = NDArray[Any]
+
+SHARD_ROWS = 64  # rows of a batch that one thread works on at a time; results depend on it in the last bit
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one pass over a batch, or a part of it, gives.
+
+    count      number of losses that were added up: one a row, for sequences one a row and timestep
+    sums       float64 (1 + number of metrics,): the sum of the losses, then of each metric
+    gradients  one for each weight, of the *mean* loss of the whole batch; empty where not asked for
+    """
+
+    count: int
+    sums: Array
+    gradients: list[Array]
+
+    def __add__(self, other: BatchResult) -> BatchResult:
+        gradients = [a + b for a, b in zip(self.gradients, other.gradients, strict=True)]
+        return BatchResult(self.count + other.count, self.sums + other.sums, gradients)
+
+
+class Sequential:
+    """Layers one after another, with Keras's methods, names, defaults and meaning.
+
+    `seed` makes the initial weights and the order of the rows in `fit` repeatable, bit for bit and on any
+    number of threads. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch.
+    """
+
+    def __init__(self, layers: Sequence[Layer] = (), seed: int | None = None, name: str = "sequential") -> None:
+        self.layers: list[Layer] = []
+        self.name = name
+        self.built = False
+        self.stop_training = False
+        self.optimizer: optimizers.Optimizer | None = None
+        weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
+        self._weights_rng = np.random.default_rng(weights_seed)
+        self._shuffle_rng = np.random.default_rng(shuffle_seed)
+        for layer in layers:
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer. Raises TypeError for anything else, ValueError for one that does not fit here."""
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a Sequential is made of layers, not of {type(layer).__name__}")
+        if getattr(layer, "return_state", False):
+            raise ValueError(f"layer {layer.name!r} returns its state too: a Sequential passes on one array only")
+        if layer in self.layers:
+            raise ValueError(f"layer {layer.name!r} is in this model already")
+        if self.layers and layer.dtype != self.layers[0].dtype:
+            raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.layers[0].dtype}")
+        layer.name = _unused_name(layer.name, {other.name for other in self.layers})
+        self.layers.append(layer)
+        self.built = False
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights of all layers for inputs of this shape, batch first, such as (None, 28, 28).
+
+        Raises ValueError where a layer cannot take what the one before it gives; layers that have weights
+        already keep them.
+        """
+        if not self.layers:
+            raise ValueError("this model has no layers")
+        for layer in self.layers:
+            if not layer.built:
+                layer.build(input_shape, self._weights_rng)
+            input_shape = layer.compute_output_shape(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of the last layer's output, batch first, None where unknown."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    # Forward and backward ------------------------------------------------------------------------------
+
+    def forward(self, x: Array, training: bool = False, tapes: list[Any] | None = None) -> tuple[Array, list[Any]]:
+        """Run x through all layers; return (y, one tape a layer). Tapes of an earlier call are used again."""
+        if not self.built:
+            self.build(np.shape(x))
+        new_tapes = []
+        for layer, tape in zip(self.layers, tapes or [None] * len(self.layers), strict=True):
+            x, tape = layer.forward(x, training=training, tape=tape)
+            new_tapes.append(tape)
+        return x, new_tapes
+
+    def backward(self, dy: Array, tapes: list[Any], input_gradient: bool = True) -> Gradients:
+        """Return the gradients of the input and of all weights, in the order of `weights`, from dy, like y."""
+        return self._backward(self.layers[-1].backward, dy, tapes, input_gradient)
+
+    def _backward(
+        self, last: Callable[..., Gradients], dy: Array, tapes: list[Any], input_gradient: bool
+    ) -> Gradients:
+        """Run dy back through all layers, beginning with `last`, the last layer's backward pass."""
+        passes = [*(layer.backward for layer in self.layers[:-1]), last]
+        weights: list[Array] = []
+        for index in reversed(range(len(passes))):
+            gradients = passes[index](dy, tapes[index], input_gradient=input_gradient or index > 0)
+            weights = gradients.weights + weights
+            dy = gradients.inputs
+        return Gradients(dy, (), weights)
+
+    # Training ------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "rmsprop",
+        loss: str | losses.Loss = "categorical_crossentropy",
+        metrics: Sequence[str | metrics.Metric] = (),
+        threads: int | None = None,
+    ) -> None:
+        """Choose how to train. `threads` defaults to the cores that this process may use.
+
+        Where the last layer ends in a softmax, cross-entropy is computed from its logits.
+        Raises ValueError for a name that does not exist.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = losses.get(loss)
+        self.metrics = [_metric(metric) for metric in metrics]
+        self.threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
+
+    def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
+        """Return the mean loss of the batch and its gradient for each weight, in the order of `weights`.
+
+        x and y are as for `fit`, which gets its gradients from the same place.
+        """
+        x, y = self._checked_data(x, y)
+        with parallel.workers(self.threads) as workers:
+            result = self._batch_gradients(x, y, workers)
+        return float(result.sums[0] / result.count), result.gradients
+
+    def train_on_batch(self, x: Array, y: Array) -> float:
+        """Make one step of training; return the mean loss that the batch had before it."""
+        loss, gradients = self.loss_and_gradients(x, y)
+        self._compiled().apply(gradients, self.weights)
+        return loss
+
+    def fit(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[Callback] = (),
+        validation_split: float = 0.0,
+        validation_data: tuple[Array, Array] | None = None,
+        shuffle: bool = True,
+    ) -> History:
+        """Train for a number of epochs and return the History.
+
+        x                 (N, ...) float, or uint8, which is scaled to [0, 1]
+        y                 labels, one-hot or integers; for other losses like the output
+        validation_split  share of the rows, taken from the end before any shuffling
+        validation_data   (x, y), instead of a split
+        verbose           1 a progress bar, 2 a line an epoch, 0 nothing
+
+        Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
+        last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
+        """
+        optimizer = self._compiled()
+        batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
+        x, y = self._checked_data(x, y)
+        if validation_data is not None:
+            x_val, y_val = self._checked_data(*validation_data)
+        else:
+            split = _split_row(len(x), validation_split)
+            (x, x_val), (y, y_val) = (x[:split], x[split:]), (y[:split], y[split:])
+        steps = -(-len(x) // batch_size)
+        history = History()
+        hooks = CallbackList(
+            [history, *_progress(verbose), *callbacks],
+            self,
+            {"epochs": epochs, "steps": steps, "samples": len(x)},
+        )
+        self.stop_training = False
+        hooks.on_train_begin()
+        for epoch in range(epochs):
+            hooks.on_epoch_begin(epoch)
+            order = self._shuffle_rng.permutation(len(x)) if shuffle else np.arange(len(x))
+            logs = self._train_epoch(optimizer, x, y, np.array_split(order, range(batch_size, len(x), batch_size)), hooks)
+            if len(x_val):
+                validation = self._evaluate(x_val, y_val, batch_size)
+                logs |= {f"val_{name}": value for name, value in validation.items()}
+            hooks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        hooks.on_train_end()
+        return history
+
+    def _train_epoch(
+        self, optimizer: optimizers.Optimizer, x: Array, y: Array, batches: list[Array], hooks: Callback
+    ) -> dict[str, float]:
+        """Make one step for each batch of row numbers; return the epoch's means."""
+        sums, count = np.zeros(1 + len(self.metrics)), 0
+        weights = self.weights
+        logs: dict[str, float] = {}
+        with parallel.workers(self.threads) as workers:
+            for batch, rows in enumerate(batches):
+                hooks.on_train_batch_begin(batch)
+                result = self._batch_gradients(x[rows], y[rows], workers)
+                optimizer.apply(result.gradients, weights)
+                sums, count = sums + result.sums, count + result.count
+                logs = self._means(sums, count)
+                hooks.on_train_batch_end(batch, logs)
+        return logs
+
+    def _batch_gradients(self, x: Array, y: Array, workers: parallel.Workers) -> BatchResult:
+        """Return loss, metrics and gradients of one batch, whose shards run side by side."""
+
+        def shard(rows: slice) -> BatchResult:
+            return self._shard_gradients(x[rows], y[rows], len(x), workers)
+
+        first, *others = workers.map(shard, _slices(len(x), SHARD_ROWS))
+        return sum(others, start=first)
+
+    def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:
+        """Return loss and metrics of some rows of a batch, and their share of its gradients."""
+        with workers.lend(_Tapes) as lent:
+            outputs, tapes = self.forward(_scaled(x, self.dtype), training=True, tapes=lent.tapes)
+            lent.tapes = tapes
+            loss, scores, last_backward = self._objective(outputs, tapes)
+            result = self._score(loss, y, scores, outputs)
+            dscores = loss.gradient(y, scores)
+            dscores /= batch_rows * (result.count // len(x))  # the mean over the batch's losses
+            gradients = self._backward(last_backward, dscores, tapes, input_gradient=False)
+        return BatchResult(result.count, result.sums, gradients.weights)
+
+    def _objective(self, outputs: Array, tapes: list[Any]) -> tuple[losses.Loss, Array, Callable[..., Gradients]]:
+        """Return the loss, what it takes, and the backward pass of the last layer from there.
+
+        Softmax and cross-entropy are differentiated in one, from the logits: alone, the softmax of a sure
+        and wrong answer is 0 in float32, and its gradient is lost.
+        """
+        last = self.layers[-1]
+        if isinstance(last, Dense) and isinstance(last.activation, Softmax) and (loss := losses.on_logits(self.loss)):
+            return loss, tapes[-1].z, last.backward_from_pre_activation
+        return self.loss, outputs, last.backward
+
+    def _score(self, loss: losses.Loss, y: Array, scores: Array, outputs: Array) -> BatchResult:
+        """Return sums of the losses and of the metrics, without gradients."""
+        values = loss.values(y, scores)
+        sums = [values.sum(dtype=np.float64)]
+        sums += [metric(y, outputs).sum(dtype=np.float64) for _, metric in self.metrics]
+        return BatchResult(values.size, np.array(sums), [])
+
+    def _means(self, sums: Array, count: int) -> dict[str, float]:
+        names = ["loss", *(name for name, _ in self.metrics)]
+        return {name: float(value / count) for name, value in zip(names, sums, strict=True)}
+
+    # Evaluation and prediction -------------------------------------------------------------------------
+
+    def evaluate(self, x: Array, y: Array, batch_size: int = 32) -> dict[str, float]:
+        """Return the mean loss and metrics over all rows by name, like Keras with return_dict=True."""
+        self._compiled()
+        x, y = self._checked_data(x, y)
+        return self._evaluate(x, y, positive_integer(batch_size, "batch_size"))
+
+    def _evaluate(self, x: Array, y: Array, batch_size: int) -> dict[str, float]:
+        def batch(rows: slice) -> BatchResult:
+            with workers.lend(_Tapes) as lent:
+                outputs, lent.tapes = self.forward(_scaled(x[rows], self.dtype), tapes=lent.tapes)
+                loss, scores, _ = self._objective(outputs, lent.tapes)
+                return self._score(loss, y[rows], scores, outputs)
+
+        with parallel.workers(self.threads) as workers:
+            first, *others = workers.map(batch, _slices(len(x), batch_size))
+        total = sum(others, start=first)
+        return self._means(total.sums, total.count)
+
+    def predict(self, x: Array, batch_size: int = 32) -> Array:
+        """Return the outputs for all rows of x. The model need not be compiled."""
+
+        def batch(rows: slice) -> Array:
+            with workers.lend(_Tapes) as lent:
+                outputs, lent.tapes = self.forward(_scaled(x[rows], self.dtype), tapes=lent.tapes)
+                return outputs
+
+        x = self._checked_inputs(x)
+        slices = _slices(len(x), positive_integer(batch_size, "batch_size"))
+        with parallel.workers(getattr(self, "threads", parallel.available_cores())) as workers:
+            return np.concatenate(workers.map(batch, slices))
+
+    # Weights -------------------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of all layers."""
+        return self.layers[0].dtype
+
+    @property
+    def weights(self) -> list[Array]:
+        """The weights of all layers in turn; change them in place and the model changes."""
+        return [weight for layer in self._built_layers() for weight in layer.weights]
+
+    @property
+    def weight_names(self) -> list[str]:
+        """`layer/weight` for each of `weights`, such as lstm/recurrent_kernel."""
+        return [f"{layer.name}/{name}" for layer in self._built_layers() for name in layer.weight_names]
+
+    def get_weights(self) -> list[Array]:
+        """Return copies of all weights, in Keras's order."""
+        return [weight.copy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Array]) -> None:
+        """Copy the given arrays, in Keras's order, into the weights.
+
+        Raises ValueError, and changes nothing, where their number or a shape does not fit.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"the model has {len(own)} weights, but {len(weights)} were given")
+        for name, expected, given in zip(self.weight_names, own, weights, strict=True):
+            if expected.shape != np.shape(given):
+                raise ValueError(f"{name} has shape {expected.shape}, but {np.shape(given)} was given")
+        remaining = iter(weights)
+        for layer in self.layers:
+            layer.set_weights([next(remaining) for _ in layer.weights])
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write all weights to an .npz file, each under its name. The file appears whole or not at all."""
+        arrays = dict(zip(self.weight_names, self.weights, strict=True))
+        with atomic(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Read weights written by `save_weights`.
+
+        Raises ValueError, and changes nothing, for a file that is no such file or holds the weights of
+        another architecture; OSError for one that cannot be read.
+        """
+        names = self.weight_names
+        try:
+            with np.load(path) as file:
+                saved = {name: file[name] for name in file.files}
+        except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{os.fspath(path)} is not a weights file of scratch_rnn: {error}") from error
+        if sorted(saved) != sorted(names):
+            raise ValueError(
+                f"{os.fspath(path)} holds weights of another architecture: {', '.join(saved) or 'none'}; "
+                f"this model has {', '.join(names)}"
+            )
+        try:
+            self.set_weights([saved[name] for name in names])
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)} holds weights of another architecture: {error}") from error
+
+    def count_params(self) -> int:
+        """Return the number of entries of all weights."""
+        return sum(weight.size for weight in self.weights)
+
+    def summary(self) -> None:
+        """Print a table of the layers, their output shapes and their numbers of weights."""
+        from scratch_rnn.progress import print_summary
+
+        print_summary(self)
+
+    # Checks --------------------------------------------------------------------------------------------
+
+    def _built_layers(self) -> list[Layer]:
+        if not self.built:
+            raise ValueError("the model has no weights yet: call build(input_shape), for MNIST build((None, 28, 28))")
+        return self.layers
+
+    def _compiled(self) -> optimizers.Optimizer:
+        if self.optimizer is None:
+            raise ValueError("the model is not compiled: call compile(optimizer, loss, metrics) first")
+        return self.optimizer
+
+    def _checked_inputs(self, x: Array) -> Array:
+        x = np.asarray(x)
+        if x.ndim < 2 or not len(x):
+            raise ValueError(f"x has shape {x.shape}, expected (samples, ...) with at least one sample")
+        if not np.issubdtype(x.dtype, np.number):
+            raise ValueError(f"x is {x.dtype}, expected float, or uint8, which is scaled to [0, 1]")
+        if np.issubdtype(x.dtype, np.inexact) and not np.isfinite(x).all():
+            row = int(np.argmin(np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
+            raise ValueError(f"x has NaN or infinite entries, first in row {row}: remove or replace them")
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        return x
+
+    def _checked_data(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """Return x and y as arrays that fit the model, the loss and each other, or raise ValueError."""
+        self._compiled()
+        x, y = self._checked_inputs(x), np.asarray(y)
+        if len(y.shape) == 0 or len(x) != len(y):
+            raise ValueError(f"x has {len(x)} rows, but y has shape {y.shape}: they must have as many")
+        output_shape = self.compute_output_shape(x.shape)
+        if isinstance(self.loss, losses.CategoricalCrossentropy):
+            return x, _checked_labels(y, output_shape)
+        if y.shape == output_shape[:-1] and output_shape[-1] == 1:
+            y = y[..., np.newaxis]
+        if y.shape != output_shape:
+            raise ValueError(f"y has shape {y.shape}, but the model's output has {output_shape}")
+        return x, y.astype(self.dtype, copy=False)
+
+
+@dataclass
+class _Tapes:
+    """The tapes of one shard, kept for the next one."""
+
+    tapes: list[Any] | None = None
+
+
+def _checked_labels(y: Array, output_shape: Shape) -> Array:
+    """Return y as integers (...) or one-hot rows (..., K) for outputs (..., K), or raise ValueError."""
+    classes = output_shape[-1]
+    assert classes is not None
+    if y.shape == output_shape:
+        if not (np.issubdtype(y.dtype, np.number) or y.dtype == bool) or not np.isfinite(y).all():
+            raise ValueError("one-hot labels must be finite numbers")
+        return y
+    if y.shape == (*output_shape[:-1], 1):
+        y = y[..., 0]
+    if y.shape != output_shape[:-1]:
+        raise ValueError(
+            f"y has shape {y.shape}, expected integer labels {output_shape[:-1]} or one-hot rows {output_shape}"
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"labels must be integers or one-hot rows, not {y.dtype} {y.shape}")
+    if y.min() < 0 or y.max() >= classes:
+        wrong = int(y.min() if y.min() < 0 else y.max())
+        raise ValueError(f"label {wrong} is out of range: the model has {classes} classes, 0 to {classes - 1}")
+    return y
+
+
+def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return x in the model's dtype, uint8 scaled to [0, 1]."""
+    return x.astype(dtype) / dtype.type(255) if x.dtype == np.uint8 else x.astype(dtype, copy=False)
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _split_row(count: int, validation_split: float) -> int:
+    """Return the first row of the validation data, as Keras computes it; `count` where there is none."""
+    if not 0 <= validation_split < 1:
+        raise ValueError(f"validation_split must be at least 0 and below 1, not {validation_split!r}")
+    split = int(count * (1 - validation_split))
+    if validation_split and split in (0, count):
+        raise ValueError(f"validation_split={validation_split} leaves no rows on one side of {count}")
+    return split
+
+
+def _progress(verbose: int) -> Iterator[Callback]:
+    if verbose:
+        from scratch_rnn.progress import EpochLines, ProgressBar
+
+        yield ProgressBar() if verbose == 1 else EpochLines()
+
+
+def _metric(identifier: str | metrics.Metric) -> tuple[str, metrics.Metric]:
+    return metrics.get(identifier)
+
+
+def _unused_name(name: str, taken: set[str]) -> str:
+    """Return the name, or name_1, name_2 ... where it is taken."""
+    candidates = [name, *(f"{name}_{number}" for number in range(1, len(taken) + 1))]
+    return next(candidate for candidate in candidates if candidate not in taken)
