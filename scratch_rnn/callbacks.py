@@ -41,7 +41,7 @@ class Callback:
 
 
 class History(Callback):
-    """Records the logs of every epoch: `history` maps each name to a list, `epoch` lists the epochs' numbers."""
+    """Records the logs of every epoch: `history` has a list for each name, `epoch` the epochs' numbers."""
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
@@ -56,14 +56,14 @@ class History(Callback):
 class CallbackList(Callback):
     """Passes every call on to each of its callbacks in turn."""
 
-    def __init__(self, callbacks: list[Callback], model: Sequential, params: dict[str, int]) -> None:
+    def __init__(self, callbacks: list[Callback], model: Sequential) -> None:
         self.callbacks = callbacks
-        for callback in callbacks:
-            callback.model = model
-            callback.params = params
+        self.model = model
 
     def on_train_begin(self) -> None:
         for callback in self.callbacks:
+            callback.model = self.model
+            callback.params = self.params
             callback.on_train_begin()
 
     def on_train_end(self) -> None:

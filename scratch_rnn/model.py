@@ -48,7 +48,9 @@ class Sequential:
     number of threads. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch.
     """
 
-    def __init__(self, layers: Sequence[Layer] = (), seed: int | None = None, name: str = "sequential") -> None:
+    def __init__(
+        self, layers: Sequence[Layer] = (), seed: int | None = None, name: str = "sequential"
+    ) -> None:
         self.layers: list[Layer] = []
         self.name = name
         self.built = False
@@ -65,11 +67,13 @@ class Sequential:
         if not isinstance(layer, Layer):
             raise TypeError(f"a Sequential is made of layers, not of {type(layer).__name__}")
         if getattr(layer, "return_state", False):
-            raise ValueError(f"layer {layer.name!r} returns its state too: a Sequential passes on one array only")
+            raise ValueError(f"layer {layer.name!r} has return_state: a Sequential passes on one array only")
         if layer in self.layers:
             raise ValueError(f"layer {layer.name!r} is in this model already")
         if self.layers and layer.dtype != self.layers[0].dtype:
-            raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.layers[0].dtype}")
+            raise ValueError(
+                f"layer {layer.name!r} is {layer.dtype}, but the model is {self.layers[0].dtype}"
+            )
         layer.name = _unused_name(layer.name, {other.name for other in self.layers})
         self.layers.append(layer)
         self.built = False
@@ -96,7 +100,9 @@ class Sequential:
 
     # Forward and backward ------------------------------------------------------------------------------
 
-    def forward(self, x: Array, training: bool = False, tapes: list[Any] | None = None) -> tuple[Array, list[Any]]:
+    def forward(
+        self, x: Array, training: bool = False, tapes: list[Any] | None = None
+    ) -> tuple[Array, list[Any]]:
         """Run x through all layers; return (y, one tape a layer). Tapes of an earlier call are used again."""
         if not self.built:
             self.build(np.shape(x))
@@ -107,7 +113,7 @@ class Sequential:
         return x, new_tapes
 
     def backward(self, dy: Array, tapes: list[Any], input_gradient: bool = True) -> Gradients:
-        """Return the gradients of the input and of all weights, in the order of `weights`, from dy, like y."""
+        """Return the gradients of the input and of all weights, in their order, from dy, like y."""
         return self._backward(self.layers[-1].backward, dy, tapes, input_gradient)
 
     def _backward(
@@ -116,11 +122,12 @@ class Sequential:
         """Run dy back through all layers, beginning with `last`, the last layer's backward pass."""
         passes = [*(layer.backward for layer in self.layers[:-1]), last]
         weights: list[Array] = []
+        inputs: Array | None = dy
         for index in reversed(range(len(passes))):
-            gradients = passes[index](dy, tapes[index], input_gradient=input_gradient or index > 0)
+            gradients = passes[index](inputs, tapes[index], input_gradient=input_gradient or index > 0)
             weights = gradients.weights + weights
-            dy = gradients.inputs
-        return Gradients(dy, (), weights)
+            inputs = gradients.inputs
+        return Gradients(inputs, (), weights)
 
     # Training ------------------------------------------------------------------------------------------
 
@@ -180,7 +187,7 @@ class Sequential:
         Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
-        optimizer = self._compiled()
+        self._compiled()
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         x, y = self._checked_data(x, y)
         if validation_data is not None:
@@ -188,19 +195,15 @@ class Sequential:
         else:
             split = _split_row(len(x), validation_split)
             (x, x_val), (y, y_val) = (x[:split], x[split:]), (y[:split], y[split:])
-        steps = -(-len(x) // batch_size)
         history = History()
-        hooks = CallbackList(
-            [history, *_progress(verbose), *callbacks],
-            self,
-            {"epochs": epochs, "steps": steps, "samples": len(x)},
-        )
+        hooks = CallbackList([history, *_progress(verbose), *callbacks], self)
+        hooks.params = {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)}
         self.stop_training = False
         hooks.on_train_begin()
         for epoch in range(epochs):
             hooks.on_epoch_begin(epoch)
             order = self._shuffle_rng.permutation(len(x)) if shuffle else np.arange(len(x))
-            logs = self._train_epoch(optimizer, x, y, np.array_split(order, range(batch_size, len(x), batch_size)), hooks)
+            logs = self._train_epoch(x, y, order, batch_size, hooks)
             if len(x_val):
                 validation = self._evaluate(x_val, y_val, batch_size)
                 logs |= {f"val_{name}": value for name, value in validation.items()}
@@ -211,14 +214,14 @@ class Sequential:
         return history
 
     def _train_epoch(
-        self, optimizer: optimizers.Optimizer, x: Array, y: Array, batches: list[Array], hooks: Callback
+        self, x: Array, y: Array, order: Array, batch_size: int, hooks: Callback
     ) -> dict[str, float]:
-        """Make one step for each batch of row numbers; return the epoch's means."""
+        """Make one step for each batch of the rows in this order; return the epoch's means."""
+        optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
-        weights = self.weights
         logs: dict[str, float] = {}
         with parallel.workers(self.threads) as workers:
-            for batch, rows in enumerate(batches):
+            for batch, rows in enumerate(np.split(order, range(batch_size, len(x), batch_size))):
                 hooks.on_train_batch_begin(batch)
                 result = self._batch_gradients(x[rows], y[rows], workers)
                 optimizer.apply(result.gradients, weights)
@@ -248,14 +251,16 @@ class Sequential:
             gradients = self._backward(last_backward, dscores, tapes, input_gradient=False)
         return BatchResult(result.count, result.sums, gradients.weights)
 
-    def _objective(self, outputs: Array, tapes: list[Any]) -> tuple[losses.Loss, Array, Callable[..., Gradients]]:
+    def _objective(
+        self, outputs: Array, tapes: list[Any]
+    ) -> tuple[losses.Loss, Array, Callable[..., Gradients]]:
         """Return the loss, what it takes, and the backward pass of the last layer from there.
 
         Softmax and cross-entropy are differentiated in one, from the logits: alone, the softmax of a sure
         and wrong answer is 0 in float32, and its gradient is lost.
         """
-        last = self.layers[-1]
-        if isinstance(last, Dense) and isinstance(last.activation, Softmax) and (loss := losses.on_logits(self.loss)):
+        last, loss = self.layers[-1], losses.on_logits(self.loss)
+        if isinstance(last, Dense) and isinstance(last.activation, Softmax) and loss is not None:
             return loss, tapes[-1].z, last.backward_from_pre_activation
         return self.loss, outputs, last.backward
 
@@ -381,7 +386,7 @@ class Sequential:
 
     def _built_layers(self) -> list[Layer]:
         if not self.built:
-            raise ValueError("the model has no weights yet: call build(input_shape), for MNIST build((None, 28, 28))")
+            raise ValueError("the model has no weights yet: call build, for MNIST build((None, 28, 28))")
         return self.layers
 
     def _compiled(self) -> optimizers.Optimizer:
@@ -436,14 +441,13 @@ def _checked_labels(y: Array, output_shape: Shape) -> Array:
     if y.shape == (*output_shape[:-1], 1):
         y = y[..., 0]
     if y.shape != output_shape[:-1]:
-        raise ValueError(
-            f"y has shape {y.shape}, expected integer labels {output_shape[:-1]} or one-hot rows {output_shape}"
-        )
+        expected = f"integer labels {output_shape[:-1]} or one-hot rows {output_shape}"
+        raise ValueError(f"y has shape {y.shape}, expected {expected}")
     if not np.issubdtype(y.dtype, np.integer):
         raise ValueError(f"labels must be integers or one-hot rows, not {y.dtype} {y.shape}")
     if y.min() < 0 or y.max() >= classes:
         wrong = int(y.min() if y.min() < 0 else y.max())
-        raise ValueError(f"label {wrong} is out of range: the model has {classes} classes, 0 to {classes - 1}")
+        raise ValueError(f"label {wrong} is out of range: the model's classes are 0 to {classes - 1}")
     return y
 
 

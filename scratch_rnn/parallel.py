@@ -28,11 +28,11 @@ class Workers:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Return [function(item) for item in items], computed on the threads."""
-        return [function(item) for item in items] if self._pool is None else list(self._pool.map(function, items))
+        return list(map(function, items) if self._pool is None else self._pool.map(function, items))
 
     @contextmanager
     def lend(self, new: Callable[[], Any]) -> Iterator[Any]:
-        """Lend something that only one shard at a time may use, such as its tapes; `new` makes the first ones."""
+        """Lend what only one shard at a time may use, such as its tapes; `new` makes the first ones."""
         try:
             lent = self._spare.pop()
         except IndexError:
