@@ -227,7 +227,7 @@ class Sequential:
                 optimizer.apply(result.gradients, weights)
                 sums, count = sums + result.sums, count + result.count
                 logs = self._means(sums, count)
-                hooks.on_train_batch_end(batch, logs)
+                hooks.on_train_batch_end(batch, logs | {"batch_loss": float(result.sums[0] / result.count)})
         return logs
 
     def _batch_gradients(self, x: Array, y: Array, workers: parallel.Workers) -> BatchResult:

@@ -56,8 +56,8 @@ class EpochLines(Callback):
 
 
 def format_logs(logs: Logs) -> str:
-    """Return `loss 0.1234  accuracy 0.9876` from {"loss": ..., "accuracy": ...}."""
-    return "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+    """Return `loss 0.1234  accuracy 0.9876` from {"loss": ..., "accuracy": ...}, the means over the epoch."""
+    return "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if name != "batch_loss")
 
 
 def print_summary(model: Sequential) -> None:

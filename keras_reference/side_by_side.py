@@ -1,0 +1,177 @@
+"""Training a scratch_rnn model and its Keras twin on the same batches, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from keras_reference.twin import Twin, floatx_of
+from scratch_rnn.callbacks import Callback
+from scratch_rnn.losses import SparseCategoricalCrossentropy
+from scratch_rnn.model import Sequential
+
+Array = NDArray[Any]
+Split = tuple[Array, Array]
+
+SCRATCH, KERAS = "scratch_rnn", "Keras"
+
+
+class Batches(keras.utils.PyDataset):
+    """Rows in their order, batch by batch, as Keras wants them: uint8 scaled to [0, 1], labels in its form."""
+
+    def __init__(self, x: Array, y: Array, batch_size: int, dtype: np.dtype[Any]) -> None:
+        super().__init__()
+        self.x, self.y, self.batch_size, self.dtype = x, y, batch_size, dtype
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.x) / self.batch_size)
+
+    def __getitem__(self, index: int) -> Split:
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        x = self.x[rows].astype(self.dtype)
+        if self.x.dtype == np.uint8:
+            x /= self.dtype.type(255)
+        return x, self.y[rows]
+
+
+@dataclass
+class Record:
+    """What one of the two models did, an entry an epoch; `batch_losses` are those of the first epoch's batches."""
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    batch_losses: list[float] = field(default_factory=list)
+
+    def add_epoch(self, logs: dict[str, float], seconds: float) -> None:
+        """Append one epoch."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        self.seconds.append(seconds)
+
+
+class Watcher:
+    """Told what happens while a pair trains. Override what is needed; the methods here do nothing."""
+
+    def on_batch(self, model: str, epoch: int, batch: int, batches: int, logs: dict[str, float]) -> None:
+        """Called after each batch of the model of that name, with the means over the epoch so far."""
+
+    def on_epoch(self, model: str, epoch: int, record: Record) -> None:
+        """Called after each epoch of the model of that name."""
+
+
+def train_side_by_side(
+    scratch: Sequential,
+    twin: Twin,
+    train: Split,
+    validation: Split,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    watcher: Watcher | None = None,
+) -> dict[str, Record]:
+    """Train both models: each epoch first the scratch model, then its twin, on the same batches.
+
+    train, validation  x (N, ...) uint8 or float, y (N,) integer labels
+    seed               decides the order of the rows, a new one for each epoch
+
+    Returns a Record for each model by name. Epoch times include validation and, in the first epoch of the
+    twin, the time that Keras takes to compile its graph.
+    """
+    watcher = watcher or Watcher()
+    records = {SCRATCH: Record(), KERAS: Record()}
+    rng = np.random.default_rng(seed)
+    (x, y), (x_val, y_val) = train, validation
+    validation_batches = Batches(x_val, keras_labels(scratch, y_val), batch_size, scratch.dtype)
+    for epoch in range(epochs):
+        order = rng.permutation(len(x))
+        x_epoch, y_epoch = x[order], y[order]
+        started = time.perf_counter()
+        history: Any = scratch.fit(
+            x_epoch,
+            y_epoch,
+            batch_size=batch_size,
+            shuffle=False,
+            verbose=0,
+            validation_data=(x_val, y_val),
+            callbacks=[_ScratchHooks(epoch, records[SCRATCH], watcher)],
+        )
+        records[SCRATCH].add_epoch(_last(history.history), time.perf_counter() - started)
+        watcher.on_epoch(SCRATCH, epoch, records[SCRATCH])
+        started = time.perf_counter()
+        with floatx_of(scratch):
+            history = twin.fit(
+                Batches(x_epoch, keras_labels(scratch, y_epoch), batch_size, scratch.dtype),
+                shuffle=False,
+                verbose=0,
+                validation_data=validation_batches,
+                callbacks=[_KerasHooks(epoch, records[KERAS], watcher)],
+            )
+        records[KERAS].add_epoch(_last(history.history), time.perf_counter() - started)
+        watcher.on_epoch(KERAS, epoch, records[KERAS])
+    return records
+
+
+def evaluate_twin(scratch: Sequential, twin: Twin, x: Array, y: Array, batch_size: int) -> dict[str, float]:
+    """Return the twin's mean loss and metrics over all rows, by name."""
+    with floatx_of(scratch):
+        batches = Batches(x, keras_labels(scratch, y), batch_size, scratch.dtype)
+        logs = twin.evaluate(batches, verbose=0, return_dict=True)
+    return {name: float(value) for name, value in logs.items() if name != "batch_loss"}
+
+
+def predict_twin(scratch: Sequential, twin: Twin, x: Array, batch_size: int) -> Array:
+    """Return the twin's outputs for all rows."""
+    with floatx_of(scratch):
+        return np.asarray(twin.predict(Batches(x, np.zeros(len(x)), batch_size, scratch.dtype), verbose=0))
+
+
+def keras_labels(model: Sequential, y: Array) -> Array:
+    """Return integer labels (N,) in the form that Keras's counterpart of the model's loss takes."""
+    if isinstance(model.loss, SparseCategoricalCrossentropy):
+        return y
+    classes = model.layers[-1].units  # type: ignore[attr-defined]
+    return np.eye(classes, dtype=model.dtype)[y]
+
+
+class _ScratchHooks(Callback):
+    def __init__(self, epoch: int, record: Record, watcher: Watcher) -> None:
+        self.epoch, self.record, self.watcher = epoch, record, watcher
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        _note_batch(SCRATCH, self.epoch, batch, self.params["steps"], logs, self.record, self.watcher)
+
+
+class _KerasHooks(keras.callbacks.Callback):
+    def __init__(self, epoch: int, record: Record, watcher: Watcher) -> None:
+        super().__init__()
+        self.epoch, self.record, self.watcher = epoch, record, watcher
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        numbers = {name: float(value) for name, value in (logs or {}).items()}
+        _note_batch(KERAS, self.epoch, batch, self.params["steps"], numbers, self.record, self.watcher)
+
+
+def _note_batch(
+    model: str,
+    epoch: int,
+    batch: int,
+    batches: int,
+    logs: dict[str, float],
+    record: Record,
+    watcher: Watcher,
+) -> None:
+    if epoch == 0:
+        record.batch_losses.append(logs["batch_loss"])
+    watcher.on_batch(model, epoch, batch, batches, logs)
+
+
+def _last(history: dict[str, Sequence[float]]) -> dict[str, float]:
+    return {name: values[-1] for name, values in history.items() if not name.endswith("batch_loss")}

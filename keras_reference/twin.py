@@ -1,0 +1,154 @@
+"""The Keras model that corresponds to a scratch_rnn model: same layers, options, weights, optimizer and loss.
+
+Random streams differ between the two libraries, so twins share weights, not seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from scratch_rnn import losses, metrics, optimizers
+from scratch_rnn.activations import Activation
+from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
+from scratch_rnn.model import Sequential
+
+
+class LatestValue(keras.metrics.Metric):
+    """A metric that remembers the last value alone, where Keras's own keep a running mean."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self.value = self.add_weight(shape=(), initializer="zeros", name="value")
+
+    def update_state(self, value: Any) -> None:
+        """Take this value in place of the last one."""
+        self.value.assign(keras.ops.cast(value, self.value.dtype))
+
+    def result(self) -> Any:
+        """Return the last value."""
+        return self.value.value
+
+
+class Twin(keras.Sequential):
+    """A Keras Sequential whose logs also hold batch_loss, the loss of the last batch alone."""
+
+    def __init__(self, layers: list[Any], name: str) -> None:
+        super().__init__(layers, name=name)
+        self.batch_loss = LatestValue("batch_loss")
+
+    def compute_loss(self, *arguments: Any, **keywords: Any) -> Any:
+        """Compute the loss as Keras does, and remember it."""
+        loss = super().compute_loss(*arguments, **keywords)
+        self.batch_loss.update_state(loss)
+        return loss
+
+
+def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
+    """Return the Keras twin of `model`, built for inputs of this shape (batch first), with the same weights.
+
+    It is compiled like the model, if the model is. Works with every backend of Keras 3.
+    Raises ValueError for a layer, activation, optimizer or loss that Keras has no counterpart of.
+    """
+    if not model.built:
+        model.build(input_shape)
+    with floatx_of(model):
+        twin = Twin(
+            [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)], name=f"{model.name}_twin"
+        )
+        if model.optimizer is not None:
+            twin.compile(
+                optimizer=_optimizer(model.optimizer),
+                loss=_loss(model.loss),
+                metrics=[_metric(name, metric) for name, metric in model.metrics],
+            )
+    weights_to_keras(model, twin)
+    return twin
+
+
+def weights_to_keras(model: Sequential, twin: keras.Model) -> None:
+    """Copy the weights of a scratch_rnn model to its twin. Raises ValueError where the shapes differ."""
+    twin.set_weights(model.get_weights())
+
+
+def weights_from_keras(twin: keras.Model, model: Sequential) -> None:
+    """Copy the weights of the twin to its scratch_rnn model. Raises ValueError where the shapes differ."""
+    model.set_weights([np.asarray(weight) for weight in twin.get_weights()])
+
+
+@contextmanager
+def floatx_of(model: Sequential) -> Iterator[None]:
+    """Let Keras compute in the dtype of `model` meanwhile, in its metrics and optimizers too."""
+    before = keras.config.floatx()
+    keras.config.set_floatx(model.dtype.name)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+
+
+def _layer(layer: Layer) -> keras.layers.Layer:
+    """Return the Keras layer with the same options; its weights are set later."""
+    common = {"use_bias": layer.use_bias, "dtype": layer.dtype.name, "name": layer.name}  # type: ignore[attr-defined]
+    if isinstance(layer, Dense):
+        return keras.layers.Dense(layer.units, activation=_activation(layer.activation), **common)
+    if not isinstance(layer, Recurrent):
+        raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
+    options = common | {
+        "units": layer.units,
+        "activation": _activation(layer.activation),
+        "return_sequences": layer.return_sequences,
+        "go_backwards": layer.go_backwards,
+    }
+    if isinstance(layer, SimpleRNN):
+        return keras.layers.SimpleRNN(**options)
+    if isinstance(layer, GRU):
+        gates = _activation(layer.recurrent_activation)
+        return keras.layers.GRU(**options, recurrent_activation=gates, reset_after=layer.reset_after)
+    if isinstance(layer, LSTM):
+        return keras.layers.LSTM(**options, recurrent_activation=_activation(layer.recurrent_activation))
+    raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
+
+
+def _activation(activation: Activation) -> str:
+    try:
+        keras.activations.get(activation.name)
+    except ValueError:
+        raise ValueError(f"activation {activation.name!r} has no counterpart in Keras") from None
+    return activation.name
+
+
+def _optimizer(optimizer: optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    options = {
+        name: getattr(optimizer, name)
+        for name in ("learning_rate", "clipnorm", "global_clipnorm", "clipvalue", "weight_decay")
+    }
+    own = {
+        optimizers.SGD: (keras.optimizers.SGD, ("momentum", "nesterov")),
+        optimizers.RMSprop: (keras.optimizers.RMSprop, ("rho", "momentum", "epsilon", "centered")),
+        optimizers.Adam: (keras.optimizers.Adam, ("beta_1", "beta_2", "epsilon")),
+    }
+    if type(optimizer) not in own:
+        raise ValueError(f"optimizer {type(optimizer).__name__} has no counterpart in Keras")
+    keras_class, names = own[type(optimizer)]
+    return keras_class(**options, **{name: getattr(optimizer, name) for name in names})
+
+
+def _loss(loss: losses.Loss) -> keras.losses.Loss:
+    if isinstance(loss, losses.SparseCategoricalCrossentropy):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=loss.from_logits)
+    if isinstance(loss, losses.CategoricalCrossentropy):
+        return keras.losses.CategoricalCrossentropy(from_logits=loss.from_logits)
+    if isinstance(loss, losses.MeanSquaredError):
+        return keras.losses.MeanSquaredError()
+    raise ValueError(f"loss {type(loss).__name__} has no counterpart in Keras")
+
+
+def _metric(name: str, metric: metrics.Metric) -> str:
+    if metrics.get(name)[1] is not metric:
+        raise ValueError(f"metric {name!r} has no counterpart in Keras")
+    return name
