@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.twin import Twin, floatx_of
 from scratch_rnn.callbacks import Callback
 from scratch_rnn.losses import SparseCategoricalCrossentropy
@@ -20,11 +21,9 @@ from scratch_rnn.model import Sequential
 Array = NDArray[Any]
 Split = tuple[Array, Array]
 
-SCRATCH, KERAS = "scratch_rnn", "Keras"
-
 
 class Batches(keras.utils.PyDataset):
-    """Rows in their order, batch by batch, as Keras wants them: uint8 scaled to [0, 1], labels in its form."""
+    """Rows in their order, batch by batch, with uint8 scaled to [0, 1] as scratch_rnn does it."""
 
     def __init__(self, x: Array, y: Array, batch_size: int, dtype: np.dtype[Any]) -> None:
         super().__init__()
@@ -43,7 +42,7 @@ class Batches(keras.utils.PyDataset):
 
 @dataclass
 class Record:
-    """What one of the two models did, an entry an epoch; `batch_losses` are those of the first epoch's batches."""
+    """What one of the two models did, epoch by epoch; `batch_losses` are those of the first epoch."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -75,7 +74,7 @@ def train_side_by_side(
     epochs: int,
     batch_size: int,
     seed: int,
-    watcher: Watcher | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> dict[str, Record]:
     """Train both models: each epoch first the scratch model, then its twin, on the same batches.
 
@@ -85,7 +84,6 @@ def train_side_by_side(
     Returns a Record for each model by name. Epoch times include validation and, in the first epoch of the
     twin, the time that Keras takes to compile its graph.
     """
-    watcher = watcher or Watcher()
     records = {SCRATCH: Record(), KERAS: Record()}
     rng = np.random.default_rng(seed)
     (x, y), (x_val, y_val) = train, validation
@@ -101,10 +99,10 @@ def train_side_by_side(
             shuffle=False,
             verbose=0,
             validation_data=(x_val, y_val),
-            callbacks=[_ScratchHooks(epoch, records[SCRATCH], watcher)],
+            callbacks=[_ScratchHooks(epoch, records[SCRATCH], watchers)],
         )
         records[SCRATCH].add_epoch(_last(history.history), time.perf_counter() - started)
-        watcher.on_epoch(SCRATCH, epoch, records[SCRATCH])
+        _note_epoch(SCRATCH, epoch, records[SCRATCH], watchers)
         started = time.perf_counter()
         with floatx_of(scratch):
             history = twin.fit(
@@ -112,10 +110,10 @@ def train_side_by_side(
                 shuffle=False,
                 verbose=0,
                 validation_data=validation_batches,
-                callbacks=[_KerasHooks(epoch, records[KERAS], watcher)],
+                callbacks=[_KerasHooks(epoch, records[KERAS], watchers)],
             )
         records[KERAS].add_epoch(_last(history.history), time.perf_counter() - started)
-        watcher.on_epoch(KERAS, epoch, records[KERAS])
+        _note_epoch(KERAS, epoch, records[KERAS], watchers)
     return records
 
 
@@ -142,21 +140,21 @@ def keras_labels(model: Sequential, y: Array) -> Array:
 
 
 class _ScratchHooks(Callback):
-    def __init__(self, epoch: int, record: Record, watcher: Watcher) -> None:
-        self.epoch, self.record, self.watcher = epoch, record, watcher
+    def __init__(self, epoch: int, record: Record, watchers: Sequence[Watcher]) -> None:
+        self.epoch, self.record, self.watchers = epoch, record, watchers
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
-        _note_batch(SCRATCH, self.epoch, batch, self.params["steps"], logs, self.record, self.watcher)
+        _note_batch(SCRATCH, self.epoch, batch, self.params["steps"], logs, self.record, self.watchers)
 
 
 class _KerasHooks(keras.callbacks.Callback):
-    def __init__(self, epoch: int, record: Record, watcher: Watcher) -> None:
+    def __init__(self, epoch: int, record: Record, watchers: Sequence[Watcher]) -> None:
         super().__init__()
-        self.epoch, self.record, self.watcher = epoch, record, watcher
+        self.epoch, self.record, self.watchers = epoch, record, watchers
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         numbers = {name: float(value) for name, value in (logs or {}).items()}
-        _note_batch(KERAS, self.epoch, batch, self.params["steps"], numbers, self.record, self.watcher)
+        _note_batch(KERAS, self.epoch, batch, self.params["steps"], numbers, self.record, self.watchers)
 
 
 def _note_batch(
@@ -166,11 +164,17 @@ def _note_batch(
     batches: int,
     logs: dict[str, float],
     record: Record,
-    watcher: Watcher,
+    watchers: Sequence[Watcher],
 ) -> None:
     if epoch == 0:
         record.batch_losses.append(logs["batch_loss"])
-    watcher.on_batch(model, epoch, batch, batches, logs)
+    for watcher in watchers:
+        watcher.on_batch(model, epoch, batch, batches, logs)
+
+
+def _note_epoch(model: str, epoch: int, record: Record, watchers: Sequence[Watcher]) -> None:
+    for watcher in watchers:
+        watcher.on_epoch(model, epoch, record)
 
 
 def _last(history: dict[str, Sequence[float]]) -> dict[str, float]:

@@ -58,7 +58,8 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
         model.build(input_shape)
     with floatx_of(model):
         twin = Twin(
-            [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)], name=f"{model.name}_twin"
+            [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)],
+            name=f"{model.name}_twin",
         )
         if model.optimizer is not None:
             twin.compile(

@@ -193,7 +193,7 @@ class Sequential:
         if validation_data is not None:
             x_val, y_val = self._checked_data(*validation_data)
         else:
-            split = _split_row(len(x), validation_split)
+            split = split_row(len(x), validation_split)
             (x, x_val), (y, y_val) = (x[:split], x[split:]), (y[:split], y[split:])
         history = History()
         hooks = CallbackList([history, *_progress(verbose), *callbacks], self)
@@ -460,8 +460,11 @@ def _slices(count: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _split_row(count: int, validation_split: float) -> int:
-    """Return the first row of the validation data, as Keras computes it; `count` where there is none."""
+def split_row(count: int, validation_split: float) -> int:
+    """Return the first row of the validation data, as Keras computes it; `count` where there is none.
+
+    Raises ValueError for a share that is out of range or leaves no rows on one side.
+    """
     if not 0 <= validation_split < 1:
         raise ValueError(f"validation_split must be at least 0 and below 1, not {validation_split!r}")
     split = int(count * (1 - validation_split))

@@ -1,0 +1,48 @@
+"""Importing Keras: quietly, and with a clear word where it is not installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+INSTALL = 'pip install "scratch_rnn[keras]"'
+
+
+def import_keras() -> ModuleType:
+    """Return Keras on the backend that KERAS_BACKEND names, TensorFlow by default.
+
+    Raises ModuleNotFoundError with one line that says what to install.
+    """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _quiet_stderr():
+            import keras
+    except ImportError as error:
+        missing = error.name or "keras"
+        raise ModuleNotFoundError(
+            f"Keras with its backend {backend} is not installed (no module {missing!r}): {INSTALL}, "
+            "or use `scratch-rnn train`, which needs neither",
+            name=missing,
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"KERAS_BACKEND={backend!r} is no backend of Keras: {error}") from error
+    return keras
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep back what TensorFlow's C++ core writes while it loads; a failure speaks through its exception."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,58 @@
+"""scratch-rnn compare: train the NumPy network and its Keras twin side by side, and say how they compare."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rich.console import Console
+
+from keras_reference.tables import summary_table, table_of_cells
+from scratch_rnn.commands.options import add_recipe_options, recipes_from
+from scratch_rnn.mnist import Split, load_mnist
+from scratch_rnn.model import split_row
+from scratch_rnn.runs import Run, create_runs, new_folder
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's sub-commands. Keras is imported only when it runs."""
+    parser = commands.add_parser(
+        "compare",
+        help="train the NumPy network and its Keras twin side by side",
+        description="Train the NumPy network and its Keras twin on the same MNIST rows, from the same "
+        "weights, on the same batches, and compare them.",
+    )
+    add_recipe_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compare the two libraries for each cell that was asked for."""
+    from keras_reference.backend import import_keras
+
+    import_keras()
+    console = Console()
+    recipes = recipes_from(arguments)
+    train, test = load_mnist(recipes[0].data)
+    out = arguments.out or new_folder(f"compare-{arguments.cell}")
+    runs = create_runs(out, recipes, train[0].shape[1:])
+    summaries = [compare(run, train, test, console) for run in runs]
+    if len(summaries) > 1:
+        console.print(table_of_cells(summaries))
+
+
+def compare(run: Run, train: Split, test: Split, console: Console) -> dict[str, Any]:
+    """Train one pair, show how the two compare, leave everything in the run's folder; return the summary."""
+    from keras_reference.pair import Pair
+
+    (x, y), recipe = train, run.recipe
+    split = split_row(len(x), recipe.validation_split)
+    pair = Pair(recipe, x.shape[1:])
+    console.print(f"[bold]{recipe}[/bold], {pair.scratch.count_params():,} weights", soft_wrap=True)
+    console.print(f"{split:,} digits to train on, {len(x) - split:,} to validate, {len(test[0]):,} to test")
+    with run.saying_what_is_saved():
+        pair.train((x[:split], y[:split]), (x[split:], y[split:]), run, console)
+        summary = pair.conclude(test, run)
+    console.print(summary_table(summary))
+    console.print(f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True)
+    return summary

@@ -1,0 +1,65 @@
+"""The tables that end a comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from keras_reference.comparison import KERAS, SCRATCH
+
+
+def summary_table(summary: dict[str, Any]) -> Table:
+    """Return the summary of one run as a table that a person can read."""
+    scratch, keras = summary["test"][SCRATCH], summary["test"][KERAS]
+    seconds = summary["seconds_an_epoch"]
+    table = Table(title=f"{summary['test_digits']:,} test digits")
+    for name in ("", SCRATCH, KERAS, "difference"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row(
+        "test accuracy",
+        f"{scratch['accuracy']:.2%}",
+        f"{keras['accuracy']:.2%}",
+        f"{100 * (scratch['accuracy'] - keras['accuracy']):+.2f} points",
+    )
+    difference = scratch["loss"] - keras["loss"]
+    table.add_row("test loss", f"{scratch['loss']:.4f}", f"{keras['loss']:.4f}", f"{difference:+.4f}")
+    table.add_row(
+        "wrong where the other is right",
+        f"{summary['only_scratch_rnn_wrong']}",
+        f"{summary['only_keras_wrong']}",
+        f"p = {summary['mcnemar_p']:.2g} (McNemar, exact)",
+    )
+    table.add_row("same answer", "", "", f"{summary['agreement']:.2%} of the digits")
+    table.add_row(
+        f"losses of the first {summary['first_batches']} batches",
+        "",
+        "",
+        f"at most {summary['first_batch_losses_differ']:.1e} relative",
+    )
+    table.add_row(
+        "seconds an epoch (median)",
+        f"{seconds[SCRATCH]:.1f}",
+        f"{seconds[KERAS]:.1f}",
+        f"{summary['ratio_of_seconds']:.2f} of Keras's",
+    )
+    return table
+
+
+def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
+    """Return the summaries of several cells, a row each."""
+    table = Table(title="all cells")
+    for name in ("cell", f"accuracy\n{SCRATCH}", f"accuracy\n{KERAS}", "McNemar\np", "same\nanswer"):
+        table.add_column(name, justify="left" if name == "cell" else "right")
+    for name in ("first batches'\nlosses differ", f"s an epoch\n{SCRATCH}", f"s an epoch\n{KERAS}"):
+        table.add_column(name, justify="right")
+    for summary in summaries:
+        table.add_row(
+            summary["recipe"]["cell"],
+            *(f"{summary['test'][name]['accuracy']:.2%}" for name in (SCRATCH, KERAS)),
+            f"{summary['mcnemar_p']:.2g}",
+            f"{summary['agreement']:.2%}",
+            f"{summary['first_batch_losses_differ']:.1e}",
+            *(f"{summary['seconds_an_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
+        )
+    return table

@@ -1,0 +1,70 @@
+"""The command line: scratch-rnn, or python -m scratch_rnn."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where to read on, and exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> Parser:
+    """Return the parser of all commands, those of other packages included."""
+    from scratch_rnn.commands import predict, train
+
+    parser = Parser(
+        prog="scratch-rnn",
+        description="Train NumPy recurrent networks with hand-written backpropagation through time on MNIST.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for point in entry_points(group="scratch_rnn.commands"):
+        point.load()(commands)
+    train.add_command(commands)
+    predict.add_command(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    try:
+        arguments = build_parser().parse_args(argv)
+        arguments.run(arguments)
+    except KeyboardInterrupt as interruption:
+        print(f"\nscratch-rnn: {interruption or 'interrupted: nothing was saved'}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        print(f"scratch-rnn: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error or 'take fewer units, layers or rows'}"
+    return " ".join(str(error).split())
+
+
+def _show_warning(message: Any, category: type[Warning], *details: Any) -> None:
+    """Show a warning so that nobody can overlook it, and without the line of code that raised it."""
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+    Console(stderr=True).print(Panel(Text(str(message)), title=category.__name__, border_style="bold yellow"))

@@ -1,0 +1,76 @@
+"""scratch-rnn predict: what a trained network says of an image, or of a test digit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from scratch_rnn.commands.options import natural_int
+from scratch_rnn.mnist import load_mnist
+from scratch_rnn.recipe import Recipe
+from scratch_rnn.runs import load_run
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    parser = commands.add_parser(
+        "predict",
+        help="show what a trained network says of an image or a test digit",
+        description="Draw digits and the ten probabilities that a run's NumPy network gives them.",
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a run of train or compare")
+    parser.add_argument(
+        "images", type=Path, nargs="*", metavar="IMAGE", help="image files with one digit each"
+    )
+    parser.add_argument("--test-index", type=natural_int, metavar="N", help="a digit of the run's test set")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="where to draw (default: in the run's folder)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print and draw the predictions."""
+    from scratch_rnn import figures, terminal
+
+    if not arguments.images and arguments.test_index is None:
+        raise ValueError("nothing to predict: name image files, or a test digit with --test-index N")
+    recipe, model = load_run(arguments.folder)
+    names, digits, labels = _digits(recipe, arguments.images, arguments.test_index)
+    probabilities = model.predict(digits)
+    console = Console()
+    for row, name in enumerate(names):
+        label = None if labels is None else int(labels[row])
+        console.print(terminal.draw_prediction(digits[row], probabilities[row], name, label))
+    path = arguments.figure or arguments.folder / f"predict-{_file_stem(names)}.png"
+    figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe))
+    figures.save(figure, path)
+    console.print(f"drawn in {path}")
+
+
+def _digits(
+    recipe: Recipe, paths: list[Path], test_index: int | None
+) -> tuple[list[str], np.ndarray, np.ndarray | None]:
+    """Return names, images (N, 28, 28) and, for a test digit, its label (1,)."""
+    if paths and test_index is not None:
+        raise ValueError("name image files or --test-index, not both")
+    if test_index is None:
+        from scratch_rnn.images import load_digit
+
+        return [path.name for path in paths], np.stack([load_digit(path) for path in paths]), None
+    _, (x_test, y_test) = load_mnist(recipe.data)
+    if test_index >= len(x_test):
+        raise ValueError(
+            f"--test-index {test_index} is out of range: the test set has {len(x_test)} digits, from 0"
+        )
+    rows = slice(test_index, test_index + 1)
+    return [f"test-{test_index}"], x_test[rows], y_test[rows]
+
+
+def _file_stem(names: list[str]) -> str:
+    stem = Path(names[0]).stem
+    return stem if len(names) == 1 else f"{stem}-and-{len(names) - 1}-more"

@@ -1,0 +1,88 @@
+"""scratch-rnn train: the NumPy network alone."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scratch_rnn.callbacks import History, Logs
+from scratch_rnn.commands.options import add_recipe_options, recipes_from
+from scratch_rnn.mnist import Split, load_mnist
+from scratch_rnn.model import Sequential
+from scratch_rnn.runs import Run, create_runs, new_folder
+
+NAME = "scratch_rnn"
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    parser = commands.add_parser(
+        "train",
+        help="train the NumPy network alone",
+        description="Train the NumPy network alone on MNIST rows.",
+    )
+    add_recipe_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train one model for each cell that was asked for."""
+    console = Console()
+    recipes = recipes_from(arguments)
+    train, test = load_mnist(recipes[0].data)
+    out = arguments.out or new_folder(f"train-{arguments.cell}")
+    for run in create_runs(out, recipes, train[0].shape[1:]):
+        train_one(run, train, test, console)
+
+
+def train_one(run: Run, train: Split, test: Split, console: Console) -> None:
+    """Train one model, show its results and leave them in the run's folder."""
+    recipe = run.recipe
+    model = recipe.build_model(train[0].shape[1:])
+    console.print(f"[bold]{recipe}[/bold], {model.count_params():,} weights", soft_wrap=True)
+    with run.saying_what_is_saved():
+        epochs = _SavedEpochs(run, model)
+        model.fit(
+            *train,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            validation_split=recipe.validation_split,
+            callbacks=[epochs],
+        )
+        scores = model.evaluate(*test, batch_size=recipe.batch_size)
+        probabilities = {NAME: model.predict(test[0], batch_size=recipe.batch_size)}
+        run.save_figures({NAME: epochs.history}, *test, probabilities)
+        seconds = statistics.median(epochs.seconds)
+        summary = {"recipe": recipe.to_dict(), "test": {NAME: scores}, "seconds_an_epoch": {NAME: seconds}}
+        run.write_json("summary.json", summary)
+    console.print(_summary_table(scores, seconds))
+    console.print(f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True)
+
+
+class _SavedEpochs(History):
+    """Records the epochs and their times, and saves history and weights after each."""
+
+    def __init__(self, run: Run, model: Sequential) -> None:
+        super().__init__()
+        self.run, self.trained, self.seconds = run, model, list[float]()
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        super().on_epoch_end(epoch, logs)
+        self.seconds.append(time.perf_counter() - self.started)
+        self.run.save_epoch({NAME: self.history}, {NAME: self.trained})
+
+
+def _summary_table(scores: Logs, seconds: float) -> Table:
+    table = Table(show_header=False)
+    table.add_row("test accuracy", f"{scores['accuracy']:.2%}")
+    table.add_row("test loss", f"{scores['loss']:.4f}")
+    table.add_row("seconds an epoch (median)", f"{seconds:.1f}")
+    return table

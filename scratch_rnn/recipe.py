@@ -1,0 +1,77 @@
+"""A training recipe: what to train, on which data, and how. The defaults are a common Keras tutorial's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from scratch_rnn import optimizers
+from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
+from scratch_rnn.model import Sequential
+
+CLASSES = 10
+
+CELLS: dict[str, type[Recurrent]] = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
+    "rmsprop": optimizers.RMSprop,
+    "adam": optimizers.Adam,
+    "sgd": optimizers.SGD,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """LSTM(128) and Dense(10, softmax), RMSprop, batches of 128, 10 epochs, the last 10 % for validation.
+
+    `data` is "auto", "sample" or a path, as for `load_mnist`; `learning_rate` None the optimizer's own.
+    """
+
+    cell: str = "lstm"
+    units: int = 128
+    layers: int = 1
+    optimizer: str = "rmsprop"
+    learning_rate: float | None = None
+    epochs: int = 10
+    batch_size: int = 128
+    validation_split: float = 0.1
+    seed: int = 0
+    data: str = "auto"
+    dtype: str = "float32"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as a dict that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """Return the recipe that `to_dict` turned into `values`. Raises ValueError where it is none."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise ValueError(f"a recipe has the entries {', '.join(sorted(names))}")
+        return cls(**values)
+
+    def build_model(self, image_shape: tuple[int, int]) -> Sequential:
+        """Return a compiled model with new weights for images (H, W), read as H rows of W features.
+
+        Raises ValueError for a value that does not exist or is out of range.
+        """
+        if self.cell not in CELLS:
+            raise ValueError(f"unknown cell {self.cell!r}: use one of {', '.join(CELLS)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"unknown optimizer {self.optimizer!r}: use one of {', '.join(OPTIMIZERS)}")
+        recurrent: list[Layer] = [
+            CELLS[self.cell](self.units, return_sequences=number < self.layers, dtype=self.dtype)
+            for number in range(1, self.layers + 1)
+        ]
+        rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+        model = Sequential([*recurrent, Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
+        model.compile(OPTIMIZERS[self.optimizer](**rate), "categorical_crossentropy", ["accuracy"])
+        model.build((None, *image_shape))
+        return model
+
+    def __str__(self) -> str:
+        """One line: LSTM(128), RMSprop 0.001, batch 128."""
+        optimizer = OPTIMIZERS[self.optimizer]
+        rate = optimizer().learning_rate if self.learning_rate is None else self.learning_rate  # type: ignore[call-arg]
+        stack = " + ".join([f"{CELLS[self.cell].__name__}({self.units})"] * self.layers)
+        return f"{stack}, {optimizer.__name__} {rate:g}, batch {self.batch_size}"

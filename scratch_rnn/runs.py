@@ -1,0 +1,156 @@
+"""A run's folder: what it holds, and when each file is written.
+
+    recipe.json             at the start: what was asked for, and the size of the images
+    history.json            after each epoch, for each model
+    scratch_rnn.weights.npz, keras.weights.npz     after each epoch, in one format and order
+    curves.png, predictions.png, confusion.png     at the end
+    summary.json            last of all: a folder without it holds an unfinished run
+
+Every file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratch_rnn.files import atomic
+from scratch_rnn.model import Sequential
+from scratch_rnn.recipe import Recipe
+
+Array = NDArray[Any]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run; the message says what was saved."""
+
+
+class Run:
+    """A folder that a training run writes to."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self.folder = folder
+        self.recipe = recipe
+
+    @contextmanager
+    def saying_what_is_saved(self) -> Iterator[None]:
+        """Turn Ctrl-C into an Interrupted that says what the folder holds by then."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted: {self._saved()}") from None
+
+    def _saved(self) -> str:
+        path = self.folder / "history.json"
+        if not path.is_file():
+            return f"no epoch was finished; {self.folder} holds the recipe alone"
+        histories = json.loads(path.read_text(encoding="utf-8"))
+        epochs = ", ".join(f"{name} {len(history['loss'])}" for name, history in histories.items())
+        return f"weights and history are saved in {self.folder} (epochs finished: {epochs})"
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file; NaN and infinity, which JSON has not, become null."""
+        with atomic(self.folder / name) as path:
+            path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+    def save_epoch(self, histories: dict[str, dict[str, list[float]]], models: dict[str, Sequential]) -> None:
+        """Write what an epoch changed: the histories of all models and the weights of the given ones."""
+        for name, model in models.items():
+            model.save_weights(self.folder / f"{name}.weights.npz")
+        self.write_json("history.json", histories)
+
+    def save_figures(
+        self,
+        histories: dict[str, dict[str, list[float]]],
+        images: Array,
+        labels: Array,
+        probabilities: dict[str, Array],
+    ) -> None:
+        """Draw curves.png, predictions.png and confusion.png from histories and test predictions by model."""
+        from scratch_rnn import figures
+
+        title = str(self.recipe)
+        predicted = {name: p.argmax(axis=1) for name, p in probabilities.items()}
+        rows = figures.choose_examples(labels, probabilities)
+        examples = {name: p[rows] for name, p in probabilities.items()}
+        figures.save(figures.curves(histories, title), self.folder / "curves.png")
+        figures.save(
+            figures.predictions(images[rows], labels[rows], examples, title), self.folder / "predictions.png"
+        )
+        figures.save(figures.confusion(labels, predicted, title), self.folder / "confusion.png")
+
+
+def create_runs(
+    out: str | os.PathLike[str], recipes: list[Recipe], image_shape: tuple[int, int]
+) -> list[Run]:
+    """Make the folder `out`, or take an empty one, for a recipe; for several, a folder a cell inside it.
+
+    Each gets its recipe.json. Raises FileExistsError for a folder that holds something, so that no run is
+    ever written over; OSError for one that cannot be written.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file: name a new folder for the run")
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty: name a new folder, so that nothing in it is lost")
+    folders = [out] if len(recipes) == 1 else [out / recipe.cell for recipe in recipes]
+    runs = [Run(folder, recipe) for folder, recipe in zip(folders, recipes, strict=True)]
+    for run in runs:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.write_json("recipe.json", run.recipe.to_dict() | {"image_shape": list(image_shape)})
+    return runs
+
+
+def new_folder(name: str) -> Path:
+    """Return a folder below runs/ that does not exist yet, named after the run and the time."""
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder, number = Path("runs", stem), 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs", f"{stem}-{number}")
+    return folder
+
+
+def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:
+    """Return the recipe of a run and its scratch_rnn model with the weights that it reached.
+
+    Raises FileNotFoundError for a folder that holds no run, ValueError for a run whose files do not fit.
+    """
+    folder = Path(folder)
+    if not (folder / "recipe.json").is_file():
+        inner = sorted(path.parent.name for path in folder.glob("*/recipe.json"))
+        hint = f"; it holds the runs {', '.join(inner)}: name one of them" if inner else ""
+        raise FileNotFoundError(f"{folder} is not the folder of a run: it has no recipe.json{hint}")
+    weights = folder / "scratch_rnn.weights.npz"
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"{folder} has no scratch_rnn.weights.npz: the run ended before its first epoch"
+        )
+    try:
+        values = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        height, width = values.pop("image_shape")
+        recipe = Recipe.from_dict(values)
+        model = recipe.build_model((height, width))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{folder / 'recipe.json'} is damaged: {error}") from error
+    model.load_weights(weights)
+    return recipe, model
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    if isinstance(content, np.generic):
+        content = content.item()
+    return None if isinstance(content, float) and not math.isfinite(content) else content

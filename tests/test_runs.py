@@ -1,0 +1,126 @@
+"""A run's folder: nothing is written over, nothing is left half-written."""
+
+import json
+
+import numpy as np
+import pytest
+
+from scratch_rnn.files import atomic
+from scratch_rnn.recipe import Recipe
+from scratch_rnn.runs import Interrupted, create_runs, load_run, new_folder
+
+SMALL = Recipe(cell="gru", units=3)
+
+
+def small_run(folder):
+    (run,) = create_runs(folder, [SMALL], (28, 28))
+    return run
+
+
+def test_a_run_comes_back_with_its_recipe_and_weights(tmp_path):
+    run, model = small_run(tmp_path / "run"), SMALL.build_model((28, 28))
+    model.weights[0][...] = 0.25
+    run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {"scratch_rnn": model})
+    recipe, loaded = load_run(run.folder)
+    assert recipe == SMALL
+    for saved, own in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(saved, own)
+
+
+def test_images_need_not_be_square(tmp_path):
+    (run,) = create_runs(tmp_path, [SMALL], (5, 7))
+    run.save_epoch({}, {"scratch_rnn": SMALL.build_model((5, 7))})
+    assert load_run(tmp_path)[1].predict(np.zeros((2, 5, 7))).shape == (2, 10)
+
+
+def test_a_folder_that_holds_something_is_never_written_to(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="not empty"):
+        small_run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(FileExistsError, match="is a file"):
+        small_run(tmp_path / "out")
+
+
+def test_several_recipes_get_a_folder_each(tmp_path):
+    create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
+    assert sorted(path.parent.name for path in tmp_path.glob("all/*/recipe.json")) == ["gru", "lstm"]
+
+
+def test_new_folders_differ_within_one_second(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = set()
+    for _ in range(3):
+        folder = new_folder("x")
+        folder.mkdir(parents=True)
+        folders.add(folder)
+    assert len(folders) == 3
+
+
+def test_numbers_that_json_has_not_become_null(tmp_path):
+    run = small_run(tmp_path)
+    run.write_json("a.json", {"loss": [np.float32(1.5), float("nan"), float("inf")]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"loss": [1.5, None, None]}
+
+
+def test_an_interruption_says_what_was_saved(tmp_path):
+    run = small_run(tmp_path)
+    with pytest.raises(Interrupted, match="no epoch was finished"), run.saying_what_is_saved():
+        raise KeyboardInterrupt
+    run.save_epoch({"scratch_rnn": {"loss": [1.0, 0.5]}}, {})
+    with pytest.raises(Interrupted, match=r"saved in .*scratch_rnn 2"), run.saying_what_is_saved():
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "history.json"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def damage(folder, name, content):
+    (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("recipe.json", b"{", "damaged"),
+        ("recipe.json", b"[]", "damaged"),
+        ("recipe.json", b'{"cell": "lstm", "image_shape": [28, 28]}', "damaged"),
+        ("scratch_rnn.weights.npz", b"PK", "not a weights file"),
+        ("scratch_rnn.weights.npz", b"", "not a weights file"),
+    ],
+)
+def test_a_damaged_run_is_named(tmp_path, name, content, message):
+    run = small_run(tmp_path)
+    run.save_epoch({}, {"scratch_rnn": SMALL.build_model((28, 28))})
+    with pytest.raises(ValueError, match=message) as error:
+        load_run(damage(tmp_path, name, content))
+    assert name in str(error.value)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    run = small_run(tmp_path)
+    run.save_epoch({}, {"scratch_rnn": Recipe(cell="gru", units=4).build_model((28, 28))})
+    with pytest.raises(ValueError, match="another architecture"):
+        load_run(tmp_path)
+
+
+def test_a_folder_without_a_run_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no recipe.json"):
+        load_run(tmp_path)
+    create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
+    with pytest.raises(FileNotFoundError, match="holds the runs gru, lstm"):
+        load_run(tmp_path / "all")
+    with pytest.raises(FileNotFoundError, match="before its first epoch"):
+        load_run(tmp_path / "all" / "gru")
