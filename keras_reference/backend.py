@@ -19,6 +19,7 @@ def import_keras() -> ModuleType:
     """
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("JAX_ENABLE_X64", "1")  # else JAX turns float64 into float32
     try:
         with _quiet_stderr():
             import keras

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -12,6 +12,9 @@ from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.model import split_row
 from scratch_rnn.runs import Run, create_runs, new_folder
+
+if TYPE_CHECKING:
+    from keras_reference.pair import Pair
 
 
 def add_command(commands: Any) -> None:
@@ -31,23 +34,23 @@ def run(arguments: argparse.Namespace) -> None:
     from keras_reference.backend import import_keras
 
     import_keras()
+    from keras_reference.pair import Pair
+
     console = Console()
     recipes = recipes_from(arguments)
     train, test = load_mnist(recipes[0].data)
-    out = arguments.out or new_folder(f"compare-{arguments.cell}")
-    runs = create_runs(out, recipes, train[0].shape[1:])
-    summaries = [compare(run, train, test, console) for run in runs]
+    image_shape = train[0].shape[1:]
+    pairs = [Pair(recipe, image_shape) for recipe in recipes]
+    runs = create_runs(arguments.out or new_folder(f"compare-{arguments.cell}"), recipes, image_shape)
+    summaries = [compare(pair, run, train, test, console) for pair, run in zip(pairs, runs, strict=True)]
     if len(summaries) > 1:
         console.print(table_of_cells(summaries))
 
 
-def compare(run: Run, train: Split, test: Split, console: Console) -> dict[str, Any]:
+def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -> dict[str, Any]:
     """Train one pair, show how the two compare, leave everything in the run's folder; return the summary."""
-    from keras_reference.pair import Pair
-
     (x, y), recipe = train, run.recipe
     split = split_row(len(x), recipe.validation_split)
-    pair = Pair(recipe, x.shape[1:])
     console.print(f"[bold]{recipe}[/bold], {pair.scratch.count_params():,} weights", soft_wrap=True)
     console.print(f"{split:,} digits to train on, {len(x) - split:,} to validate, {len(test[0]):,} to test")
     with run.saying_what_is_saved():

@@ -23,11 +23,15 @@ Split = tuple[Array, Array]
 
 
 class Batches(keras.utils.PyDataset):
-    """Rows in their order, batch by batch, with uint8 scaled to [0, 1] as scratch_rnn does it."""
+    """Rows in their order, batch by batch, in the form that the twin of a scratch_rnn model takes.
 
-    def __init__(self, x: Array, y: Array, batch_size: int, dtype: np.dtype[Any]) -> None:
+    uint8 is scaled to [0, 1] as scratch_rnn does it, and labels become one-hot where the loss wants that.
+    """
+
+    def __init__(self, scratch: Sequential, x: Array, y: Array, batch_size: int) -> None:
         super().__init__()
-        self.x, self.y, self.batch_size, self.dtype = x, y, batch_size, dtype
+        self.x, self.y, self.batch_size = x, keras_labels(scratch, y), batch_size
+        self.dtype = scratch.dtype
 
     def __len__(self) -> int:
         return math.ceil(len(self.x) / self.batch_size)
@@ -86,49 +90,58 @@ def train_side_by_side(
     """
     records = {SCRATCH: Record(), KERAS: Record()}
     rng = np.random.default_rng(seed)
-    (x, y), (x_val, y_val) = train, validation
-    validation_batches = Batches(x_val, keras_labels(scratch, y_val), batch_size, scratch.dtype)
+    x, y = train
     for epoch in range(epochs):
         order = rng.permutation(len(x))
-        x_epoch, y_epoch = x[order], y[order]
-        started = time.perf_counter()
-        history: Any = scratch.fit(
-            x_epoch,
-            y_epoch,
-            batch_size=batch_size,
+        train_epoch(scratch, twin, (x[order], y[order]), validation, batch_size, epoch, records, watchers)
+    return records
+
+
+def train_epoch(
+    scratch: Sequential,
+    twin: Twin,
+    train: Split,
+    validation: Split,
+    batch_size: int,
+    epoch: int,
+    records: dict[str, Record],
+    watchers: Sequence[Watcher] = (),
+) -> None:
+    """Train both models for one epoch on the rows in their order, and add it to the records."""
+    started = time.perf_counter()
+    history: Any = scratch.fit(
+        *train,
+        batch_size=batch_size,
+        shuffle=False,
+        verbose=0,
+        validation_data=validation,
+        callbacks=[_ScratchHooks(epoch, records[SCRATCH], watchers)],
+    )
+    _note_epoch(SCRATCH, epoch, history.history, started, records, watchers)
+    started = time.perf_counter()
+    with floatx_of(scratch):
+        history = twin.fit(
+            Batches(scratch, *train, batch_size),
             shuffle=False,
             verbose=0,
-            validation_data=(x_val, y_val),
-            callbacks=[_ScratchHooks(epoch, records[SCRATCH], watchers)],
+            validation_data=Batches(scratch, *validation, batch_size),
+            callbacks=[_KerasHooks(epoch, records[KERAS], watchers)],
         )
-        records[SCRATCH].add_epoch(_last(history.history), time.perf_counter() - started)
-        _note_epoch(SCRATCH, epoch, records[SCRATCH], watchers)
-        started = time.perf_counter()
-        with floatx_of(scratch):
-            history = twin.fit(
-                Batches(x_epoch, keras_labels(scratch, y_epoch), batch_size, scratch.dtype),
-                shuffle=False,
-                verbose=0,
-                validation_data=validation_batches,
-                callbacks=[_KerasHooks(epoch, records[KERAS], watchers)],
-            )
-        records[KERAS].add_epoch(_last(history.history), time.perf_counter() - started)
-        _note_epoch(KERAS, epoch, records[KERAS], watchers)
-    return records
+    _note_epoch(KERAS, epoch, history.history, started, records, watchers)
 
 
 def evaluate_twin(scratch: Sequential, twin: Twin, x: Array, y: Array, batch_size: int) -> dict[str, float]:
     """Return the twin's mean loss and metrics over all rows, by name."""
     with floatx_of(scratch):
-        batches = Batches(x, keras_labels(scratch, y), batch_size, scratch.dtype)
-        logs = twin.evaluate(batches, verbose=0, return_dict=True)
+        logs = twin.evaluate(Batches(scratch, x, y, batch_size), verbose=0, return_dict=True)
     return {name: float(value) for name, value in logs.items() if name != "batch_loss"}
 
 
 def predict_twin(scratch: Sequential, twin: Twin, x: Array, batch_size: int) -> Array:
     """Return the twin's outputs for all rows."""
     with floatx_of(scratch):
-        return np.asarray(twin.predict(Batches(x, np.zeros(len(x)), batch_size, scratch.dtype), verbose=0))
+        unused = np.zeros(len(x), int)
+        return np.asarray(twin.predict(Batches(scratch, x, unused, batch_size), verbose=0))
 
 
 def keras_labels(model: Sequential, y: Array) -> Array:
@@ -172,10 +185,15 @@ def _note_batch(
         watcher.on_batch(model, epoch, batch, batches, logs)
 
 
-def _note_epoch(model: str, epoch: int, record: Record, watchers: Sequence[Watcher]) -> None:
+def _note_epoch(
+    model: str,
+    epoch: int,
+    history: dict[str, list[float]],
+    started: float,
+    records: dict[str, Record],
+    watchers: Sequence[Watcher],
+) -> None:
+    logs = {name: values[-1] for name, values in history.items() if not name.endswith("batch_loss")}
+    records[model].add_epoch(logs, time.perf_counter() - started)
     for watcher in watchers:
-        watcher.on_epoch(model, epoch, record)
-
-
-def _last(history: dict[str, Sequence[float]]) -> dict[str, float]:
-    return {name: values[-1] for name, values in history.items() if not name.endswith("batch_loss")}
+        watcher.on_epoch(model, epoch, records[model])

@@ -17,6 +17,8 @@ from scratch_rnn.activations import Activation
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
 from scratch_rnn.model import Sequential
 
+_FLOAT64_HINT = "for JAX set the environment variable JAX_ENABLE_X64=1 before Keras is imported"
+
 
 class LatestValue(keras.metrics.Metric):
     """A metric that remembers the last value alone, where Keras's own keep a running mean."""
@@ -52,7 +54,8 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
     """Return the Keras twin of `model`, built for inputs of this shape (batch first), with the same weights.
 
     It is compiled like the model, if the model is. Works with every backend of Keras 3.
-    Raises ValueError for a layer, activation, optimizer or loss that Keras has no counterpart of.
+    Raises ValueError for a layer, activation, optimizer or loss that Keras has no counterpart of, and for a
+    backend that does not compute in the model's dtype.
     """
     if not model.built:
         model.build(input_shape)
@@ -67,6 +70,10 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
                 loss=_loss(model.loss),
                 metrics=[_metric(name, metric) for name, metric in model.metrics],
             )
+    if any(keras.backend.standardize_dtype(weight.dtype) != model.dtype for weight in twin.weights):
+        raise ValueError(
+            f"Keras on {keras.config.backend()} does not compute in {model.dtype}: {_FLOAT64_HINT}"
+        )
     weights_to_keras(model, twin)
     return twin
 

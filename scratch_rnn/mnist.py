@@ -26,6 +26,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratch_rnn.files import atomic
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -215,11 +217,8 @@ def _write_cache(arrays: Arrays) -> None:
 def _write_npz(path: Path, arrays: Arrays, save: Callable[..., None]) -> None:
     """Write the whole file or, whatever interrupts, nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".scratch_rnn-", dir=path.parent) as folder:
-        unfinished = Path(folder, path.name)
-        with open(unfinished, "wb") as file:
-            save(file, **arrays)
-        os.replace(unfinished, path)
+    with atomic(path) as unfinished, open(unfinished, "wb") as file:
+        save(file, **arrays)
 
 
 def _verified(arrays: Arrays) -> Arrays:

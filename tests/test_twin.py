@@ -20,6 +20,10 @@ from keras_reference.twin import build_twin, floatx_of, weights_from_keras, weig
 
 CELLS = [SimpleRNN, GRU, LSTM]
 
+# JAX computes in float64 only when told to, and Keras's recurrent layers on PyTorch round through float32.
+TENSORFLOW = keras.config.backend() == "tensorflow"
+needs_float64 = pytest.mark.skipif(not TENSORFLOW, reason="this backend of Keras does not compute in float64")
+
 
 def compiled(*layers, optimizer="rmsprop", loss="categorical_crossentropy", seed=0):
     model = Sequential(layers, seed=seed)
@@ -32,6 +36,7 @@ def digits(count):
     return x[:count], y[:count]
 
 
+@needs_float64
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_twin_of_a_stack_gives_the_same_outputs(cell):
     model = compiled(
@@ -107,9 +112,7 @@ def test_floatx_is_as_it_was_after_an_error():
 
 def train_pair(cell, dtype, optimizer="rmsprop", loss="categorical_crossentropy", epochs=2, watchers=()):
     """Two epochs of batches of 64 on 450 digits, so that the last batch is a partial one."""
-    model = compiled(
-        cell(16, dtype=dtype), Dense(10, "softmax", dtype=dtype), optimizer=optimizer, loss=loss
-    )
+    model = compiled(cell(16, dtype=dtype), Dense(10, "softmax", dtype=dtype), optimizer=optimizer, loss=loss)
     twin = build_twin(model, (None, 28, 28))
     x, y = digits(500)
     records = train_side_by_side(
@@ -127,7 +130,9 @@ def train_pair(cell, dtype, optimizer="rmsprop", loss="categorical_crossentropy"
 
 # Rounding alone separates the two: after 16 steps about 1e-14 in float64 and 1e-6 in float32.
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 1e-5), pytest.param("float64", 1e-12, marks=needs_float64)]
+)
 def test_both_models_take_the_same_course(cell, dtype, tolerance):
     model, twin, records = train_pair(cell, dtype)
     ours, theirs = records[SCRATCH], records[KERAS]
@@ -142,9 +147,9 @@ def test_both_models_take_the_same_course(cell, dtype, tolerance):
 
 
 def test_integer_labels_train_like_one_hot_ones():
-    _, _, one_hot = train_pair(SimpleRNN, "float64", epochs=1)
-    _, _, integers = train_pair(SimpleRNN, "float64", loss="sparse_categorical_crossentropy", epochs=1)
-    np.testing.assert_allclose(one_hot[KERAS].batch_losses, integers[KERAS].batch_losses, rtol=1e-12)
+    _, _, one_hot = train_pair(SimpleRNN, "float32", epochs=1)
+    _, _, integers = train_pair(SimpleRNN, "float32", loss="sparse_categorical_crossentropy", epochs=1)
+    np.testing.assert_allclose(one_hot[KERAS].batch_losses, integers[KERAS].batch_losses, rtol=1e-6)
 
 
 def test_watchers_hear_of_every_batch_and_epoch_of_both_models():

@@ -35,15 +35,16 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     recipes = recipes_from(arguments)
     train, test = load_mnist(recipes[0].data)
-    out = arguments.out or new_folder(f"train-{arguments.cell}")
-    for run in create_runs(out, recipes, train[0].shape[1:]):
-        train_one(run, train, test, console)
+    image_shape = train[0].shape[1:]
+    models = [recipe.build_model(image_shape) for recipe in recipes]
+    runs = create_runs(arguments.out or new_folder(f"train-{arguments.cell}"), recipes, image_shape)
+    for model, run in zip(models, runs, strict=True):
+        train_one(model, run, train, test, console)
 
 
-def train_one(run: Run, train: Split, test: Split, console: Console) -> None:
+def train_one(model: Sequential, run: Run, train: Split, test: Split, console: Console) -> None:
     """Train one model, show its results and leave them in the run's folder."""
     recipe = run.recipe
-    model = recipe.build_model(train[0].shape[1:])
     console.print(f"[bold]{recipe}[/bold], {model.count_params():,} weights", soft_wrap=True)
     with run.saying_what_is_saved():
         epochs = _SavedEpochs(run, model)
