@@ -18,7 +18,7 @@ LINES_AROUND = 8  # header, borders and prompt: what a terminal shows beside the
 
 
 class LiveTable(Watcher):
-    """A row an epoch, both models beside each other; the running epoch's numbers change as it goes.
+    """A row per epoch, both models beside each other; the running epoch's numbers change as it goes.
 
     On a terminal the table is drawn over itself. Elsewhere, in a log file, each epoch is printed once.
     """
@@ -60,7 +60,7 @@ class LiveTable(Watcher):
         self.rows[epoch][model] = [*numbers, seconds]
 
     def _table(self) -> Table:
-        title = f"[{COLOURS[SCRATCH]}]{SCRATCH}[/] beside [{COLOURS[KERAS]}]{KERAS}[/], a row an epoch"
+        title = f"[{COLOURS[SCRATCH]}]{SCRATCH}[/] beside [{COLOURS[KERAS]}]{KERAS}[/], a row per epoch"
         table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
         table.add_column("", justify="right")
         for model in (SCRATCH, KERAS):

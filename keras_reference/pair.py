@@ -73,7 +73,7 @@ class Pair:
             **agreement(y, probabilities[SCRATCH], probabilities[KERAS]),
             "first_batches": len(batch_losses[0]),
             "first_batch_losses_differ": largest_relative_difference(*batch_losses),
-            "seconds_an_epoch": seconds,
+            "seconds_per_epoch": seconds,
             "ratio_of_seconds": seconds[SCRATCH] / seconds[KERAS],
         }
         run.save_figures(histories, x, y, probabilities)

@@ -12,7 +12,7 @@ from keras_reference.comparison import KERAS, SCRATCH
 def summary_table(summary: dict[str, Any]) -> Table:
     """Return the summary of one run as a table that a person can read."""
     scratch, keras = summary["test"][SCRATCH], summary["test"][KERAS]
-    seconds = summary["seconds_an_epoch"]
+    seconds = summary["seconds_per_epoch"]
     table = Table(title=f"{summary['test_digits']:,} test digits")
     for name in ("", SCRATCH, KERAS, "difference"):
         table.add_column(name, justify="left" if not name else "right")
@@ -38,7 +38,7 @@ def summary_table(summary: dict[str, Any]) -> Table:
         f"at most {summary['first_batch_losses_differ']:.1e} relative",
     )
     table.add_row(
-        "seconds an epoch (median)",
+        "seconds per epoch (median)",
         f"{seconds[SCRATCH]:.1f}",
         f"{seconds[KERAS]:.1f}",
         f"{summary['ratio_of_seconds']:.2f} of Keras's",
@@ -51,7 +51,7 @@ def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
     table = Table(title="all cells")
     for name in ("cell", f"accuracy\n{SCRATCH}", f"accuracy\n{KERAS}", "McNemar\np", "same\nanswer"):
         table.add_column(name, justify="left" if name == "cell" else "right")
-    for name in ("first batches'\nlosses differ", f"s an epoch\n{SCRATCH}", f"s an epoch\n{KERAS}"):
+    for name in ("first batches'\nlosses differ", f"s per epoch\n{SCRATCH}", f"s per epoch\n{KERAS}"):
         table.add_column(name, justify="right")
     for summary in summaries:
         table.add_row(

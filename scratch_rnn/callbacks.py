@@ -13,7 +13,7 @@ Logs = dict[str, float]
 class Callback:
     """Base class: override the hooks that are needed. `model` and `params` are set before the first call.
 
-    `params` holds epochs, steps (batches an epoch) and samples (training rows). Logs hold the means over the
+    `params` holds epochs, steps (batches per epoch) and samples (training rows). Logs hold the means over the
     epoch so far, loss and the metrics. After a batch they also hold batch_loss, which is that batch's alone;
     after an epoch val_loss and so on. To end the training after the running epoch, set
     `self.model.stop_training = True`.

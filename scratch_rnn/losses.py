@@ -1,6 +1,6 @@
 """Loss functions with Keras's names, defaults and formulas.
 
-`values` gives one loss a sample (for sequences: one a sample and timestep); the loss of a batch is their
+`values` gives one loss per sample (for sequences: per sample and timestep); the loss of a batch is their
 mean. `gradient` is that of the *sum* of the values; whoever takes the mean divides both by the same number.
 """
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scratch_rnn.labels import one_hot
 
 Array = NDArray[Any]
 
@@ -40,8 +42,8 @@ class CategoricalCrossentropy(Loss):
     """-Σ_k y_k log p_k, from probabilities or, with `from_logits`, from what enters the softmax.
 
     Labels are one-hot (..., K) or integers (...). A model whose last layer is softmax uses the logits by
-    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y. Bare probabilities are
-    divided by their sum and clipped, as in Keras: where clipped the gradient is zero.
+    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y for labels that sum to one.
+    Bare probabilities are divided by their sum and clipped, as in Keras: where clipped the gradient is zero.
     """
 
     from_logits: bool = False
@@ -89,15 +91,15 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
 
 @dataclass(frozen=True)
 class MeanSquaredError(Loss):
-    """The mean of (y - p)² over the last axis."""
+    """The mean of (y - p)² over the last axis. Raises ValueError for labels of another shape than y_pred."""
 
     name = "mean_squared_error"
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        return np.square(y_pred - y_true).mean(axis=-1)
+        return np.square(_difference(y_true, y_pred)).mean(axis=-1)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        return 2 * (y_pred - y_true) / y_pred.dtype.type(y_pred.shape[-1])
+        return 2 * _difference(y_true, y_pred) / y_pred.dtype.type(y_pred.shape[-1])
 
 
 _BY_NAME: dict[str, Loss] = {
@@ -122,13 +124,10 @@ def on_logits(loss: Loss) -> Loss | None:
     return replace(loss, from_logits=True) if isinstance(loss, CategoricalCrossentropy) else None
 
 
-def one_hot(labels: Array, y_pred: Array) -> Array:
-    """Return labels as an array like y_pred (..., K): integer labels (...) become rows of zeros and a one."""
-    if labels.shape == y_pred.shape:
-        return labels.astype(y_pred.dtype, copy=False)
-    targets = np.zeros_like(y_pred)
-    np.put_along_axis(targets, labels.reshape(*y_pred.shape[:-1], 1).astype(np.intp), 1, axis=-1)
-    return targets
+def _difference(y_true: Array, y_pred: Array) -> Array:
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"labels have shape {y_true.shape}, expected {y_pred.shape}, like the predictions")
+    return y_pred - y_true
 
 
 def _log_softmax(z: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Metrics: one value a sample, whose mean Keras reports under the same name."""
+"""Metrics: one value per sample, whose mean Keras reports under the same name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scratch_rnn.labels import one_hot
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array], Array]
@@ -22,13 +24,13 @@ def accuracy(y_true: Array, y_pred: Array) -> Array:
 
 
 def mean_squared_error(y_true: Array, y_pred: Array) -> Array:
-    """Return the mean of (y_true - y_pred)² over the last axis."""
-    return np.square(y_pred - y_true).mean(axis=-1)
+    """Return the mean of (y_true - y_pred)² over the last axis; integer labels count as one-hot rows."""
+    return np.square(y_pred - one_hot(y_true, y_pred)).mean(axis=-1)
 
 
 def mean_absolute_error(y_true: Array, y_pred: Array) -> Array:
-    """Return the mean of |y_true - y_pred| over the last axis."""
-    return np.abs(y_pred - y_true).mean(axis=-1)
+    """Return the mean of |y_true - y_pred| over the last axis; integer labels count as one-hot rows."""
+    return np.abs(y_pred - one_hot(y_true, y_pred)).mean(axis=-1)
 
 
 _BY_NAME: dict[str, Metric] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratch_rnn import losses, metrics, optimizers, parallel
+from scratch_rnn import losses, optimizers, parallel
+from scratch_rnn import metrics as metric_functions
 from scratch_rnn.activations import Softmax
 from scratch_rnn.callbacks import Callback, CallbackList, History
 from scratch_rnn.files import atomic
+from scratch_rnn.labels import checked_labels
 from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
 from scratch_rnn.layers.dense import Dense
 
 Array = NDArray[Any]
 
-SHARD_ROWS = 64  # rows of a batch that one thread works on at a time; results depend on it in the last bit
+SHARD_ROWS = 64  # rows of a batch that one thread trains on at a time; results depend on it in the last bit
 
 
 @dataclass(frozen=True)
 class BatchResult:
     """What one pass over a batch, or a part of it, gives.
 
-    count      number of losses that were added up: one a row, for sequences one a row and timestep
+    count      number of losses that were added up: one per row, for sequences one per row and timestep
     sums       float64 (1 + number of metrics,): the sum of the losses, then of each metric
     gradients  one for each weight, of the *mean* loss of the whole batch; empty where not asked for
     """
@@ -45,7 +46,8 @@ class Sequential:
     """Layers one after another, with Keras's methods, names, defaults and meaning.
 
     `seed` makes the initial weights and the order of the rows in `fit` repeatable, bit for bit and on any
-    number of threads. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch.
+    number of threads. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch; other integers
+    are used as they are.
     """
 
     def __init__(
@@ -56,6 +58,9 @@ class Sequential:
         self.built = False
         self.stop_training = False
         self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss = losses.CategoricalCrossentropy()
+        self.metrics: list[tuple[str, metric_functions.Metric]] = []
+        self.threads = parallel.available_cores()
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -63,7 +68,10 @@ class Sequential:
             self.add(layer)
 
     def add(self, layer: Layer) -> None:
-        """Append a layer. Raises TypeError for anything else, ValueError for one that does not fit here."""
+        """Append a layer; one whose name is taken gets a number behind it.
+
+        Raises TypeError for anything else, ValueError for a layer that does not fit here.
+        """
         if not isinstance(layer, Layer):
             raise TypeError(f"a Sequential is made of layers, not of {type(layer).__name__}")
         if getattr(layer, "return_state", False):
@@ -103,9 +111,10 @@ class Sequential:
     def forward(
         self, x: Array, training: bool = False, tapes: list[Any] | None = None
     ) -> tuple[Array, list[Any]]:
-        """Run x through all layers; return (y, one tape a layer). Tapes of an earlier call are used again."""
+        """Run x through all layers; return (y, one tape per layer). Earlier tapes are used again."""
         if not self.built:
             self.build(np.shape(x))
+        x = _scaled(np.asarray(x), self.dtype)
         new_tapes = []
         for layer, tape in zip(self.layers, tapes or [None] * len(self.layers), strict=True):
             x, tape = layer.forward(x, training=training, tape=tape)
@@ -113,21 +122,21 @@ class Sequential:
         return x, new_tapes
 
     def backward(self, dy: Array, tapes: list[Any], input_gradient: bool = True) -> Gradients:
-        """Return the gradients of the input and of all weights, in their order, from dy, like y."""
+        """Return the gradients of x and of all weights, in the order of `weights`, from dy, that of y."""
         return self._backward(self.layers[-1].backward, dy, tapes, input_gradient)
 
     def _backward(
         self, last: Callable[..., Gradients], dy: Array, tapes: list[Any], input_gradient: bool
     ) -> Gradients:
         """Run dy back through all layers, beginning with `last`, the last layer's backward pass."""
-        passes = [*(layer.backward for layer in self.layers[:-1]), last]
-        weights: list[Array] = []
-        inputs: Array | None = dy
-        for index in reversed(range(len(passes))):
-            gradients = passes[index](inputs, tapes[index], input_gradient=input_gradient or index > 0)
-            weights = gradients.weights + weights
-            inputs = gradients.inputs
-        return Gradients(inputs, (), weights)
+        gradients = last(dy, tapes[-1], input_gradient=input_gradient or len(self.layers) > 1)
+        dx, dweights = gradients.inputs, gradients.weights
+        for index in reversed(range(len(self.layers) - 1)):
+            gradients = self.layers[index].backward(
+                dx, tapes[index], input_gradient=input_gradient or index > 0
+            )
+            dx, dweights = gradients.inputs, gradients.weights + dweights
+        return Gradients(dx, (), dweights)
 
     # Training ------------------------------------------------------------------------------------------
 
@@ -135,17 +144,19 @@ class Sequential:
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss = "categorical_crossentropy",
-        metrics: Sequence[str | metrics.Metric] = (),
+        metrics: Sequence[str | metric_functions.Metric] = (),
         threads: int | None = None,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
 
-        Where the last layer ends in a softmax, cross-entropy is computed from its logits.
+        In `fit` a thread takes 64 rows of a batch at a time, so smaller batches keep one thread busy; in
+        `evaluate` and `predict` it takes a whole batch. Where the last layer ends in a softmax, cross-entropy
+        is computed from its logits.
         Raises ValueError for a name that does not exist.
         """
         self.optimizer = optimizers.get(optimizer)
         self.loss = losses.get(loss)
-        self.metrics = [_metric(metric) for metric in metrics]
+        self.metrics = [metric_functions.get(metric) for metric in metrics]
         self.threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
@@ -182,7 +193,7 @@ class Sequential:
         y                 labels, one-hot or integers; for other losses like the output
         validation_split  share of the rows, taken from the end before any shuffling
         validation_data   (x, y), instead of a split
-        verbose           1 a progress bar, 2 a line an epoch, 0 nothing
+        verbose           1 a progress bar, 2 a line per epoch, 0 nothing
 
         Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
@@ -242,7 +253,7 @@ class Sequential:
     def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:
         """Return loss and metrics of some rows of a batch, and their share of its gradients."""
         with workers.lend(_Tapes) as lent:
-            outputs, tapes = self.forward(_scaled(x, self.dtype), training=True, tapes=lent.tapes)
+            outputs, tapes = self.forward(x, training=True, tapes=lent.tapes)
             lent.tapes = tapes
             loss, scores, last_backward = self._objective(outputs, tapes)
             result = self._score(loss, y, scores, outputs)
@@ -284,29 +295,29 @@ class Sequential:
         return self._evaluate(x, y, positive_integer(batch_size, "batch_size"))
 
     def _evaluate(self, x: Array, y: Array, batch_size: int) -> dict[str, float]:
-        def batch(rows: slice) -> BatchResult:
+        def score(rows: slice) -> BatchResult:
             with workers.lend(_Tapes) as lent:
-                outputs, lent.tapes = self.forward(_scaled(x[rows], self.dtype), tapes=lent.tapes)
+                outputs, lent.tapes = self.forward(x[rows], tapes=lent.tapes)
                 loss, scores, _ = self._objective(outputs, lent.tapes)
                 return self._score(loss, y[rows], scores, outputs)
 
         with parallel.workers(self.threads) as workers:
-            first, *others = workers.map(batch, _slices(len(x), batch_size))
+            first, *others = workers.map(score, _slices(len(x), batch_size))
         total = sum(others, start=first)
         return self._means(total.sums, total.count)
 
     def predict(self, x: Array, batch_size: int = 32) -> Array:
         """Return the outputs for all rows of x. The model need not be compiled."""
 
-        def batch(rows: slice) -> Array:
+        def outputs(rows: slice) -> Array:
             with workers.lend(_Tapes) as lent:
-                outputs, lent.tapes = self.forward(_scaled(x[rows], self.dtype), tapes=lent.tapes)
-                return outputs
+                y, lent.tapes = self.forward(x[rows], tapes=lent.tapes)
+                return y
 
         x = self._checked_inputs(x)
         slices = _slices(len(x), positive_integer(batch_size, "batch_size"))
-        with parallel.workers(getattr(self, "threads", parallel.available_cores())) as workers:
-            return np.concatenate(workers.map(batch, slices))
+        with parallel.workers(self.threads) as workers:
+            return np.concatenate(workers.map(outputs, slices))
 
     # Weights -------------------------------------------------------------------------------------------
 
@@ -332,7 +343,7 @@ class Sequential:
     def set_weights(self, weights: Sequence[Array]) -> None:
         """Copy the given arrays, in Keras's order, into the weights.
 
-        Raises ValueError, and changes nothing, where their number or a shape does not fit.
+        Raises ValueError, and changes nothing, where their number, a shape or a dtype does not fit.
         """
         own = self.weights
         if len(weights) != len(own):
@@ -341,8 +352,11 @@ class Sequential:
             if expected.shape != np.shape(given):
                 raise ValueError(f"{name} has shape {expected.shape}, but {np.shape(given)} was given")
         remaining = iter(weights)
-        for layer in self.layers:
-            layer.set_weights([next(remaining) for _ in layer.weights])
+        of_each_layer = [[next(remaining) for _ in layer.weights] for layer in self.layers]
+        for layer, arrays in zip(self.layers, of_each_layer, strict=True):
+            layer.check_weights(arrays)
+        for layer, arrays in zip(self.layers, of_each_layer, strict=True):
+            layer.set_weights(arrays)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights to an .npz file, each under its name. The file appears whole or not at all."""
@@ -357,11 +371,14 @@ class Sequential:
         another architecture; OSError for one that cannot be read.
         """
         names = self.weight_names
-        try:
-            with np.load(path) as file:
-                saved = {name: file[name] for name in file.files}
-        except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{os.fspath(path)} is not a weights file of scratch_rnn: {error}") from error
+        with open(path, "rb") as file:
+            try:
+                with np.load(file) as archive:
+                    saved = {name: archive[name] for name in archive.files}
+            except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise a dozen kinds
+                raise ValueError(
+                    f"{os.fspath(path)} is not a weights file of scratch_rnn: {error}"
+                ) from error
         if sorted(saved) != sorted(names):
             raise ValueError(
                 f"{os.fspath(path)} holds weights of another architecture: {', '.join(saved) or 'none'}; "
@@ -398,13 +415,14 @@ class Sequential:
         x = np.asarray(x)
         if x.ndim < 2 or not len(x):
             raise ValueError(f"x has shape {x.shape}, expected (samples, ...) with at least one sample")
-        if not np.issubdtype(x.dtype, np.number):
+        if not np.issubdtype(x.dtype, np.number) or not np.can_cast(x.dtype, self.dtype, "same_kind"):
             raise ValueError(f"x is {x.dtype}, expected float, or uint8, which is scaled to [0, 1]")
         if np.issubdtype(x.dtype, np.inexact) and not np.isfinite(x).all():
             row = int(np.argmin(np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
             raise ValueError(f"x has NaN or infinite entries, first in row {row}: remove or replace them")
         if not self.built:
             self.build((None, *x.shape[1:]))
+        self.compute_output_shape(x.shape)  # raises where x does not fit a layer
         return x
 
     def _checked_data(self, x: Array, y: Array) -> tuple[Array, Array]:
@@ -415,11 +433,13 @@ class Sequential:
             raise ValueError(f"x has {len(x)} rows, but y has shape {y.shape}: they must have as many")
         output_shape = self.compute_output_shape(x.shape)
         if isinstance(self.loss, losses.CategoricalCrossentropy):
-            return x, _checked_labels(y, output_shape)
+            return x, checked_labels(y, output_shape)
         if y.shape == output_shape[:-1] and output_shape[-1] == 1:
             y = y[..., np.newaxis]
         if y.shape != output_shape:
             raise ValueError(f"y has shape {y.shape}, but the model's output has {output_shape}")
+        if not np.can_cast(y.dtype, self.dtype, "same_kind") or not np.isfinite(y).all():
+            raise ValueError(f"y must be finite numbers, but it is {y.dtype} or has NaN or infinite entries")
         return x, y.astype(self.dtype, copy=False)
 
 
@@ -428,27 +448,6 @@ class _Tapes:
     """The tapes of one shard, kept for the next one."""
 
     tapes: list[Any] | None = None
-
-
-def _checked_labels(y: Array, output_shape: Shape) -> Array:
-    """Return y as integers (...) or one-hot rows (..., K) for outputs (..., K), or raise ValueError."""
-    classes = output_shape[-1]
-    assert classes is not None
-    if y.shape == output_shape:
-        if not (np.issubdtype(y.dtype, np.number) or y.dtype == bool) or not np.isfinite(y).all():
-            raise ValueError("one-hot labels must be finite numbers")
-        return y
-    if y.shape == (*output_shape[:-1], 1):
-        y = y[..., 0]
-    if y.shape != output_shape[:-1]:
-        expected = f"integer labels {output_shape[:-1]} or one-hot rows {output_shape}"
-        raise ValueError(f"y has shape {y.shape}, expected {expected}")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise ValueError(f"labels must be integers or one-hot rows, not {y.dtype} {y.shape}")
-    if y.min() < 0 or y.max() >= classes:
-        wrong = int(y.min() if y.min() < 0 else y.max())
-        raise ValueError(f"label {wrong} is out of range: the model's classes are 0 to {classes - 1}")
-    return y
 
 
 def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:
@@ -478,10 +477,6 @@ def _progress(verbose: int) -> Iterator[Callback]:
         from scratch_rnn.progress import EpochLines, ProgressBar
 
         yield ProgressBar() if verbose == 1 else EpochLines()
-
-
-def _metric(identifier: str | metrics.Metric) -> tuple[str, metrics.Metric]:
-    return metrics.get(identifier)
 
 
 def _unused_name(name: str, taken: set[str]) -> str:

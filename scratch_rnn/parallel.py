@@ -1,4 +1,4 @@
-"""Threads over shards of a batch.
+"""Threads over shards of a batch in `fit`, over whole batches in `evaluate` and `predict`.
 
 NumPy releases the interpreter's lock inside products and large element-wise operations, so shards of one
 batch run side by side on plain threads. BLAS is held to one thread meanwhile: its own threads would fight

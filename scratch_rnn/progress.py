@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """One bar an epoch with the batches done, loss and metrics so far, and the time."""
+    """One bar per epoch with the batches done, loss and metrics so far, and the time."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.progress = Progress(
@@ -45,7 +45,7 @@ class ProgressBar(Callback):
 
 
 class EpochLines(Callback):
-    """One line an epoch, for log files."""
+    """One line per epoch, for log files."""
 
     def on_epoch_begin(self, epoch: int) -> None:
         self.started = time.perf_counter()
@@ -62,6 +62,7 @@ def format_logs(logs: Logs) -> str:
 
 def print_summary(model: Sequential) -> None:
     """Print a table of the model's layers, their output shapes and their numbers of weights."""
+    total = model.count_params()
     table = Table(title=model.name)
     table.add_column("layer")
     table.add_column("weights")
@@ -71,5 +72,5 @@ def print_summary(model: Sequential) -> None:
         weights = "\n".join(f"{name} {weight.shape}" for name, weight in shapes)
         table.add_row(f"{layer.name} ({type(layer).__name__})", weights, f"{layer.count_params():,}")
     table.add_section()
-    table.add_row("total", "", f"{model.count_params():,}")
+    table.add_row("total", "", f"{total:,}")
     Console().print(table)

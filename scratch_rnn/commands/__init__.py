@@ -1,1 +1,1 @@
-"""The commands of scratch-rnn, one a file; keras_reference adds its own through an entry point."""
+"""The commands of scratch-rnn, one per file; keras_reference adds its own through an entry point."""

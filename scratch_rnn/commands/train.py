@@ -59,7 +59,7 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
         probabilities = {NAME: model.predict(test[0], batch_size=recipe.batch_size)}
         run.save_figures({NAME: epochs.history}, *test, probabilities)
         seconds = statistics.median(epochs.seconds)
-        summary = {"recipe": recipe.to_dict(), "test": {NAME: scores}, "seconds_an_epoch": {NAME: seconds}}
+        summary = {"recipe": recipe.to_dict(), "test": {NAME: scores}, "seconds_per_epoch": {NAME: seconds}}
         run.write_json("summary.json", summary)
     console.print(_summary_table(scores, seconds))
     console.print(f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True)
@@ -85,5 +85,5 @@ def _summary_table(scores: Logs, seconds: float) -> Table:
     table = Table(show_header=False)
     table.add_row("test accuracy", f"{scores['accuracy']:.2%}")
     table.add_row("test loss", f"{scores['loss']:.4f}")
-    table.add_row("seconds an epoch (median)", f"{seconds:.1f}")
+    table.add_row("seconds per epoch (median)", f"{seconds:.1f}")
     return table

@@ -35,8 +35,8 @@ class Layer:
     """Base class of the layers.
 
     `dtype` is "float32", "float64" or, for the complex-step gradient check, "complex128" (forward only).
-    `seed` makes the layer's initial weights repeatable; without it they come from the model's seed, or differ
-    from one process to the next.
+    `seed` makes the layer's initial weights repeatable; without it they come from the model's seed, and those
+    of a layer without a model are different each time.
     """
 
     def __init__(
@@ -54,7 +54,15 @@ class Layer:
 
     @property
     def weights(self) -> list[Array]:
-        """The weights themselves, in Keras's order: change them in place and the layer changes."""
+        """The weights themselves, in Keras's order: change them in place and the layer changes.
+
+        Raises ValueError where the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(f"layer {self.name!r} has no weights yet: call build(input_shape) first")
+        return self._weights()
+
+    def _weights(self) -> list[Array]:
         raise NotImplementedError
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
@@ -65,7 +73,10 @@ class Layer:
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of `forward`'s output, batch first, None where unknown."""
+        """Return the shape of `forward`'s output, batch first, None where unknown.
+
+        Raises ValueError where the layer cannot take such an input.
+        """
         raise NotImplementedError
 
     def forward(
@@ -86,7 +97,9 @@ class Layer:
         state_gradient: Sequence[Array | None] | None = None,
         input_gradient: bool = True,
     ) -> Gradients:
-        """Return the gradients, from that of the output and, where there are any, of the final states."""
+        """Return the gradients of all that went into `forward`, from dy, the gradient of y, and, for a
+        recurrent layer, from those of its final states.
+        """
         raise NotImplementedError
 
     def get_weights(self) -> list[Array]:
@@ -98,9 +111,13 @@ class Layer:
 
         Raises ValueError, and changes nothing, where their number, a shape or a dtype does not fit.
         """
+        self.check_weights(weights)
+        for own, given in zip(self.weights, weights, strict=True):
+            own[...] = given
+
+    def check_weights(self, weights: Sequence[Array]) -> None:
+        """Raise ValueError where `set_weights` cannot take these arrays."""
         arrays = [np.asarray(weight) for weight in weights]
-        if not self.built:
-            raise ValueError(f"layer {self.name!r} has no weights yet: call build(input_shape) first")
         if len(arrays) != len(self.weights):
             raise ValueError(
                 f"layer {self.name!r} has {len(self.weights)} weights ({', '.join(self.weight_names)}), "
@@ -113,8 +130,6 @@ class Layer:
                 )
             if not np.can_cast(given.dtype, own.dtype, casting="same_kind"):
                 raise ValueError(f"weight {name!r} of layer {self.name!r} is {own.dtype}, not {given.dtype}")
-        for own, given in zip(self.weights, arrays, strict=True):
-            own[...] = given
 
     def count_params(self) -> int:
         """Return the number of entries of all weights."""
@@ -125,16 +140,19 @@ class Layer:
             return np.random.default_rng(self.seed)
         return rng
 
-    def _cast(self, array: Any, name: str, shape: Shape) -> Array:
-        """Return `array` in the layer's dtype, or raise ValueError where its shape or dtype does not fit."""
-        array = np.asarray(array)
-        fits = len(array.shape) == len(shape) and all(
-            expected in (None, given) for expected, given in zip(shape, array.shape, strict=True)
+    def _check_shape(self, shape: Shape, name: str, expected: Shape) -> None:
+        """Raise ValueError where a shape does not fit; None stands for any size."""
+        fits = len(shape) == len(expected) and all(
+            size == wanted or size is None or wanted is None
+            for size, wanted in zip(shape, expected, strict=True)
         )
         if not fits:
-            raise ValueError(
-                f"{name} of layer {self.name!r} has shape {array.shape}, expected {_show(shape)}"
-            )
+            raise ValueError(f"{name} of layer {self.name!r} has shape {shape}, expected {_show(expected)}")
+
+    def _cast(self, array: Any, name: str, expected: Shape) -> Array:
+        """Return `array` in the layer's dtype, or raise ValueError where its shape or dtype does not fit."""
+        array = np.asarray(array)
+        self._check_shape(array.shape, name, expected)
         if not np.can_cast(array.dtype, self.dtype, casting="same_kind"):
             raise ValueError(
                 f"{name} of layer {self.name!r} is {array.dtype}, which does not fit {self.dtype}"
@@ -153,9 +171,12 @@ def positive_integer(value: Any, name: str) -> int:
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    for name in DTYPES:
-        if dtype == name:
-            return np.dtype(name)
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = np.dtype(object)
+    if dtype is not None and checked.name in DTYPES:  # np.dtype(None) would be float64
+        return checked
     raise ValueError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
 
 

@@ -16,9 +16,9 @@ from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, po
 class DenseTape:
     """What `Dense.forward` leaves for `backward`: (D + 2 * U) * B numbers for x of shape (B, D).
 
-    x  (..., D) the input
+    x  (..., D) the input itself, not a copy: do not change it before `backward`
     z  (..., U) the pre-activation; the logits where the activation is softmax
-    y  (..., U) the output
+    y  (..., U) the output itself
     """
 
     x: Array
@@ -27,7 +27,7 @@ class DenseTape:
 
 
 class Dense(Layer):
-    """y = f(x W + b) on the last axis of x, with Keras's arguments, weights and defaults.
+    """y = f(x W + b) on the last axis of x. Arguments, weights and defaults have Keras's names and meaning.
 
     kernel (D, U), bias (U,). x may be (B, D) or (B, T, D): every timestep then meets the same weights.
     """
@@ -48,6 +48,8 @@ class Dense(Layer):
         self.units = positive_integer(units, "units")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
+        self.features: int | None = None  # known once the layer is built
+        self.bias: Array | None = None
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
 
@@ -55,22 +57,21 @@ class Dense(Layer):
     def weight_names(self) -> list[str]:
         return ["kernel", "bias"] if self.use_bias else ["kernel"]
 
-    @property
-    def weights(self) -> list[Array]:
-        return [self.kernel, self.bias] if self.use_bias else [self.kernel]
+    def _weights(self) -> list[Array]:
+        return [self.kernel] if self.bias is None else [self.kernel, self.bias]
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(f"layer {self.name!r} needs inputs (batch, ..., features), not {input_shape}")
         rng = self._generator(rng)
-        features = input_shape[-1]
-        self.kernel = self.kernel_initializer((features, self.units), rng).astype(self.dtype)
-        self.bias = (
-            self.bias_initializer((self.units,), rng) if self.use_bias else np.zeros(self.units)
-        ).astype(self.dtype)
+        self.features = positive_integer(input_shape[-1], "the number of features")
+        self.kernel = self.kernel_initializer((self.features, self.units), rng).astype(self.dtype)
+        self.bias = self.bias_initializer((self.units,), rng).astype(self.dtype) if self.use_bias else None
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
+        expected = (*(None,) * max(len(input_shape) - 1, 1), self.features)
+        self._check_shape(input_shape, "the input", expected)
         return (*input_shape[:-1], self.units)
 
     def forward(
@@ -81,17 +82,17 @@ class Dense(Layer):
         training: bool = False,
         tape: DenseTape | None = None,
     ) -> tuple[Array, DenseTape]:
-        """Return y (..., units) and the tape. `mask` and `training` change nothing here.
+        """Return y (..., units) and the tape. `mask`, `training` and `tape` change nothing here.
 
         Raises ValueError for an x that does not fit or for an initial state, which this layer has not.
         """
-        if initial_state:
+        if initial_state is not None and len(initial_state):
             raise ValueError(f"layer {self.name!r} has no state, but an initial state was given")
         x = np.asarray(x)
         if not self.built:
             self.build(x.shape)
-        x = self._cast(x, "the input", (*(None,) * max(x.ndim - 1, 1), self.kernel.shape[0]))
-        z = x @ self.kernel + self.bias
+        x = self._cast(x, "the input", (*(None,) * max(x.ndim - 1, 1), self.features))
+        z = x @ self.kernel if self.bias is None else x @ self.kernel + self.bias
         y = self.activation(z)
         return y, DenseTape(x, z, y)
 
@@ -102,7 +103,7 @@ class Dense(Layer):
         state_gradient: Sequence[Array | None] | None = None,
         input_gradient: bool = True,
     ) -> Gradients:
-        """Return the gradients from dy, like y."""
+        """Return the gradients from dy, like y. This layer has no state, and no gradient comes from one."""
         dy = self._cast(dy, "the gradient of the output", tape.y.shape)
         return self.backward_from_pre_activation(self.activation.backward(dy, tape.y), tape, input_gradient)
 

@@ -1,15 +1,17 @@
 """The gated recurrent unit, in both of its forms.
 
-    (G1)  z = σ(W_zᵀ x_t + b_z + U_zᵀ h_{t-1})                update gate: how much is kept
-    (G2)  r = σ(W_rᵀ x_t + b_r + U_rᵀ h_{t-1})                reset gate: how much of it the candidate sees
-    (G3)  g = φ(W_hᵀ x_t + b_h + r ⊙ (U_hᵀ h_{t-1} + b'_h))   candidate, reset_after=True
-    (G4)  g = φ(W_hᵀ x_t + b_h + U_hᵀ (r ⊙ h_{t-1}))          candidate, reset_after=False
-    (G5)  h_t = z ⊙ h_{t-1} + (1 - z) ⊙ g                     hidden state
+    (G1)  u = σ(W_uᵀ x_t + b_u + U_uᵀ h_{t-1} + b'_u)          update gate: how much is kept
+    (G2)  r = σ(W_rᵀ x_t + b_r + U_rᵀ h_{t-1} + b'_r)          reset gate: how much the candidate sees of it
+    (G3)  g = φ(W_gᵀ x_t + b_g + r ⊙ (U_gᵀ h_{t-1} + b'_g))    candidate, reset_after=True
+    (G4)  g = φ(W_gᵀ x_t + b_g + U_gᵀ (r ⊙ h_{t-1}))           candidate, reset_after=False
+    (G5)  h_t = u ⊙ h_{t-1} + (1 - u) ⊙ g                      hidden state
 
-(G4) is Cho et al. (2014); (G3), Keras's default, resets after the product, so that all products with
-h_{t-1} can be one. That needs a second bias b' inside the bracket, and Keras gives z and r one as well.
-In (G5) z keeps the past, as in Keras; some texts swap z and 1 - z. The order of the gates is Keras's:
-z, r, h.
+(G4) is Cho et al. (2014). (G3), Keras's default, resets after the product, so that all products with h_{t-1}
+can be one; the bracket then needs a bias b' of its own, and Keras gives u and r one as well. Without
+reset_after there is no b'. In (G5) u keeps the past, as in Keras; some texts swap u and 1 - u.
+
+The columns of the weights are in Keras's order z, r, h. Keras calls the update gate z and the candidate h;
+here z is a pre-activation and h the hidden state. The notation is that of recurrent.py.
 """
 
 from __future__ import annotations
@@ -21,78 +23,82 @@ import numpy as np
 
 from scratch_rnn import activations
 from scratch_rnn.layers.base import Array
-from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise
+from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation, summed_product
 
 
 @dataclass(slots=True)
 class GRUStep:
     """Timestep t of the tape; every array is a view, of shape (H, B) where nothing else is said."""
 
-    x: Array  # (D + 1, B)  [x_t; 1]
-    past: Array  # (1 + H, B)  [1; h_{t-1}], the rows that meet the recurrent weights; (H, B) without b'
+    x: Array  # (D + 1, B)  [x_t; 1], what meets W and b
+    past: Array  # (1 + H, B)  [1; h_{t-1}], what meets b' and U; (H, B) where there is no b'
     h_prev: Array
-    gates: Array  # (3 H, B)  pre-activations, and in their place the gates z, r, g
-    z_and_r: Array  # (2 H, B)
-    z: Array
+    gates: Array  # (3 H, B)  the pre-activations z and, later in their place, u, r, g
+    u_and_r: Array  # (2 H, B)
+    u: Array
     r: Array
     g: Array
-    recurrent: Array  # U_hᵀ h_{t-1} + b'_h of (G3), or r ⊙ h_{t-1} of (G4)
+    projected: Array  # the bracket of (G3); empty with (G4)
+    reset_h: Array  # r ⊙ h_{t-1} of (G4); empty with (G3)
     h: Array
-    dz: Array  # (3 H, B)  on the side of the inputs
-    dz_z_and_r: Array  # (2 H, B)
-    dz_z: Array
+    dz: Array  # (3 H, B)
+    dz_u_and_r: Array  # (2 H, B)
+    dz_u: Array
     dz_r: Array
     dz_g: Array
-    drecurrent: Array  # the gradient that the product with U_h receives
+    dproduct: Array  # the gradient of the product with U_g
 
 
 class GRUTape(Tape):
-    """T * B * (D + 2 + 9 H) numbers: beside `joined`, whose rows are [x_t; 1; 1; h_{t-1}], and `dz`
+    """About T * B * (D + 2 + 9 H) numbers: beside `joined` = [x_t; 1; 1; h_{t-1}] and `dz`
 
-    gates       (T, 3 H, B)  z, r, g after their activations
-    recurrent   (T, H, B)    U_hᵀ h_{t-1} + b'_h of (G3), or r ⊙ h_{t-1} of (G4)
-    drecurrent  (T, H, B)    the gradient that the product with U_h receives, filled by backward
+    gates      (T, 3 H, B)  u, r, g after their activations
+    projected  (T, H, B)    U_gᵀ h_{t-1} + b'_g of (G3); (T, 0, B) with (G4)
+    reset_h    (T, H, B)    r ⊙ h_{t-1} of (G4); (T, 0, B) with (G3)
+    dproduct   (T, H, B)    the gradient of the product with U_g, filled by backward
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
         super().__init__(layer, time, batch)
         assert isinstance(layer, GRU)
         (h,) = self.states
-        units, input_rows = layer.units, layer.input_rows
+        units, input_rows, after = layer.units, layer.input_rows, layer.reset_after
         self.gates = np.empty((time, 3 * units, batch), layer.dtype)
-        self.recurrent = np.empty((time, units, batch), layer.dtype)
-        self.drecurrent = np.empty((time, units, batch), layer.dtype)
+        self.projected = np.empty((time, units if after else 0, batch), layer.dtype)
+        self.reset_h = np.empty((time, 0 if after else units, batch), layer.dtype)
+        self.dproduct = np.empty((time, units, batch), layer.dtype)
         for t in range(time):
-            z, r, g = np.split(self.gates[t], 3)
-            dz_z, dz_r, dz_g = np.split(self.dz[t], 3)
+            u, r, g = np.split(self.gates[t], 3)
+            dz_u, dz_r, dz_g = np.split(self.dz[t], 3)
             self.steps.append(
                 GRUStep(
                     x=self.joined[t, :input_rows],
                     past=self.joined[t, input_rows:],
                     h_prev=h[t],
                     gates=self.gates[t],
-                    z_and_r=self.gates[t, : 2 * units],
-                    z=z,
+                    u_and_r=self.gates[t, : 2 * units],
+                    u=u,
                     r=r,
                     g=g,
-                    recurrent=self.recurrent[t],
+                    projected=self.projected[t],
+                    reset_h=self.reset_h[t],
                     h=h[t + 1],
                     dz=self.dz[t],
-                    dz_z_and_r=self.dz[t, : 2 * units],
-                    dz_z=dz_z,
+                    dz_u_and_r=self.dz[t, : 2 * units],
+                    dz_u=dz_u,
                     dz_r=dz_r,
                     dz_g=dz_g,
-                    drecurrent=self.drecurrent[t],
+                    dproduct=self.dproduct[t],
                 )
             )
 
 
 class GRU(Recurrent):
-    """Gated recurrent unit, with Keras's arguments, weights, gate order and defaults.
+    """Gated recurrent unit.
 
-    kernel (D, 3 H), recurrent_kernel (H, 3 H), gates in the order z, r, h; bias (2, 3 H), that of the inputs
-    first, with `reset_after` (the default), (3 H,) without it. `recurrent_activation` is σ of the equations
-    above, `activation` is φ. All other options are those of `Recurrent`.
+    kernel (D, 3 H), recurrent_kernel (H, 3 H), in the order z, r, h; bias (2, 3 H), b first and then b', with
+    `reset_after` (the default), (3 H,) without it. `recurrent_activation` is σ of the equations above,
+    `activation` is φ. All other options are those of `Recurrent`.
     """
 
     gates = ("z", "r", "h")
@@ -108,7 +114,7 @@ class GRU(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(units, activation, **options)
-        self.recurrent_activation = elementwise(recurrent_activation)
+        self.recurrent_activation = elementwise_activation(recurrent_activation)
         self.reset_after = reset_after
 
     @property
@@ -118,63 +124,59 @@ class GRU(Recurrent):
 
     @property
     def input_rows(self) -> int:
-        """How many rows of the matrix meet [x_t; 1]; the others meet [1; h_{t-1}] (or h_{t-1} alone)."""
-        return self.features + int(self.use_bias)
-
-    @property
-    def input_matrix(self) -> Array:
-        """[kernel; bias] (D + 1, 3 H), a view of the matrix."""
-        return self.matrix[: self.input_rows]
-
-    @property
-    def recurrent_matrix(self) -> Array:
-        """[second bias; recurrent_kernel] (1 + H, 3 H), a view of the matrix."""
-        return self.matrix[self.input_rows :]
+        """How many rows of the matrix meet x_t and the first 1; the others meet the past."""
+        return self.kernel.shape[0] + int(self.use_bias)
 
     def step(self, s: GRUStep) -> None:
-        h = 2 * self.units  # where the candidate's columns begin
-        np.matmul(self.input_matrix.T, s.x, out=s.gates)
-        s.z_and_r += self.recurrent_matrix[:, :h].T @ s.past
-        self.recurrent_activation(s.z_and_r, out=s.z_and_r)  # (G1), (G2)
+        sigma, phi = self.recurrent_activation, self.activation
+        of_input, of_past = self.matrix[: self.input_rows], self.matrix[self.input_rows :]
+        candidate = slice(2 * self.units, None)  # its columns; those of u and r come first
+        np.matmul(of_input.T, s.x, out=s.gates)
+        s.u_and_r += of_past[:, : 2 * self.units].T @ s.past
+        sigma(s.u_and_r, out=s.u_and_r)  # (G1), (G2)
         if self.reset_after:
-            np.matmul(self.recurrent_matrix[:, h:].T, s.past, out=s.recurrent)
-            s.g += s.r * s.recurrent  # (G3)
+            np.matmul(of_past[:, candidate].T, s.past, out=s.projected)
+            s.g += s.r * s.projected  # (G3)
         else:
-            s.recurrent[...] = s.r * s.h_prev
-            s.g += self.recurrent_kernel[:, h:].T @ s.recurrent  # (G4)
-        self.activation(s.g, out=s.g)
-        s.h[...] = s.z * s.h_prev + (1 - s.z) * s.g  # (G5)
+            s.reset_h[...] = s.r * s.h_prev
+            s.g += of_past[:, candidate].T @ s.reset_h  # (G4)
+        phi(s.g, out=s.g)
+        s.h[...] = s.u * s.h_prev + (1 - s.u) * s.g  # (G5)
 
     def step_backward(self, s: GRUStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+        sigma, phi = self.recurrent_activation, self.activation
+        of_u_and_r, of_g = np.split(self.recurrent_kernel, [2 * self.units], axis=1)
         (dh,) = dstate
-        h = 2 * self.units
-        u_z_and_r, u_h = self.recurrent_kernel[:, :h], self.recurrent_kernel[:, h:]
-        s.dz_g[...] = self.activation.backward(dh * (1 - s.z), s.g)  # g of (G5) through φ
-        s.dz_z[...] = self.recurrent_activation.backward(dh * (s.h_prev - s.g), s.z)  # z of (G5) through (G1)
-        dh_prev = dh * s.z  # h_{t-1} of (G5)
+        # (G5), h_t = u ⊙ h_{t-1} + (1 - u) ⊙ g
+        du, dg = dh * (s.h_prev - s.g), dh * (1 - s.u)
+        dh_prev = dh * s.u
+        # (G3) or (G4), through φ, then to r and to h_{t-1}
+        s.dz_g[...] = phi.backward(dg, s.g)
         if self.reset_after:
-            dr = s.dz_g * s.recurrent  # r of (G3)
-            s.drecurrent[...] = s.dz_g * s.r  # the bracket of (G3)
-            dh_prev += u_h @ s.drecurrent
+            s.dproduct[...] = s.dz_g * s.r
+            dr = s.dz_g * s.projected
+            dh_prev += of_g @ s.dproduct
         else:
-            s.drecurrent[...] = s.dz_g
-            dreset = u_h @ s.dz_g  # r ⊙ h_{t-1} of (G4)
-            dr = dreset * s.h_prev
-            dh_prev += dreset * s.r
-        s.dz_r[...] = self.recurrent_activation.backward(dr, s.r)  # r through (G2)
-        dh_prev += u_z_and_r @ s.dz_z_and_r  # h_{t-1} of (G1) and (G2)
+            s.dproduct[...] = s.dz_g
+            dreset_h = of_g @ s.dproduct
+            dr = dreset_h * s.h_prev
+            dh_prev += dreset_h * s.r
+        # (G1), (G2), through σ, then to h_{t-1}
+        s.dz_u[...] = sigma.backward(du, s.u)
+        s.dz_r[...] = sigma.backward(dr, s.r)
+        dh_prev += of_u_and_r @ s.dz_u_and_r
         return (dh_prev,)
 
     def matrix_gradient(self, tape: GRUTape) -> Array:
-        """As for every cell, but the columns of U_h receive `drecurrent`, and in (G4) meet r ⊙ h_{t-1}."""
-        h, past = 2 * self.units, tape.joined[:-1, self.input_rows :]
-        over_time_and_batch = ((0, 2), (0, 2))
-        gradient = np.empty_like(self.matrix)
-        gradient[: self.input_rows] = np.tensordot(
-            tape.joined[:-1, : self.input_rows], tape.dz, over_time_and_batch
-        )
-        gradient[self.input_rows :, :h] = np.tensordot(past, tape.dz[:, :h], over_time_and_batch)
-        gradient[self.input_rows :, h:] = np.tensordot(
-            past if self.reset_after else tape.recurrent, tape.drecurrent, over_time_and_batch
-        )
-        return gradient
+        """Return the gradient of `matrix`, which here takes three products.
+
+        W and b           meet [x_t; 1] and receive dz
+        U and b' of u, r  meet [1; h_{t-1}] and receive dz
+        U and b' of g     meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
+        """
+        x, past = np.split(tape.joined[:-1], [self.input_rows], axis=1)
+        dz_u_and_r = tape.dz[:, : 2 * self.units]
+        of_input = summed_product(x, tape.dz)
+        of_u_and_r = summed_product(past, dz_u_and_r)
+        of_g = summed_product(past if self.reset_after else tape.reset_h, tape.dproduct)
+        return np.vstack([of_input, np.hstack([of_u_and_r, of_g])])

@@ -2,13 +2,14 @@
 
     (L1)  i = σ(W_iᵀ x_t + b_i + U_iᵀ h_{t-1})      input gate: how much is written
     (L2)  f = σ(W_fᵀ x_t + b_f + U_fᵀ h_{t-1})      forget gate: how much is kept
-    (L3)  g = φ(W_cᵀ x_t + b_c + U_cᵀ h_{t-1})      candidate: what is written
+    (L3)  g = φ(W_gᵀ x_t + b_g + U_gᵀ h_{t-1})      candidate: what is written
     (L4)  o = σ(W_oᵀ x_t + b_o + U_oᵀ h_{t-1})      output gate: how much is shown
     (L5)  c_t = f ⊙ c_{t-1} + i ⊙ g                 cell state
     (L6)  h_t = o ⊙ φ(c_t)                          hidden state
 
-Hochreiter and Schmidhuber (1997); the forget gate is by Gers, Schmidhuber and Cummins (2000). The order of
-the gates is Keras's: i, f, c, o. σ is the sigmoid and φ tanh by default.
+Hochreiter and Schmidhuber (1997); the forget gate is by Gers, Schmidhuber and Cummins (2000). The columns of
+the weights are in Keras's order i, f, c, o; Keras calls the candidate c, but c_t is the cell state. σ is the
+sigmoid and φ tanh by default; the notation is that of recurrent.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from scratch_rnn import activations
 from scratch_rnn.layers.base import Array
-from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise
+from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 
 
 @dataclass(slots=True)
@@ -28,8 +29,8 @@ class LSTMStep:
     """Timestep t of the tape; every array is a view, of shape (H, B) where nothing else is said."""
 
     joined: Array  # (D + 1 + H, B)  [x_t; 1; h_{t-1}]
-    z: Array  # (4 H, B)  pre-activations, and in their place the gates i, f, g, o
-    i_and_f: Array  # (2 H, B)  neighbours in z, so that one σ serves both
+    gates: Array  # (4 H, B)  the pre-activations z and, later in their place, i, f, g, o
+    i_and_f: Array  # (2 H, B)  neighbours, so that one call of σ serves both
     i: Array
     f: Array
     g: Array
@@ -67,7 +68,7 @@ class LSTMTape(Tape):
             self.steps.append(
                 LSTMStep(
                     joined=self.joined[t],
-                    z=self.gates[t],
+                    gates=self.gates[t],
                     i_and_f=self.gates[t, : 2 * units],
                     i=i,
                     f=f,
@@ -87,11 +88,12 @@ class LSTMTape(Tape):
 
 
 class LSTM(Recurrent):
-    """Long short-term memory, with Keras's arguments, weights, gate order and defaults.
+    """Long short-term memory.
 
-    kernel (D, 4 H), recurrent_kernel (H, 4 H), bias (4 H,), gates in the order i, f, c, o.
-    `recurrent_activation` is σ of the equations above, `activation` is φ; `unit_forget_bias` starts b_f at
-    one, so that the cell remembers before it has learned to. All other options are those of `Recurrent`.
+    kernel (D, 4 H), recurrent_kernel (H, 4 H), bias (4 H,), in the order i, f, c, o.
+    `recurrent_activation` is σ of the equations above, `activation` is φ. `unit_forget_bias`, on by default
+    as in Keras, starts b_f at one whatever `bias_initializer` says: the cell remembers before it has learned
+    to. All other options are those of `Recurrent`.
     """
 
     gates = ("i", "f", "c", "o")
@@ -108,7 +110,7 @@ class LSTM(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(units, activation, **options)
-        self.recurrent_activation = elementwise(recurrent_activation)
+        self.recurrent_activation = elementwise_activation(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
 
     def _initial_bias(self, rng: np.random.Generator) -> Array:
@@ -118,21 +120,29 @@ class LSTM(Recurrent):
         return bias
 
     def step(self, s: LSTMStep) -> None:
-        np.matmul(self.matrix.T, s.joined, out=s.z)
-        self.recurrent_activation(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
-        self.activation(s.g, out=s.g)  # (L3)
-        self.recurrent_activation(s.o, out=s.o)  # (L4)
+        sigma, phi = self.recurrent_activation, self.activation
+        np.matmul(self.matrix.T, s.joined, out=s.gates)
+        sigma(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
+        phi(s.g, out=s.g)  # (L3)
+        sigma(s.o, out=s.o)  # (L4)
         s.c[...] = s.f * s.c_prev + s.i * s.g  # (L5)
-        self.activation(s.c, out=s.activated_c)
+        phi(s.c, out=s.activated_c)
         s.h[...] = s.o * s.activated_c  # (L6)
 
     def step_backward(self, s: LSTMStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
-        dh, dc = dstate
-        dc = dc + self.activation.backward(dh * s.o, s.activated_c)  # c_t acts on c_{t+1} and on h_t
-        s.dz_i[...] = self.recurrent_activation.backward(dc * s.g, s.i)  # i of (L5) through (L1)
-        s.dz_f[...] = self.recurrent_activation.backward(dc * s.c_prev, s.f)  # f of (L5) through (L2)
-        s.dz_g[...] = self.activation.backward(dc * s.i, s.g)  # g of (L5) through (L3)
-        s.dz_o[...] = self.recurrent_activation.backward(dh * s.activated_c, s.o)  # o of (L6) through (L4)
-        dh_prev = self.recurrent_kernel @ s.dz  # h_{t-1} of (L1) to (L4), summed over the gates
-        dc_prev = dc * s.f  # c_{t-1} of (L5)
+        sigma, phi = self.recurrent_activation, self.activation
+        dh, dc_carried = dstate
+        # (L6), h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
+        do = dh * s.activated_c
+        dc = phi.backward(dh * s.o, s.activated_c) + dc_carried
+        # (L5), c_t = f ⊙ c_{t-1} + i ⊙ g
+        df, dc_prev = dc * s.c_prev, dc * s.f
+        di, dg = dc * s.g, dc * s.i
+        # (L1) to (L4), through the activations
+        s.dz_i[...] = sigma.backward(di, s.i)
+        s.dz_f[...] = sigma.backward(df, s.f)
+        s.dz_g[...] = phi.backward(dg, s.g)
+        s.dz_o[...] = sigma.backward(do, s.o)
+        # (L1) to (L4), through U: h_{t-1} is used four times, and one product adds the four gradients up
+        dh_prev = self.recurrent_kernel @ s.dz
         return dh_prev, dc_prev

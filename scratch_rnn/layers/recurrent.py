@@ -1,19 +1,30 @@
 """The loop over time, forward and backward: written once, shared by SimpleRNN, GRU and LSTM.
 
 Notation, here and in every cell: B batch, T time, D features, H units, G gates. We stand at timestep t:
-h_prev and c_prev come from t-1, dh is the gradient of the loss with respect to h_t, z is a pre-activation
-and dz its gradient.
+h_prev and c_prev come from t-1. z is a pre-activation. A d before a name is the gradient of the loss with
+respect to it: dh is that of h_t, dz that of z.
 
 Inside the loop arrays are time-major and **one sample is one column**: x_t is (D, B), h_t is (H, B), the
-pre-activations of G gates are (G*H, B). So the equations read as on paper, z = Wᵀ x_t + Uᵀ h_prev + b, and
+pre-activations of G gates are (G*H, B). So the equations read as on paper, z = Wᵀ x_t + b + Uᵀ h_prev, and
 each gate is one contiguous block of rows, which is faster than a gate that is a slice of every row.
 
 x_t, a row of ones and h_prev lie in one array, `joined`, and the weights in one matrix, so that one product
-a step does it all:
+per step gives the pre-activations of all gates (the GRU needs more: its reset gate acts inside the sum):
 
     z = matrixᵀ joined_t,   matrix = [kernel; bias; recurrent_kernel],   joined_t = [x_t; 1; h_prev]
 
-h_t is written straight into joined_{t+1}, and the gradients of all weights are one product after the loop.
+h_t is written straight into joined_{t+1}.
+
+Backward, four rules are enough:
+
+    y = a ⊙ b             da = dy ⊙ b,   db = dy ⊙ a
+    y = f(z)              dz = dy ⊙ f'(z)
+    z = Wᵀ x              dx = W dz,     dW = x dzᵀ, summed over the batch by the product itself
+    a is used twice       its two gradients add up
+
+h_t is used twice, for the output y_t and in step t+1. So dh is the part from y_t plus the part carried back
+from t+1; step t+1 has to come first, and the loop runs backwards. The weights are used in every step, so
+their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ, one product after the loop.
 """
 
 from __future__ import annotations
@@ -31,10 +42,12 @@ from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, po
 class Tape:
     """What a forward pass leaves for the backward pass. A cell's own tape adds the arrays of its gates.
 
-    joined  (T+1, rows, B)     [x_t; 1; h_{t-1}] at row t; rows = D + bias rows + H; of row T only h_T counts
-    dz      (T, G*H, B)        gradients of the pre-activations, filled by backward
-    states  ((T+1, H, B), ...) h, and c for the LSTM: the state *before* step t; row T is the final state
-    mask    (T, B) or None     False where a step is skipped, in the order of processing
+    t counts from 0 in the order of processing.
+
+    joined  (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
+    dz      (T, G*H, B)        dz[t] is the gradient of step t's pre-activations, filled by backward
+    states  ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
+    mask    (T, B) or None     False where a step is skipped
     steps   T objects          the views that a step works on, made once: slicing in the loop costs time
     """
 
@@ -58,9 +71,15 @@ class Tape:
         assert self.mask is not None
         return np.logical_or.accumulate(self.mask, axis=0)[:, np.newaxis]
 
+    def fits(self, layer: Recurrent, time: int, batch: int) -> bool:
+        """Return whether the memory can serve another forward pass of this layer."""
+        return (
+            self.layer is layer and self.shape == (time, batch) and self.joined.shape[1] == len(layer.matrix)
+        )
+
 
 class Recurrent(Layer):
-    """Base of the recurrent layers, with Keras's arguments, weights and defaults.
+    """Base of the recurrent layers. Arguments, weights and defaults have Keras's names and meaning.
 
     A cell adds `gates`, its tape, `step` and `step_backward`. Its weights are views of one matrix: kernel
     (D, G*H), recurrent_kernel (H, G*H) and bias (G*H,).
@@ -88,7 +107,8 @@ class Recurrent(Layer):
     ) -> None:
         super().__init__(dtype=dtype, name=name, seed=seed)
         self.units = positive_integer(units, "units")
-        self.activation = elementwise(activation)
+        self.features: int | None = None  # known once the layer is built
+        self.activation = elementwise_activation(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -100,16 +120,16 @@ class Recurrent(Layer):
     # What a cell supplies ------------------------------------------------------------------------------
 
     def step(self, s: Any) -> None:
-        """Compute h_t (and c_t) and whatever `step_backward` will read, in place, in step s of the tape."""
+        """Compute h_t (and c_t) and whatever `step_backward` will read, in place; s holds step t's arrays."""
         raise NotImplementedError
 
     def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Fill in dz of step s from the gradients of its states; return those of the states before it."""
+        """Fill in s.dz from the gradients of h_t (and c_t); return those of h_{t-1} (and c_{t-1})."""
         raise NotImplementedError
 
     def matrix_gradient(self, tape: Any) -> Array:
-        """Return the gradient of `matrix`: Σ_t joined_t dz_tᵀ, summed over time and batch in one product."""
-        return np.tensordot(tape.joined[:-1], tape.dz, axes=((0, 2), (0, 2)))
+        """Return the gradient of `matrix`: Σ_t joined_t dz_tᵀ."""
+        return summed_product(tape.joined[:-1], tape.dz)
 
     # The loop over time --------------------------------------------------------------------------------
 
@@ -123,11 +143,14 @@ class Recurrent(Layer):
     ) -> tuple[Any, Tape]:
         """Run the sequence x (B, T, D) and return (y, tape).
 
-        y              (B, H), or (B, T, H) with return_sequences; with return_state (y, h) or (y, h, c)
+        y              (B, H), or (B, T, H) with return_sequences; with return_state (y, h) or (y, h, c).
+                       In the order of processing: with go_backwards y[:, 0] belongs to the last row of x
         initial_state  (h,) or (h, c), each (B, H); zeros without it
-        mask           (B, T) bool: a step that is False carries the state on and repeats the last output
+        mask           (B, T) bool: a step that is False carries the state on and repeats the last output,
+                       which before a sample's first unmasked step is zero
         training       as in Keras; changes nothing in a layer without dropout
-        tape           one from an earlier call, whose memory is used again where the shapes still fit
+        tape           one from an earlier call, whose memory is used again where it fits; what that call left
+                       in it is lost
 
         Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
         """
@@ -148,26 +171,25 @@ class Recurrent(Layer):
     ) -> Gradients:
         """Backpropagation through time: return the gradients of all that went into `forward`.
 
-        dy              like y without the states; None for zeros
+        dy              like y without the states, in the same order; None for zeros
         state_gradient  gradients of the final states, like initial_state; None, as a whole or one, for zeros
         input_gradient  False leaves out that of x, which the first layer of a model does not need
 
-        Raises ValueError for a shape or dtype that does not fit. May be called twice on one tape.
+        Raises ValueError for a shape, dtype or tape that does not fit. May be called twice on one tape.
         """
         dstate = self._final_state_gradient(state_gradient, tape)
         doutput = self._output_gradient(dy, tape)
         for t in reversed(range(len(tape.steps))):
             if (dh_own := doutput[t]) is not None:
-                # h_t acts on the loss twice, through y_t and through h_{t+1}: the two gradients add up.
                 dh_carried, *dc = dstate
-                dstate = (dh_own + dh_carried, *dc)
+                dstate = (dh_own + dh_carried, *dc)  # h_t is used twice, for y_t and in step t+1
             if tape.mask is None:
                 dstate = self.step_backward(tape.steps[t], dstate)
             else:
                 dstate = self._masked_step_backward(tape.steps[t], dstate, tape.mask[t])
         return Gradients(
             self._input_gradient(tape) if input_gradient else None,
-            tuple(np.ascontiguousarray(d.T) for d in dstate),
+            tuple(d.T.copy() for d in dstate),
             self._split(self.matrix_gradient(tape)),
         )
 
@@ -185,13 +207,12 @@ class Recurrent(Layer):
         x = np.asarray(x)
         if not self.built:
             self.build(x.shape)
-        x = self._cast(x, "the input", (None, None, self.features))
+        self.compute_output_shape(x.shape)  # raises where x does not fit
+        x = self._cast(x, "the input", x.shape)
         batch, time = x.shape[:2]
-        if time == 0:
-            raise ValueError(f"the input of layer {self.name!r} has no timesteps: its shape is {x.shape}")
         states = self._checked_states(initial_state, batch, "initial state")
         mask = self._checked_mask(mask, batch, time)
-        if tape is None or tape.layer is not self or tape.shape != (time, batch):
+        if tape is None or not tape.fits(self, time, batch):
             tape = self.tape_class(self, time, batch)
         tape.joined[:-1, : self.features] = self._processing_order(x).transpose(1, 2, 0)
         tape.mask = mask
@@ -201,72 +222,41 @@ class Recurrent(Layer):
 
     def _outputs(self, tape: Tape) -> Any:
         h = tape.states[0][1:] if tape.mask is None else tape.states[0][1:] * tape.seen
-        y = np.ascontiguousarray(h.transpose(2, 0, 1) if self.return_sequences else h[-1].T)
-        if self.return_state:
-            return (y, *(np.ascontiguousarray(state[-1].T) for state in tape.states))
-        return y
+        y = (h.transpose(2, 0, 1) if self.return_sequences else h[-1].T).copy()  # never a view of the tape
+        return (y, *(state[-1].T.copy() for state in tape.states)) if self.return_state else y
 
     def _output_gradient(self, dy: Array | None, tape: Tape) -> Sequence[Array | None]:
-        """Return what each step's own output adds to dh: (T, H, B), or None for a step without output."""
+        """Return for each step what its output adds to dh, (H, B), or None for a step without output."""
         time, batch = tape.shape
         if dy is None:
             return [None] * time
-        shape = (batch, time, self.units) if self.return_sequences else (batch, self.units)
-        dy = self._cast(dy, "the gradient of the output", shape).T
-        if not self.return_sequences:
-            dy = np.ascontiguousarray(dy)
-            return [*[None] * (time - 1), dy if tape.mask is None else dy * tape.seen[-1]]
-        dy = np.ascontiguousarray(dy.transpose(1, 0, 2))
-        return list(dy if tape.mask is None else dy * tape.seen)
+        if self.return_sequences:
+            dy = self._cast(dy, "the gradient of the output", (batch, time, self.units))
+            doutput = np.ascontiguousarray(dy.transpose(1, 2, 0))  # (T, H, B)
+            return list(doutput if tape.mask is None else doutput * tape.seen)
+        dlast = self._cast(dy, "the gradient of the output", (batch, self.units)).T
+        return [*[None] * (time - 1), dlast if tape.mask is None else dlast * tape.seen[-1]]
 
     def _final_state_gradient(
         self, state_gradient: Sequence[Array | None] | None, tape: Tape
     ) -> tuple[Array, ...]:
+        """Return the gradients of the final states, (H, B) each: what step T would carry back."""
+        if tape.layer is not self:
+            raise ValueError(f"the tape comes from layer {tape.layer.name!r}, not from this {self.name!r}")
         batch = tape.shape[1]
         given = self._checked_states(state_gradient, batch, "state gradient")
-        return tuple(
-            np.zeros((self.units, batch), self.dtype) if d is None else np.ascontiguousarray(d.T)
-            for d in given
-        )
+        return tuple(np.zeros((self.units, batch), self.dtype) if d is None else d.T for d in given)
 
     def _input_gradient(self, tape: Tape) -> Array:
-        """Return dx (B, T, D): dx_t = W dz_t for all timesteps at once."""
+        """Return dx (B, T, D) in the order of x: dx_t = W dz_t for all timesteps at once."""
         dx = np.matmul(self.kernel, tape.dz).transpose(2, 0, 1)
-        return np.ascontiguousarray(self._processing_order(dx))
+        return self._processing_order(dx).copy()
 
     def _processing_order(self, x: Array) -> Array:
         """Reverse time, the second axis, where the layer goes backwards; its own inverse."""
         return x[:, ::-1] if self.go_backwards else x
 
     # Weights -------------------------------------------------------------------------------------------
-
-    @property
-    def bias_shape(self) -> tuple[int, ...]:
-        """(G*H,); the GRU may have two biases."""
-        return (len(self.gates) * self.units,)
-
-    @property
-    def weight_names(self) -> list[str]:
-        return ["kernel", "recurrent_kernel", "bias"][: 3 if self.use_bias else 2]
-
-    @property
-    def weights(self) -> list[Array]:
-        return self._split(self.matrix)
-
-    @property
-    def kernel(self) -> Array:
-        """(D, G*H), a view of the matrix."""
-        return self.matrix[: self.features]
-
-    @property
-    def recurrent_kernel(self) -> Array:
-        """(H, G*H), a view of the matrix."""
-        return self.matrix[-self.units :]
-
-    @property
-    def bias(self) -> Array:
-        """Like bias_shape, a view of the matrix; a layer without `use_bias` has none."""
-        return self.matrix[self.features : -self.units].reshape(self.bias_shape)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         if len(input_shape) != 3 or input_shape[-1] is None:
@@ -278,25 +268,56 @@ class Recurrent(Layer):
         self.matrix = np.empty((self.features + bias_rows + self.units, columns), self.dtype)
         self.kernel[...] = self.kernel_initializer((self.features, columns), rng)
         self.recurrent_kernel[...] = self.recurrent_initializer((self.units, columns), rng)
-        if self.use_bias:
+        if self.bias is not None:
             self.bias[...] = self._initial_bias(rng)
         self.built = True
 
     def _initial_bias(self, rng: np.random.Generator) -> Array:
         return self.bias_initializer(self.bias_shape, rng)
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_shape(input_shape, "the input", (None, None, self.features))
+        batch, time, _ = input_shape
+        if time == 0:
+            raise ValueError(f"the input of layer {self.name!r} has no timesteps: its shape is {input_shape}")
+        return (batch, time, self.units) if self.return_sequences else (batch, self.units)
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """(G*H,); the GRU may have two biases."""
+        return (len(self.gates) * self.units,)
+
+    @property
+    def weight_names(self) -> list[str]:
+        return ["kernel", "recurrent_kernel", "bias"][: 3 if self.use_bias else 2]
+
+    def _weights(self) -> list[Array]:
+        return self._split(self.matrix)
+
+    @property
+    def kernel(self) -> Array:
+        """(D, G*H), a view of the matrix."""
+        return self._split(self.matrix)[0]
+
+    @property
+    def recurrent_kernel(self) -> Array:
+        """(H, G*H), a view of the matrix."""
+        return self._split(self.matrix)[1]
+
+    @property
+    def bias(self) -> Array | None:
+        """Like bias_shape, a view of the matrix; None without `use_bias`."""
+        return self._split(self.matrix)[2] if self.use_bias else None
+
     def _split(self, matrix: Array) -> list[Array]:
         """Return kernel, recurrent_kernel and bias as views of the matrix, or of its gradient."""
-        parts = [matrix[: self.features], matrix[-self.units :]]
+        bias_ends = len(matrix) - self.units
+        parts = [matrix[: self.features], matrix[bias_ends:]]
         if self.use_bias:
-            parts.append(matrix[self.features : -self.units].reshape(self.bias_shape))
+            parts.append(matrix[self.features : bias_ends].reshape(self.bias_shape))
         return parts
 
     # Checks --------------------------------------------------------------------------------------------
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        batch, time, _ = input_shape
-        return (batch, time, self.units) if self.return_sequences else (batch, self.units)
 
     def _checked_states(
         self, states: Sequence[Array | None] | None, batch: int, what: str
@@ -305,15 +326,15 @@ class Recurrent(Layer):
         if states is None:
             return [None] * len(self.state_names)
         if len(states) != len(self.state_names):
-            expected = ", ".join(self.state_names)
-            raise ValueError(f"{what} of layer {self.name!r} must be ({expected}), not {len(states)} arrays")
+            expected = f"a tuple of {len(self.state_names)} arrays ({', '.join(self.state_names)})"
+            raise ValueError(f"{what} of layer {self.name!r} must be {expected}, not of {len(states)}")
         return [
             None if state is None else self._cast(state, f"{what} {name}", (batch, self.units))
             for name, state in zip(self.state_names, states, strict=True)
         ]
 
     def _checked_mask(self, mask: Array | None, batch: int, time: int) -> Array | None:
-        """Return the mask as (T, B) in the order of processing."""
+        """Return a copy of the mask as (T, B) in the order of processing."""
         if mask is None:
             return None
         mask = np.asarray(mask)
@@ -321,10 +342,16 @@ class Recurrent(Layer):
             raise ValueError(
                 f"mask of layer {self.name!r} must be bool {(batch, time)}, not {mask.dtype} {mask.shape}"
             )
-        return self._processing_order(mask).T
+        return self._processing_order(mask).T.copy()
 
 
-def elementwise(identifier: str | activations.Activation | None) -> activations.Activation:
+def summed_product(a: Array, db: Array) -> Array:
+    """Return Σ_t a_t db_tᵀ (M, N) of a (T, M, B) and db (T, N, B): over time and batch in one product."""
+    return np.tensordot(a, db, axes=((0, 2), (0, 2)))
+
+
+def elementwise_activation(identifier: str | activations.Activation | None) -> activations.Activation:
+    """Return the activation of that name; raise ValueError for one that mixes the units, such as softmax."""
     activation = activations.get(identifier)
     if not activation.elementwise:
         raise ValueError(f"{activation.name} cannot serve in a recurrent layer: it mixes the units")

@@ -1,8 +1,8 @@
-"""The simple (Elman) recurrent layer: one line forward, two lines back.
+"""The simple recurrent layer.
 
     (S1)  h_t = φ(Wᵀ x_t + b + Uᵀ h_{t-1})
 
-Elman (1990), "Finding structure in time"; φ is tanh by default, D, H, B as in recurrent.py.
+Elman (1990), "Finding structure in time". φ is tanh by default; the notation is that of recurrent.py.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SimpleRNNTape(Tape):
 
 
 class SimpleRNN(Recurrent):
-    """h_t = φ(Wᵀ x_t + b + Uᵀ h_{t-1}), with Keras's arguments, weights and defaults.
+    """h_t = φ(Wᵀ x_t + b + Uᵀ h_{t-1}).
 
     kernel W (D, H), recurrent_kernel U (H, H), bias b (H,). All options are those of `Recurrent`.
     """
@@ -49,4 +49,5 @@ class SimpleRNN(Recurrent):
     def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         (dh,) = dstate
         s.dz[...] = self.activation.backward(dh, s.h)  # through φ of (S1)
-        return (self.recurrent_kernel @ s.dz,)  # through Uᵀ h_{t-1} of (S1)
+        dh_prev = self.recurrent_kernel @ s.dz  # through Uᵀ h_{t-1} of (S1)
+        return (dh_prev,)
