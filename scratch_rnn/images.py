@@ -5,74 +5,67 @@ proportions kept, and placed in 28 x 28 so that the centre of mass of the pixels
 (LeCun et al. 1998, section III.A). A network that has learned MNIST expects just that.
 """
 
+from __future__ import annotations
+
 import os
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
-
-Array = NDArray[Any]
 
 SIDE = 28  # of an MNIST image
 BOX = 20  # the side of the square that holds its ink
 LARGEST_SIDE = 560  # a larger picture shows the digit no better, only more slowly
 SMALLEST_INK = 5  # pixels across: fewer are a speck, not a digit
+ADVICE = "Give it one digit, much darker or much lighter than the plain ground all round it."
 
 
-def load_digit(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def load_digit(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a picture of one digit, of any size, format and mode, in MNIST's form.
 
     Dark on light and light on dark are told apart, uneven light and noise are taken away, and
-    transparent parts count as white.
+    transparent parts count as white. A picture already in MNIST's form stays as it is.
 
     Returns:
-        uint8 (28, 28), the ink 255 on 0.
+        uint8 (28, 28): the ink up to 255, on 0.
 
     Raises:
         FileNotFoundError, IsADirectoryError, OSError: the file cannot be opened.
-        ValueError: it is no picture that Pillow can read, or shows no digit.
+        ValueError: it is no picture that can be read, or shows no digit. The message names the file,
+            what was expected and what was found.
     """
-    with open(os.fspath(path), "rb"):
-        pass  # a file that cannot be opened is reported as such, not as a bad picture
-    try:
-        return mnist_form(_ink(_read_grey(path)))
-    except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from error
+    with open(os.fspath(path), "rb") as file:
+        try:
+            ink = _ink(_read_grey(file))
+            return _centre(_scale(ink, _digit_box(ink)))
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 
-def mnist_form(ink: Array) -> NDArray[np.uint8]:
-    """Crop, scale and centre a digit as MNIST did.
-
-    Args:
-        ink: (height, width), not negative, 0 where there is none.
-
-    Returns:
-        uint8 (28, 28), the strongest ink 255.
-
-    Raises:
-        ValueError: there is no ink, or not enough of it to be a digit.
-    """
-    return _centre(_scale(ink, _digit_box(ink)))
-
-
-def _read_grey(path: str | os.PathLike[str]) -> Array:
+def _read_grey(file: IO[bytes]) -> np.ndarray:
     """The picture in grey, float64 (height, width) from 0 (black) to 1, no side above LARGEST_SIDE."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(file) as image:
                 return _unit_range(_grey(ImageOps.exif_transpose(image)))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"the picture is too large ({error}); crop it to the digit") from error
-    except Exception as error:  # each of Pillow's decoders has its own way to fail on a damaged file
         raise ValueError(
-            "this is not a picture that can be read, or it is damaged; "
-            f"expected a PNG, JPEG or other common format ({error or type(error).__name__})"
+            f"expected a picture of bearable size, found this: {error} Crop it to the digit or scale it down."
         ) from error
+    except Exception as error:  # every decoder of Pillow's has its own ways to fail on a damaged file
+        raise ValueError(
+            "expected a picture such as a PNG or JPEG file, found a file that is damaged, cut short or of"
+            f" another kind ({_reason(error)}). Save the picture again, as PNG."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Pillow's message, except where it tells the address of an object and not the trouble."""
+    return type(error).__name__ if isinstance(error, Image.UnidentifiedImageError) else repr(error)
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -84,16 +77,16 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.reduce(-(-max(image.size) // LARGEST_SIDE))
 
 
-def _unit_range(image: Image.Image) -> Array:
+def _unit_range(image: Image.Image) -> np.ndarray:
     """Divide by the largest value that the picture's depth allows: its mode does not always tell."""
     pixels = np.asarray(image, dtype=np.float64)
     if not np.isfinite(pixels).all():
-        raise ValueError("it holds NaN or infinite pixels")
+        raise ValueError("NaN or infinite pixels")
     pixels = pixels - min(0.0, pixels.min())
     return pixels / next((top for top in (1, 255, 65535) if pixels.max() <= top), pixels.max())
 
 
-def _ink(grey: Array) -> Array:
+def _ink(grey: np.ndarray) -> np.ndarray:
     """How far each pixel stands out from the paper: 0 on the paper and in its noise, else positive."""
     difference, noise = _difference_from_background(grey)
     if np.sum(difference**3) < 0:  # the ink is the smaller and stronger part, so it decides the sign
@@ -101,7 +94,7 @@ def _ink(grey: Array) -> Array:
     return np.where(difference > max(5 * noise, 0.01), difference, 0)
 
 
-def _difference_from_background(grey: Array) -> tuple[Array, float]:
+def _difference_from_background(grey: np.ndarray) -> tuple[np.ndarray, float]:
     """Subtract the paper, which may be lit unevenly; also return the spread of its noise.
 
     A quadratic surface is fitted to the frame of the picture, where paper is surest, and then again
@@ -114,12 +107,14 @@ def _difference_from_background(grey: Array) -> tuple[Array, float]:
     for region in (paper, paper, np.ones_like(paper), np.ones_like(paper), np.ones_like(paper)):
         near = 3 * _spread(difference[paper]) + 0.01
         paper = region & (np.abs(difference) <= near)
-        coefficients, *_ = np.linalg.lstsq(terms[paper], grey[paper], rcond=None)
+        chosen = terms[paper]
+        # The normal equations: six unknowns need no matrix of all pixels to be factorised.
+        coefficients, *_ = np.linalg.lstsq(chosen.T @ chosen, chosen.T @ grey[paper], rcond=None)
         difference = grey - terms @ coefficients
     return difference, _spread(difference[paper])
 
 
-def _frame(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _frame(shape: tuple[int, ...]) -> np.ndarray:
     """True along the edges of a picture, to a depth of a twentieth of its shorter side."""
     depth = max(1, min(shape) // 20)
     frame = np.ones(shape, dtype=bool)
@@ -127,28 +122,28 @@ def _frame(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return frame
 
 
-def _spread(values: Array) -> float:
+def _spread(values: np.ndarray) -> float:
     """The standard deviation of normal values, estimated from their median so that outliers do not count."""
     return 1.4826 * float(np.median(np.abs(values)))
 
 
-def _digit_box(ink: Array) -> tuple[int, int, int, int]:
+def _digit_box(ink: np.ndarray) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the digit: of all ink but the faintest, without scattered specks."""
-    strong = ink > 0.15 * np.percentile(ink[ink > 0], 95) if ink.any() else ink > 0
-    parts = [part for part in _connected(strong) if len(part) >= 0.02 * strong.sum()]
+    strong = ink > 0.1 * ink.max()
+    parts = [part for part in _connected(strong) if len(part) >= 0.01 * strong.sum()]
     if not parts:
-        raise ValueError("no digit was found; expected one digit, clearly darker or lighter than its ground")
+        raise ValueError(f"expected one digit, found no ink that stands out from its ground. {ADVICE}")
     rows, columns = np.concatenate(parts).T
     left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
     if max(right - left, bottom - top) < SMALLEST_INK:
         raise ValueError(
-            f"the only ink is {right - left} x {bottom - top} pixels; "
-            f"expected a digit at least {SMALLEST_INK} pixels high"
+            f"expected a digit at least {SMALLEST_INK} pixels high, found ink of {right - left} x"
+            f" {bottom - top} pixels. {ADVICE}"
         )
     return int(left), int(top), int(right), int(bottom)
 
 
-def _connected(mask: NDArray[np.bool_]) -> Iterator[Array]:
+def _connected(mask: np.ndarray) -> Iterator[np.ndarray]:
     """The groups of True pixels that touch, also at corners: each an array (pixels, 2) of row and column."""
     unseen = set(zip(*(indices.tolist() for indices in np.nonzero(mask)), strict=True))
     while unseen:
@@ -161,7 +156,7 @@ def _connected(mask: NDArray[np.bool_]) -> Iterator[Array]:
         yield np.array(group)
 
 
-def _scale(ink: Array, box: tuple[int, int, int, int]) -> Array:
+def _scale(ink: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     """Cut the box out and bring its longer side to 20 pixels, with anti-aliasing."""
     left, top, right, bottom = box
     longer = max(right - left, bottom - top)
@@ -171,13 +166,16 @@ def _scale(ink: Array, box: tuple[int, int, int, int]) -> Array:
     return np.asarray(image.resize(size, method, box=box), dtype=np.float64)
 
 
-def _centre(digit: Array) -> NDArray[np.uint8]:
-    """Place the digit in 28 x 28, its centre of mass within half a pixel of (14, 14), its peak at 255."""
+def _centre(digit: np.ndarray) -> np.ndarray:
+    """Place the digit in 28 x 28, its centre of mass within half a pixel of (14, 14), its strokes at 255."""
     canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    strength = np.percentile(
+        digit[digit > 0], 90
+    )  # not the peak: thin strokes reach it only where they cross
     (height, width), total = digit.shape, digit.sum()
     top = _offset(np.arange(height) @ digit.sum(axis=1) / total, height)
     left = _offset(np.arange(width) @ digit.sum(axis=0) / total, width)
-    canvas[top : top + height, left : left + width] = np.rint(255 * digit / digit.max())
+    canvas[top : top + height, left : left + width] = np.rint(255 * np.minimum(digit / strength, 1))
     return canvas
 
 

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     for row, name in enumerate(names):
         label = None if labels is None else int(labels[row])
-        console.print(terminal.draw_prediction(digits[row], probabilities[row], name, label))
+        console.print(terminal.draw_prediction(_grey(digits[row]), probabilities[row], name, label))
     path = arguments.figure or arguments.folder / f"predict-{_file_stem(names)}.png"
     figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe))
     figures.save(figure, path)
@@ -69,6 +69,11 @@ def _digits(
         )
     rows = slice(test_index, test_index + 1)
     return [f"test-{test_index}"], x_test[rows], y_test[rows]
+
+
+def _grey(digit: np.ndarray) -> np.ndarray:
+    """Return the digit as uint8, 0 to 255; data of one's own may be floats in [0, 1]."""
+    return digit if digit.dtype == np.uint8 else np.rint(255 * digit).astype(np.uint8)
 
 
 def _file_stem(names: list[str]) -> str:

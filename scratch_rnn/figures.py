@@ -1,0 +1,399 @@
+"""Figures of a training run: learning curves, predictions and confusions, of one model or of twins.
+
+Every function returns a matplotlib Figure of its own; no global state of matplotlib is touched and no
+display is needed. Models come as dicts by name; each keeps its place and its colour in all figures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from scratch_rnn.files import atomic
+
+CLASSES = 10
+CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+WIDTH = 8.0  # inches, as are the lengths of a figure of predictions:
+CELL_WIDTH, CELL_HEIGHT, HEAD = 2.6, 1.34, 0.6
+
+# Okabe and Ito's colours, which stay apart for colour-blind eyes.
+ORANGE, BLUE, PURPLE, SKY = "#E69F00", "#0072B2", "#CC79A7", "#56B4E9"
+GREEN, RED = "#009E73", "#D55E00"
+MODEL_COLOURS = (ORANGE, BLUE, PURPLE, SKY)
+BROAD_COLOUR = "#F5CF85"  # orange, so pale that a line on top is seen
+INK, FAINT, PALE = "#222222", "#767676", "#E8E8E8"
+MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["white", "#F4B183", RED, "#8A3A00"])
+
+STYLE: Any = {
+    "figure.dpi": 150,
+    "figure.facecolor": "white",
+    "savefig.dpi": 150,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,  # a $ in a file's or a model's name is a dollar sign
+    "axes.edgecolor": FAINT,
+    "axes.facecolor": "white",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "grid.linewidth": 0.8,
+    "xtick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.color": FAINT,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
+}
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write `figure` to `path` whole or not at all, in the format of the suffix, by default PNG.
+
+    Raises:
+        OSError: the file cannot be written; whatever was there is left as it was.
+        ValueError: matplotlib cannot write such a format.
+    """
+    try:
+        with atomic(path) as unfinished:
+            figure.savefig(unfinished, format=unfinished.suffix[1:] or "png")
+    except OSError as error:
+        reason = f"the figure was not written: {error.strerror or error}"
+        raise OSError(error.errno, reason, os.fspath(path)) from error
+
+
+# ---------------------------------------------------------------- learning curves
+
+
+@rc_context(STYLE)
+def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
+    """Draw accuracy and loss over the epochs, training dashed and validation solid.
+
+    Twins follow each other so closely that one line would hide the other. So the first of several
+    models is a broad pale line, and those after it are thin lines on top.
+
+    Args:
+        histories: for each model its history: any of accuracy, loss, val_accuracy and val_loss, each
+            one value an epoch.
+        title: of the whole figure.
+
+    Raises:
+        ValueError: there is no history, a history is empty, or its lists differ in length.
+    """
+    for name, history in histories.items():
+        _check_history(name, history)
+    metrics = [metric for metric in ("accuracy", "loss") if any(metric in h for h in histories.values())]
+    if not metrics:
+        raise ValueError("expected a history with accuracy or loss, of one model at least, found none")
+    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False).flat, metrics, strict=True):
+        for place, history in enumerate(histories.values()):
+            _draw_curve(axes, history.get(metric, ()), **_line_style(place, len(histories), dashed=True))
+            _draw_curve(axes, history.get(f"val_{metric}", ()), **_line_style(place, len(histories)))
+        _finish_panel(axes, metric)
+    figure.suptitle(title)
+    _draw_curves_legend(figure, histories)
+    return figure
+
+
+def _check_history(name: str, history: Mapping[str, Sequence[float]]) -> None:
+    shapes = {key: np.shape(values) for key, values in history.items() if key in CURVES}
+    if any(len(shape) != 1 or shape == (0,) for shape in shapes.values()) or len(set(shapes.values())) > 1:
+        raise ValueError(f"{name}: expected one value an epoch in each list of the history, found {shapes}")
+
+
+def _draw_curve(axes: Axes, values: Sequence[float], **style: Any) -> None:
+    if len(values):
+        marker = "o" if len(values) <= 20 else ""
+        axes.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
+
+
+def _line_style(place: int, models: int, dashed: bool = False) -> dict[str, Any]:
+    broad = place == 0 and models > 1
+    colour = BROAD_COLOUR if broad else _colour(place)
+    return {
+        "color": colour,
+        "linewidth": 5 if broad else 1.4,
+        "linestyle": (0, (2, 1) if broad else (6, 3)) if dashed else "-",
+        "dash_capstyle": "butt",
+        "markersize": 9 if broad else 4,
+        "markeredgewidth": 2.5 if broad else 1.1,
+        "markerfacecolor": "white" if dashed else colour,  # a single epoch has no line to tell them apart
+    }
+
+
+def _finish_panel(axes: Axes, metric: str) -> None:
+    axes.set_title(metric.capitalize())
+    axes.set_xlabel("epoch")
+    axes.grid(axis="y")
+    last = max(np.size(line.get_xdata()) for line in axes.lines)
+    ticks = MaxNLocator(10, integer=True).tick_values(1, last)
+    axes.set_xticks([tick for tick in ticks if 1 <= tick <= last])
+    if metric == "accuracy":
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.5g} %")
+
+
+def _draw_curves_legend(figure: Figure, histories: Mapping[str, Iterable[str]]) -> None:
+    models = [
+        Line2D([], [], label=name, **_line_style(place, len(histories)))
+        for place, name in enumerate(histories)
+    ]
+    grey: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 4}
+    parts = [Line2D([], [], label="training", linestyle="--", markerfacecolor="white", **grey)]
+    if any(key.startswith("val_") for history in histories.values() for key in history):
+        parts.append(Line2D([], [], label="validation", **grey))
+    handles = models + parts
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3.5)
+
+
+# ---------------------------------------------------------------- predictions
+
+
+@rc_context(STYLE)
+def predictions(
+    images: ArrayLike, labels: ArrayLike | None, probabilities: Mapping[str, ArrayLike], title: str
+) -> Figure:
+    """Draw digits, and beside each the probability that each model gives to each class.
+
+    Args:
+        images: (N, 28, 28), or any one size; black is 0.
+        labels: int (N,), the right classes; None where they are not known.
+        probabilities: for each model (N, 10).
+        title: of the whole figure.
+
+    Raises:
+        ValueError: there is nothing to draw, or shapes or values are not such.
+    """
+    images = np.asarray(images)
+    if images.ndim != 3 or images.size == 0:
+        raise ValueError(f"expected images (N, H, W), at least one, found {images.shape}")
+    outputs = _checked_probabilities(probabilities, len(images))
+    truths = [None] * len(images) if labels is None else _checked_labels("labels", labels, len(images))
+    columns = min(3, len(images))
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + rows * CELL_HEIGHT))
+    margin = (figure.get_figwidth() - columns * CELL_WIDTH) / 2
+    for index, truth in enumerate(truths):
+        row, column = divmod(index, columns)
+        left, top = margin + column * CELL_WIDTH, HEAD + row * CELL_HEIGHT
+        said = {name: output[index] for name, output in outputs.items()}
+        _draw_verdict(figure, left, top, said, truth)
+        _draw_image(_axes(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[index])
+        _draw_bars(_axes(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
+    _predictions_head(figure, title, outputs, labels is not None)
+    return figure
+
+
+def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place given in inches from the upper left corner of the figure."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+
+
+def _draw_verdict(
+    figure: Figure, left: float, top: float, said: Mapping[str, np.ndarray], truth: int | None
+) -> None:
+    """One line over a digit: its right class, then who is right or says what."""
+    across, down = figure.get_size_inches()
+    y = 1 - (top + 0.2) / down
+    text, colour = _verdict({name: int(output.argmax()) for name, output in said.items()}, truth)
+    if truth is not None:
+        figure.text((left + 0.05) / across, y, f"label {truth}", weight="bold")
+    figure.text((left + (0.05 if truth is None else 0.7)) / across, y, text, color=colour, size=7.5)
+
+
+def _verdict(classes: Mapping[str, int], truth: int | None) -> tuple[str, str]:
+    """The line's words and their colour; words and sign say all that the colour says."""
+    wrong = {name: said for name, said in classes.items() if said != truth}
+    if truth is not None and not wrong:
+        return f"✓ {_everyone(classes)}right", GREEN
+    sign, colour = ("", INK) if truth is None else ("✗ ", RED)
+    if len(wrong) == len(classes) and len(set(wrong.values())) == 1:
+        return f"{sign}{_everyone(classes)}say{'' if len(classes) > 1 else 's'} {min(wrong.values())}", colour
+    says = " says " if len(wrong) == 1 else " "
+    return sign + ", ".join(f"{_short(name)}{says}{said}" for name, said in wrong.items()), colour
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 11 else name[:10] + "…"
+
+
+def _everyone(classes: Mapping[str, int]) -> str:
+    return {1: "", 2: "both "}.get(len(classes), "all ")
+
+
+def _draw_image(axes: Axes, image: np.ndarray) -> None:
+    axes.imshow(image, cmap="gray", vmin=0)
+    axes.set_axis_off()
+
+
+def _draw_bars(axes: Axes, said: Mapping[str, np.ndarray], truth: int | None) -> None:
+    """A group of bars for each class, one bar a model, over the whole range 0 to 1."""
+    width = 0.8 / len(said)
+    for place, output in enumerate(said.values()):
+        shift = (place - (len(said) - 1) / 2) * width
+        axes.bar(np.arange(CLASSES) + shift, output, width, color=_colour(place))
+    axes.set(xlim=(-0.6, CLASSES - 0.4), xticks=range(CLASSES))
+    axes.set(ylim=(0, 1.02), yticks=(0, 0.5, 1), yticklabels=("0", "½", "1"))
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=0, pad=2, labelsize=7.5, labelcolor=FAINT)
+    if truth is not None:
+        axes.axvspan(truth - 0.5, truth + 0.5, color=PALE, zorder=0)
+        axes.get_xticklabels()[truth].set(weight="bold", color=INK)
+
+
+def _predictions_head(figure: Figure, title: str, names: Iterable[str], labelled: bool) -> None:
+    down = figure.get_figheight()
+    figure.suptitle(title, y=1 - 0.08 / down, va="top")
+    handles = [Patch(color=_colour(place), label=name) for place, name in enumerate(names)]
+    if labelled:
+        handles.append(Patch(color=PALE, label="the right class"))
+    figure.legend(
+        handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1 - 0.3 / down), ncols=len(handles)
+    )
+
+
+def choose_examples(labels: ArrayLike, probabilities: Mapping[str, ArrayLike], count: int = 12) -> np.ndarray:
+    """Choose digits for `predictions`: first the earliest mistakes, up to half, then the earliest right ones.
+
+    Args:
+        labels: int (N,), the right classes.
+        probabilities: for each model (N, 10); a digit that any model gets wrong is a mistake.
+        count: how many to choose.
+
+    Returns:
+        int (count,), indices into `labels`; fewer where there are not so many right ones.
+
+    Raises:
+        ValueError: shapes or values are not such.
+    """
+    if count < 1:
+        raise ValueError(f"expected a count of 1 or more, found {count}")
+    labels = _checked_labels("labels", labels)
+    outputs = _checked_probabilities(probabilities, len(labels))
+    wrong = np.any([output.argmax(axis=1) != labels for output in outputs.values()], axis=0)
+    mistakes = np.flatnonzero(wrong)[: count // 2]
+    return np.concatenate([mistakes, np.flatnonzero(~wrong)[: count - len(mistakes)]])
+
+
+# ---------------------------------------------------------------- confusion
+
+
+@rc_context(STYLE)
+def confusion(labels: ArrayLike, predicted: Mapping[str, ArrayLike], title: str) -> Figure:
+    """Draw how often each class is taken for each other, one panel a model.
+
+    Only mistakes are coloured, for right answers would drown them. At the right edge stands each
+    class's recall, the share of its digits that were found.
+
+    Args:
+        labels: int (N,), the right classes.
+        predicted: for each model int (N,), the classes that it says.
+        title: of the whole figure.
+
+    Raises:
+        ValueError: there is nothing to draw, or shapes or values are not such.
+    """
+    labels = _checked_labels("labels", labels)
+    _check_models(predicted)
+    counts = [
+        _count_pairs(labels, _checked_labels(name, classes, len(labels)))
+        for name, classes in predicted.items()
+    ]
+    most = max(1, *(_mistakes(count).max() for count in counts))
+    figure = Figure(figsize=(max(WIDTH / 2 * len(counts), 4.4), 4.3), layout="constrained")
+    for axes, name, count in zip(
+        figure.subplots(1, len(counts), squeeze=False).flat, predicted, counts, strict=True
+    ):
+        _draw_confusion(axes, count, most)
+        _draw_recall(axes, count)
+        axes.set_title(f"{name}: {_mistakes(count).sum():,} wrong of {len(labels):,}")
+    figure.suptitle(title)
+    return figure
+
+
+def _count_pairs(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """int (10, 10): how many digits of each class, a row each, are taken for each class, a column each."""
+    return np.bincount(CLASSES * labels + classes, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+
+
+def _mistakes(count: np.ndarray) -> np.ndarray:
+    return count * (1 - np.eye(CLASSES, dtype=int))
+
+
+def _draw_confusion(axes: Axes, count: np.ndarray, most: int) -> None:
+    norm = PowerNorm(0.6, 0, most)  # a single mistake is to be seen beside the most frequent one
+    colours = MISTAKES(norm(_mistakes(count)))
+    colours[np.eye(CLASSES, dtype=bool)] = to_rgba(PALE)
+    axes.imshow(colours)
+    for (row, column), number in np.ndenumerate(count):
+        if number:
+            dark = row != column and norm(number) > 0.6
+            _write(axes, column, row, str(number), ha="center", color="white" if dark else INK)
+    axes.set(xlabel="predicted class", ylabel="right class", xticks=range(CLASSES), yticks=range(CLASSES))
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def _draw_recall(axes: Axes, count: np.ndarray) -> None:
+    x = CLASSES - 0.35
+    _write(axes, x, -0.8, "recall", ha="left", color=FAINT)
+    for row, total in enumerate(count.sum(axis=1)):
+        recall = f"{100 * count[row, row] / total:.1f} %" if total else "none"
+        _write(axes, x, row, recall, ha="left", color=FAINT)
+
+
+def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    axes.text(x, y, text, va="center", size=7.5, **style)
+
+
+# ---------------------------------------------------------------- checks
+
+
+def _check_models(models: Mapping[str, Any]) -> None:
+    if not models:
+        raise ValueError("expected a dict with at least one model's name, found an empty one")
+
+
+def _checked_labels(name: str, labels: ArrayLike, count: int | None = None) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{name}: expected integers (N,), at least one, found {labels.dtype} {labels.shape}")
+    if count is not None and len(labels) != count:
+        raise ValueError(f"{name}: expected {count}, one for each digit, found {len(labels)}")
+    if labels.min() < 0 or labels.max() >= CLASSES:
+        raise ValueError(f"{name}: expected 0..{CLASSES - 1}, found {labels.min()} to {labels.max()}")
+    return labels.astype(np.intp)
+
+
+def _checked_probabilities(probabilities: Mapping[str, ArrayLike], count: int) -> dict[str, np.ndarray]:
+    _check_models(probabilities)
+    outputs = {name: np.asarray(output, dtype=float) for name, output in probabilities.items()}
+    for name, output in outputs.items():
+        if output.shape != (count, CLASSES):
+            raise ValueError(f"{name}: expected probabilities {(count, CLASSES)}, found {output.shape}")
+        if not ((output > -1e-3) & (output < 1 + 1e-3)).all():  # which NaN is not either
+            raise ValueError(f"{name}: expected probabilities from 0 to 1, found others; are they logits?")
+    return outputs
+
+
+def _colour(place: int) -> str:
+    return MODEL_COLOURS[place % len(MODEL_COLOURS)]
