@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ def import_keras() -> ModuleType:
     """
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # partial last batches make it warn of retracing
     os.environ.setdefault("JAX_ENABLE_X64", "1")  # else JAX turns float64 into float32
     try:
         with _quiet_stderr():

@@ -60,6 +60,6 @@ def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
             f"{summary['mcnemar_p']:.2g}",
             f"{summary['agreement']:.2%}",
             f"{summary['first_batch_losses_differ']:.1e}",
-            *(f"{summary['seconds_an_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
+            *(f"{summary['seconds_per_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
         )
     return table

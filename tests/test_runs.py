@@ -117,7 +117,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path):
 
 
 def test_a_folder_without_a_run_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no recipe.json"):
+    with pytest.raises(FileNotFoundError, match=r"no recipe\.json"):
         load_run(tmp_path)
     create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
     with pytest.raises(FileNotFoundError, match="holds the runs gru, lstm"):
