@@ -17,8 +17,11 @@ Metric = Callable[[Array, Array], Array]
 def accuracy(y_true: Array, y_pred: Array) -> Array:
     """Return True where the largest entry of y_pred (..., K) stands at the label: shape (...).
 
-    Labels are one-hot (..., K) or integers (...).
+    Labels are one-hot (..., K) or integers (...). A single output, K = 1, is a probability of label 1: it
+    counts above 0.5, as in Keras.
     """
+    if y_pred.shape[-1] == 1:
+        return (y_pred > 0.5)[..., 0] == y_true.reshape(y_pred.shape[:-1])
     labels = y_true.argmax(axis=-1) if y_true.shape == y_pred.shape else y_true.reshape(y_pred.shape[:-1])
     return y_pred.argmax(axis=-1) == labels
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,7 +145,7 @@ class Sequential:
         self,
         optimizer: str | optimizers.Optimizer = "rmsprop",
         loss: str | losses.Loss = "categorical_crossentropy",
-        metrics: Sequence[str | metric_functions.Metric] = (),
+        metrics: Sequence[str | metric_functions.Metric] | None = None,
         threads: int | None = None,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
@@ -152,11 +153,13 @@ class Sequential:
         In `fit` a thread takes 64 rows of a batch at a time, so smaller batches keep one thread busy; in
         `evaluate` and `predict` it takes a whole batch. Where the last layer ends in a softmax, cross-entropy
         is computed from its logits.
-        Raises ValueError for a name that does not exist.
+        Raises ValueError for a name that does not exist, TypeError for metrics that are no list.
         """
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
         self.optimizer = optimizers.get(optimizer)
         self.loss = losses.get(loss)
-        self.metrics = [metric_functions.get(metric) for metric in metrics]
+        self.metrics = [metric_functions.get(metric) for metric in metrics or ()]
         self.threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
@@ -182,7 +185,7 @@ class Sequential:
         batch_size: int = 32,
         epochs: int = 1,
         verbose: int = 1,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: tuple[Array, Array] | None = None,
         shuffle: bool = True,
@@ -193,7 +196,7 @@ class Sequential:
         y                 labels, one-hot or integers; for other losses like the output
         validation_split  share of the rows, taken from the end before any shuffling
         validation_data   (x, y), instead of a split
-        verbose           1 a progress bar, 2 a line per epoch, 0 nothing
+        verbose           1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
 
         Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
@@ -202,27 +205,43 @@ class Sequential:
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         x, y = self._checked_data(x, y)
         if validation_data is not None:
+            if len(validation_data) != 2:
+                raise ValueError(f"validation_data must be (x, y), not {len(validation_data)} things")
             x_val, y_val = self._checked_data(*validation_data)
         else:
             split = split_row(len(x), validation_split)
             (x, x_val), (y, y_val) = (x[:split], x[split:]), (y[:split], y[split:])
         history = History()
-        hooks = CallbackList([history, *_progress(verbose), *callbacks], self)
-        hooks.params = {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)}
+        with _progress(verbose) as progress:
+            hooks = CallbackList([history, *progress, *(callbacks or ())], self)
+            hooks.params = {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)}
+            self._train_epochs((x, y), (x_val, y_val), batch_size, epochs, shuffle, hooks)
+        return history
+
+    def _train_epochs(
+        self,
+        train: tuple[Array, Array],
+        validation: tuple[Array, Array],
+        batch_size: int,
+        epochs: int,
+        shuffle: bool,
+        hooks: Callback,
+    ) -> None:
+        """Train and validate epoch after epoch, until the last or until a callback says to stop."""
         self.stop_training = False
+        rows = len(train[0])
         hooks.on_train_begin()
         for epoch in range(epochs):
             hooks.on_epoch_begin(epoch)
-            order = self._shuffle_rng.permutation(len(x)) if shuffle else np.arange(len(x))
-            logs = self._train_epoch(x, y, order, batch_size, hooks)
-            if len(x_val):
-                validation = self._evaluate(x_val, y_val, batch_size)
-                logs |= {f"val_{name}": value for name, value in validation.items()}
+            order = self._shuffle_rng.permutation(rows) if shuffle else np.arange(rows)
+            logs = self._train_epoch(*train, order, batch_size, hooks)
+            if len(validation[0]):
+                scores = self._evaluate(*validation, batch_size)
+                logs |= {f"val_{name}": value for name, value in scores.items()}
             hooks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
         hooks.on_train_end()
-        return history
 
     def _train_epoch(
         self, x: Array, y: Array, order: Array, batch_size: int, hooks: Callback
@@ -415,11 +434,14 @@ class Sequential:
         x = np.asarray(x)
         if x.ndim < 2 or not len(x):
             raise ValueError(f"x has shape {x.shape}, expected (samples, ...) with at least one sample")
-        if not np.issubdtype(x.dtype, np.number) or not np.can_cast(x.dtype, self.dtype, "same_kind"):
+        if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
             raise ValueError(f"x is {x.dtype}, expected float, or uint8, which is scaled to [0, 1]")
-        if np.issubdtype(x.dtype, np.inexact) and not np.isfinite(x).all():
-            row = int(np.argmin(np.isfinite(x.reshape(len(x), -1)).all(axis=1)))
-            raise ValueError(f"x has NaN or infinite entries, first in row {row}: remove or replace them")
+        largest = np.finfo(self.dtype).max
+        if x.size and not (-largest <= x.min() and x.max() <= largest):  # False for NaN too
+            row = int(np.argmin((np.abs(x.reshape(len(x), -1)) <= largest).all(axis=1)))
+            raise ValueError(
+                f"x has NaN or infinite entries, or some that {self.dtype} cannot hold, first in row {row}"
+            )
         if not self.built:
             self.build((None, *x.shape[1:]))
         self.compute_output_shape(x.shape)  # raises where x does not fit a layer
@@ -472,11 +494,16 @@ def split_row(count: int, validation_split: float) -> int:
     return split
 
 
-def _progress(verbose: int) -> Iterator[Callback]:
-    if verbose:
-        from scratch_rnn.progress import EpochLines, ProgressBar
+@contextmanager
+def _progress(verbose: int) -> Iterator[list[Callback]]:
+    """Provide the callback that shows the training; whatever ends it, the terminal is left in order."""
+    if not verbose:
+        yield []
+        return
+    from scratch_rnn.progress import EpochLines, ProgressBar
 
-        yield ProgressBar() if verbose == 1 else EpochLines()
+    with closing(ProgressBar() if verbose == 1 else EpochLines()) as shown:
+        yield [shown]
 
 
 def _unused_name(name: str, taken: set[str]) -> str:

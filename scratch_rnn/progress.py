@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from scratch_rnn.callbacks import Callback, Logs
@@ -15,49 +15,66 @@ if TYPE_CHECKING:
     from scratch_rnn.model import Sequential
 
 
-class ProgressBar(Callback):
-    """One bar per epoch with the batches done, loss and metrics so far, and the time."""
+class EpochLines(Callback):
+    """One line per epoch: its time, loss and metrics."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.progress = Progress(
-            TextColumn("epoch {task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[logs]}"),
-            console=console,
-        )
-        self.task = TaskID(0)
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        self.progress.start()
-        self.task = self.progress.add_task(
-            f"{epoch + 1}/{self.params['epochs']}", total=self.params["steps"], logs=""
-        )
-
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        self.progress.update(self.task, completed=batch + 1, logs=format_logs(logs))
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.progress.update(self.task, logs=format_logs(logs))
-        self.progress.stop()
-        self.progress.remove_task(self.task)
-
-
-class EpochLines(Callback):
-    """One line per epoch, for log files."""
+        self.console = console or Console()
 
     def on_epoch_begin(self, epoch: int) -> None:
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         seconds = time.perf_counter() - self.started
-        print(f"epoch {epoch + 1}/{self.params['epochs']}  {seconds:.1f} s  {format_logs(logs)}", flush=True)
+        line = f"{self._name(epoch)}  {seconds:5.1f} s  {format_logs(logs)}"
+        self.console.print(line, soft_wrap=True, highlight=False)
+
+    def close(self) -> None:
+        """Leave the terminal in order, also after an exception."""
+
+    def _name(self, epoch: int) -> str:
+        epochs = str(self.params["epochs"])
+        return f"epoch {epoch + 1:{len(epochs)}}/{epochs}"
+
+
+class ProgressBar(EpochLines):
+    """A bar with loss and metrics so far while an epoch runs, and a line when it has ended."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__(console)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[logs]}"),
+            console=self.console,
+            transient=True,
+            disable=not (self.console.is_terminal or self.console.is_jupyter),
+        )
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        super().on_epoch_begin(epoch)
+        self.progress.start()
+        self.task = self.progress.add_task(self._name(epoch), total=self.params["steps"], logs="")
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        self.progress.update(self.task, completed=batch + 1, logs=format_logs(logs))
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self.progress.stop()
+        self.progress.remove_task(self.task)
+        super().on_epoch_end(epoch, logs)
+
+    def close(self) -> None:
+        """Take the bar away and show the cursor again."""
+        self.progress.stop()
 
 
 def format_logs(logs: Logs) -> str:
-    """Return `loss 0.1234  accuracy 0.9876` from {"loss": ..., "accuracy": ...}, the means over the epoch."""
-    return "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if name != "batch_loss")
+    """Return `loss 0.1234  acc 0.9876` from {"loss": ..., "accuracy": ...}, the means over the epoch."""
+    shown = {name.replace("accuracy", "acc"): value for name, value in logs.items() if name != "batch_loss"}
+    return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 
 def print_summary(model: Sequential) -> None:

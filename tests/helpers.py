@@ -1,0 +1,117 @@
+"""What several test files share: random arrays, random layers, and the check against differences."""
+
+import numpy as np
+
+from scratch_rnn import GRU, LSTM, SimpleRNN
+
+# Central differences with this step err by about step² f'''/6 (truncation) and 1e-16 |f| / step (rounding):
+# both near 1e-10 for functions of size one. TOLERANCE is meant for entries down to FLOOR, of which 1e-10 is
+# 1e-7; below it the error counts as if the entry were FLOOR, because differences say nothing more about it.
+STEP = 1e-5
+FLOOR = 1e-3
+TOLERANCE = 1e-6
+
+CELLS = ("SimpleRNN", "LSTM", "GRU", "GRU reset before")
+
+# Four samples of five steps: all there, late start and a hole, early end and a hole, nothing at all.
+MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 1], [1, 0, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
+
+
+def make_cell(cell, units, *args, **options):
+    """Return the layer of that name in CELLS, in float64 where nothing else is said."""
+    options = {"dtype": "float64", **options}
+    if cell == "GRU reset before":
+        return GRU(units, *args, reset_after=False, **options)
+    return {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}[cell](units, *args, **options)
+
+
+def randomize(layer_or_model, seed=0, scale=0.5):
+    """Give every weight, biases too, normal entries of a size at which no wrong term can hide."""
+    rng = np.random.default_rng(seed)
+    for weight in layer_or_model.weights:
+        weight[...] = rng.normal(0, scale, weight.shape)
+    return layer_or_model
+
+
+def random_cell(cell, units=2, features=3, seed=0, **options):
+    layer = make_cell(cell, units, **options)
+    layer.build((None, None, features))
+    return randomize(layer, seed)
+
+
+def random_arrays(*shapes, seed=1, dtype="float64"):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
+
+
+def random_call(layer, batch=4, time=5, features=3, seed=1):
+    """Return x and the initial states of a call of the layer."""
+    states = [(batch, layer.units)] * len(layer.state_names)
+    x, *states = random_arrays((batch, time, features), *states, seed=seed, dtype=layer.dtype)
+    return x, tuple(states)
+
+
+def as_tuple(outputs):
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def project(outputs, projections):
+    """Return one number that depends on every output differently."""
+    return sum(np.sum(output * p) for output, p in zip(as_tuple(outputs), projections, strict=True))
+
+
+def projected_loss(layer, projections, *call):
+    """Return the function that runs the call, always on one tape, and projects its outputs."""
+    _, tape = layer.forward(*call)
+    return lambda: project(layer.forward(*call, tape=tape)[0], projections)
+
+
+def central_differences(function, array, step=STEP):
+    """Return the derivative of function() for each entry of `array`, which is changed and put back."""
+    gradient = np.empty(array.shape)
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        array[index] = value + step
+        above = function()
+        array[index] = value - step
+        below = function()
+        array[index] = value
+        gradient[index] = (above - below) / (2 * step)
+    return gradient
+
+
+def assert_gradient(analytic, numeric, name, tolerance=TOLERANCE, floor=FLOOR):
+    """Fail, naming the worst entry, where the two differ by more than the tolerance or one is NaN."""
+    assert analytic.shape == numeric.shape, f"{name}: gradient {analytic.shape}, array {numeric.shape}"
+    if not analytic.size:
+        return
+    size = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
+    error = np.abs(analytic - numeric) / size
+    worst = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
+    if not (error[worst] < tolerance):
+        raise AssertionError(
+            f"{name}{list(map(int, worst))}: gradient {analytic[worst]:.10g}, "
+            f"differences {numeric[worst]:.10g}, relative error {error[worst]:.2g}"
+        )
+
+
+def assert_gradients(function, gradients):
+    """Check {name: (array, gradient of function() for it)} entry by entry."""
+    for name, (array, gradient) in gradients.items():
+        assert_gradient(gradient, central_differences(function, array), name)
+
+
+def named_gradients(layer, gradients, x, states=()):
+    """Pair all that went into `forward` with its gradient, for `assert_gradients`."""
+    state_names = getattr(layer, "state_names", ())
+    return {
+        "x": (x, gradients.inputs),
+        **{
+            f"initial {name}": pair
+            for name, *pair in zip(state_names, states, gradients.initial_state, strict=True)
+        },
+        **{
+            name: pair
+            for name, *pair in zip(layer.weight_names, layer.weights, gradients.weights, strict=True)
+        },
+    }

@@ -1,0 +1,952 @@
+"""The layers: their equations, their gradients with every option, their contract, and what they refuse."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from helpers import (
+    CELLS,
+    MASK,
+    STEP,
+    TOLERANCE,
+    as_tuple,
+    assert_gradients,
+    make_cell,
+    named_gradients,
+    project,
+    projected_loss,
+    random_arrays,
+    random_call,
+    random_cell,
+    randomize,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratch_rnn import GRU, LSTM, Dense, Layer, SimpleRNN
+from scratch_rnn.activations import Activation
+
+ACTIVATIONS = ("tanh", "relu", "linear", "sigmoid")
+
+every_cell = pytest.mark.parametrize("cell", CELLS)
+with_and_without_mask = pytest.mark.parametrize(
+    "mask", [pytest.param(None, id="all steps"), pytest.param(MASK, id="masked")]
+)
+
+
+either_output = pytest.mark.parametrize(
+    "return_sequences", [pytest.param(True, id="sequences"), pytest.param(False, id="last output")]
+)
+either_direction = pytest.mark.parametrize(
+    "go_backwards", [pytest.param(True, id="backwards"), pytest.param(False, id="forwards")]
+)
+every_option = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(
+            {"use_bias": use_bias, "return_sequences": return_sequences, "go_backwards": go_backwards},
+            id=f"{'bias' * use_bias or 'no bias'}-{'sequences' * return_sequences or 'last output'}-"
+            f"{'backwards' * go_backwards or 'forwards'}",
+        )
+        for use_bias, return_sequences, go_backwards in product([True, False], repeat=3)
+    ],
+)
+
+
+def differentiate(layer, x, states, mask=None):
+    """Run a call and its backward pass; return the projections that served as gradient, and the gradients."""
+    outputs, tape = layer.forward(x, states, mask)
+    projections = random_arrays(*(output.shape for output in as_tuple(outputs)), seed=2, dtype=layer.dtype)
+    return projections, layer.backward(projections[0], tape, projections[1:] or None)
+
+
+def assert_same_gradients(one, other):
+    np.testing.assert_array_equal(one.inputs, other.inputs)
+    for a, b in zip(
+        one.initial_state + tuple(one.weights), other.initial_state + tuple(other.weights), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_close(actual, desired, factor=1):
+    """Compare float64 results of two orders of adding up: some hundred roundings of numbers near one."""
+    np.testing.assert_allclose(actual, desired, rtol=1e-13, atol=1e-13 * factor)
+
+
+# The equations ---------------------------------------------------------------------------------------------
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def simple_rnn_by_the_book(layer, x, h):
+    w, u, b = layer.weights
+    return (np.tanh(x @ w + h @ u + b),)
+
+
+def lstm_by_the_book(layer, x, h, c):
+    w, u, b = (np.split(weight, 4, axis=-1) for weight in layer.weights)
+    zi, zf, zc, zo = (x @ w[k] + h @ u[k] + b[k] for k in range(4))
+    c = sigmoid(zf) * c + sigmoid(zi) * np.tanh(zc)
+    return sigmoid(zo) * np.tanh(c), c
+
+
+def gru_by_the_book(layer, x, h):
+    w, u = (np.split(weight, 3, axis=-1) for weight in layer.weights[:2])
+    if layer.reset_after:
+        b, b_rec = (np.split(bias, 3) for bias in layer.bias)
+    else:
+        b, b_rec = np.split(layer.bias, 3), np.zeros((3, layer.units))
+    z = sigmoid(x @ w[0] + b[0] + h @ u[0] + b_rec[0])
+    r = sigmoid(x @ w[1] + b[1] + h @ u[1] + b_rec[1])
+    past = r * (h @ u[2] + b_rec[2]) if layer.reset_after else (r * h) @ u[2]
+    return (z * h + (1 - z) * np.tanh(x @ w[2] + b[2] + past),)
+
+
+def run_by_the_book(layer, x, states, mask):
+    """Run the layer as Keras defines it, a sample and a step at a time; return y and the last states."""
+    by_the_book = {SimpleRNN: simple_rnn_by_the_book, LSTM: lstm_by_the_book, GRU: gru_by_the_book}[
+        type(layer)
+    ]
+    y = np.zeros((*x.shape[:2], layer.units))
+    last = [state.copy() for state in states]
+    order = range(x.shape[1])[:: -1 if layer.go_backwards else 1]
+    for n in range(len(x)):
+        output = np.zeros(layer.units)
+        for position, t in enumerate(order):
+            if mask is None or mask[n, t]:
+                new = by_the_book(layer, x[n, t], *(state[n] for state in last))
+                output = new[0]
+                for state, row in zip(last, new, strict=True):
+                    state[n] = row
+            y[n, position] = output
+    return y, last
+
+
+@every_cell
+@either_direction
+@with_and_without_mask
+def test_outputs_and_states_follow_the_equations(cell, go_backwards, mask):
+    layer = random_cell(cell, go_backwards=go_backwards, return_sequences=True, return_state=True)
+    x, states = random_call(layer)
+    (y, *last), _ = layer.forward(x, states, mask)
+    expected_y, expected_last = run_by_the_book(layer, x, states, mask)
+    assert_close(y, expected_y)
+    for state, expected in zip(last, expected_last, strict=True):
+        assert_close(state, expected)
+
+
+@every_cell
+@with_and_without_mask
+def test_the_last_output_is_the_end_of_the_sequence(cell, mask):
+    x, states = random_call(random_cell(cell))
+    sequence, _ = random_cell(cell, return_sequences=True).forward(x, states, mask)
+    last, _ = random_cell(cell).forward(x, states, mask)
+    np.testing.assert_array_equal(last, sequence[:, -1])
+
+
+@every_cell
+@either_output
+def test_states_are_returned_beside_the_same_output(cell, return_sequences):
+    options = {"return_sequences": return_sequences}
+    x, states = random_call(random_cell(cell))
+    y, _ = random_cell(cell, **options).forward(x, states)
+    (y_again, h, *c), _ = random_cell(cell, return_state=True, **options).forward(x, states)
+    np.testing.assert_array_equal(y_again, y)
+    np.testing.assert_array_equal(h, y[:, -1] if return_sequences else y)
+    assert len(c) == (1 if cell == "LSTM" else 0)
+
+
+@every_cell
+def test_states_are_zero_where_none_are_given(cell):
+    layer = random_cell(cell)
+    x, states = random_call(layer)
+    y, _ = layer.forward(x)
+    expected, _ = layer.forward(x, [np.zeros_like(state) for state in states])
+    np.testing.assert_array_equal(y, expected)
+
+
+@every_cell
+def test_one_state_may_be_left_out(cell):
+    layer = random_cell(cell)
+    x, (h, *others) = random_call(layer)
+    y, _ = layer.forward(x, (h, *(None for _ in others)))
+    expected, _ = layer.forward(x, (h, *(np.zeros_like(state) for state in others)))
+    np.testing.assert_array_equal(y, expected)
+
+
+@every_cell
+def test_leading_masked_steps_put_out_zeros_and_keep_the_initial_state(cell):
+    layer = random_cell(cell, return_sequences=True, return_state=True)
+    x, states = random_call(layer)
+    (y, *last), _ = layer.forward(x, states, MASK)
+    assert not y[1, :2].any()
+    assert y[1, 2].all()
+    assert not y[3].any()
+    for state, initial in zip(last, states, strict=True):
+        np.testing.assert_array_equal(state[3], initial[3])
+
+
+@every_cell
+def test_masked_steps_are_as_if_they_were_not_there(cell):
+    layer = random_cell(cell)
+    x, states = random_call(layer)
+    y, _ = layer.forward(x, states, MASK)
+    for n in range(3):
+        alone, _ = layer.forward(x[n : n + 1, MASK[n]], [state[n : n + 1] for state in states])
+        assert_close(y[n], alone[0])
+
+
+@every_cell
+def test_going_backwards_is_going_forwards_on_reversed_time(cell):
+    layer = random_cell(cell, return_sequences=True)
+    x, states = random_call(layer)
+    backwards, _ = random_cell(cell, return_sequences=True, go_backwards=True).forward(x, states, MASK)
+    forwards, _ = layer.forward(x[:, ::-1], states, MASK[:, ::-1])
+    np.testing.assert_array_equal(backwards, forwards)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 5, 3)])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_dense_multiplies_the_last_axis(shape, use_bias):
+    layer = Dense(2, use_bias=use_bias, dtype="float64")
+    layer.build(shape)
+    randomize(layer)
+    (x,) = random_arrays(shape)
+    y, _ = layer.forward(x)
+    kernel, bias = layer.weights if use_bias else (*layer.weights, 0)
+    assert_close(y, np.einsum("...d,du->...u", x, kernel) + bias)
+
+
+# Gradients -------------------------------------------------------------------------------------------------
+
+
+@every_cell
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@every_option
+@with_and_without_mask
+def test_gradients_agree_with_central_differences(cell, activation, options, mask):
+    layer = random_cell(cell, activation=activation, return_state=True, **options)
+    x, states = random_call(layer)
+    projections, gradients = differentiate(layer, x, states, mask)
+
+    loss = projected_loss(layer, projections, x, states, mask)
+    assert_gradients(loss, named_gradients(layer, gradients, x, states))
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "GRU reset before"])
+@pytest.mark.parametrize("recurrent_activation", ["tanh", "linear"])
+def test_gradients_hold_for_other_activations_of_the_gates(cell, recurrent_activation):
+    layer = random_cell(cell, recurrent_activation=recurrent_activation, return_state=True)
+    x, states = random_call(layer)
+    projections, gradients = differentiate(layer, x, states)
+
+    loss = projected_loss(layer, projections, x, states)
+    assert_gradients(loss, named_gradients(layer, gradients, x, states))
+
+
+@pytest.mark.parametrize("activation", ["linear", "tanh", "sigmoid", "relu", "softmax"])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 5, 3)])
+def test_gradients_of_dense_agree_with_central_differences(activation, use_bias, shape):
+    layer = Dense(2, activation, use_bias=use_bias, dtype="float64")
+    layer.build(shape)
+    randomize(layer)
+    (x,) = random_arrays(shape)
+    projections, gradients = differentiate(layer, x, None)
+    assert gradients.initial_state == ()
+    assert_gradients(projected_loss(layer, projections, x), named_gradients(layer, gradients, x))
+
+
+@every_cell
+@every_option
+@with_and_without_mask
+def test_an_imaginary_step_gives_the_same_gradient_to_the_last_digits(cell, options, mask):
+    """Without a difference there is no cancellation, so this check has no need of a lenient tolerance."""
+    layer = random_cell(cell, return_state=True, **options)
+    x, states = random_call(layer)
+    projections, gradients = differentiate(layer, x, states, mask)
+    twin = make_cell(cell, layer.units, dtype="complex128", return_state=True, **options)
+    twin.build((None, None, x.shape[-1]))
+    directions = random_arrays(*(array.shape for array in (x, *states, *layer.weights)), seed=3)
+    x_step, *steps = (1e-30j * direction for direction in directions)
+    state_steps, weight_steps = steps[: len(states)], steps[len(states) :]
+    twin.set_weights([w + step for w, step in zip(layer.weights, weight_steps, strict=True)])
+    stepped = [state + step for state, step in zip(states, state_steps, strict=True)]
+    outputs, _ = twin.forward(x + x_step, stepped, mask)
+    derivative = project(outputs, projections).imag / 1e-30
+    parts = (gradients.inputs, *gradients.initial_state, *gradients.weights)
+    expected = sum(np.vdot(part, direction) for part, direction in zip(parts, directions, strict=True))
+    # A sum of some hundred products near one, each rounded to 1e-16.
+    assert derivative == pytest.approx(expected, rel=1e-13, abs=1e-13)
+
+
+@every_cell
+def test_gradients_of_the_states_alone_are_enough(cell):
+    layer = random_cell(cell, return_state=True)
+    x, states = random_call(layer)
+    (y, *last), tape = layer.forward(x, states)
+    projections = random_arrays(*(state.shape for state in last), seed=2)
+    gradients = layer.backward(None, tape, projections)
+    expected = layer.backward(np.zeros_like(y), tape, projections)
+    assert_same_gradients(gradients, expected)
+    assert any(weight.any() for weight in gradients.weights)
+
+
+def test_one_gradient_of_a_state_may_be_left_out():
+    layer = random_cell("LSTM")
+    x, states = random_call(layer)
+    _, tape = layer.forward(x, states)
+    (dc,) = random_arrays((4, 2), seed=2)
+    gradients = layer.backward(None, tape, (None, dc))
+    assert_same_gradients(gradients, layer.backward(None, tape, (np.zeros_like(dc), dc)))
+
+
+@every_cell
+def test_no_gradient_passes_through_a_masked_step(cell):
+    layer = random_cell(cell, return_sequences=True)
+    x, states = random_call(layer)
+    _, gradients = differentiate(layer, x, states, MASK)
+    assert not gradients.inputs[~MASK].any()
+    assert gradients.inputs[MASK].all()
+
+
+@every_cell
+def test_the_gradient_of_the_input_can_be_left_out(cell):
+    layer = random_cell(cell)
+    x, states = random_call(layer)
+    y, tape = layer.forward(x, states)
+    full, short = layer.backward(y, tape), layer.backward(y, tape, input_gradient=False)
+    assert short.inputs is None
+    for a, b in zip(short.weights, full.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class CarriedGradientForgotten(SimpleRNN):
+    def step_backward(self, s, dstate):
+        return (np.zeros_like(super().step_backward(s, dstate)[0]),)
+
+
+class RecurrentKernelNotTransposed(SimpleRNN):
+    def step_backward(self, s, dstate):
+        super().step_backward(s, dstate)
+        return (self.recurrent_kernel.T @ s.dz,)
+
+
+class DerivativeOfThePreActivation(SimpleRNN):
+    def step_backward(self, s, dstate):
+        s.dz[...] = self.activation.backward(dstate[0], np.tanh(s.h))
+        return (self.recurrent_kernel @ s.dz,)
+
+
+class CellStateOffByOne(LSTM):
+    def step_backward(self, s, dstate):
+        s.c_prev, right = s.c, s.c_prev
+        result = super().step_backward(s, dstate)
+        s.c_prev = right
+        return result
+
+
+class FinalCellStateForgotten(LSTM):
+    def step_backward(self, s, dstate):
+        last = s.h is self.last_step.h
+        return super().step_backward(s, (dstate[0], 0 * dstate[1]) if last else dstate)
+
+    def backward(self, dy, tape, *args, **options):
+        self.last_step = tape.steps[-1]
+        return super().backward(dy, tape, *args, **options)
+
+
+class GatesActivationInsteadOfItsDerivative(LSTM):
+    def step_backward(self, s, dstate):
+        result = super().step_backward(s, dstate)
+        s.dz_f[...] = s.dz_f / (1 - s.f)
+        return result
+
+
+class UpdateGateSwapped(GRU):
+    def step_backward(self, s, dstate):
+        s.u[...] = 1 - s.u
+        return super().step_backward(s, dstate)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        CarriedGradientForgotten,
+        RecurrentKernelNotTransposed,
+        DerivativeOfThePreActivation,
+        CellStateOffByOne,
+        FinalCellStateForgotten,
+        GatesActivationInsteadOfItsDerivative,
+        UpdateGateSwapped,
+    ],
+)
+def test_the_check_notices_the_mistakes_of_other_libraries(wrong):
+    layer = wrong(2, dtype="float64", return_state=True)
+    layer.build((None, None, 3))
+    randomize(layer)
+    x, states = random_call(layer)
+    projections, gradients = differentiate(layer, x, states)
+    with pytest.raises(AssertionError, match="relative error"):
+        assert_gradients(
+            projected_loss(layer, projections, x, states), named_gradients(layer, gradients, x, states)
+        )
+
+
+def test_the_check_notices_a_gradient_that_is_not_a_number():
+    x = np.ones(3)
+    with pytest.raises(AssertionError, match="nan"):
+        assert_gradients(x.sum, {"x": (x, np.array([1, np.nan, 1]))})
+
+
+# The contract ----------------------------------------------------------------------------------------------
+
+
+@every_cell
+@with_and_without_mask
+def test_backward_twice_gives_the_same(cell, mask):
+    layer = random_cell(cell, return_sequences=True)
+    x, states = random_call(layer)
+    y, tape = layer.forward(x, states, mask)
+    assert_same_gradients(layer.backward(y, tape), layer.backward(y, tape))
+
+
+def test_backward_twice_gives_the_same_for_dense():
+    layer = Dense(2, "softmax")
+    y, tape = layer.forward(*random_arrays((4, 3), dtype="float32"))
+    assert_same_gradients(layer.backward(y, tape), layer.backward(y, tape))
+
+
+@every_cell
+@either_output
+@with_and_without_mask
+def test_arguments_are_never_changed(cell, return_sequences, mask):
+    layer = random_cell(cell, return_sequences=return_sequences, return_state=True)
+    x, states = random_call(layer)
+    weights = layer.get_weights()
+    (dy, *dstates) = random_arrays(*(output.shape for output in layer.forward(x)[0]))
+    arguments = [x, *states, dy, *dstates] + ([] if mask is None else [mask := mask.copy()])
+    for array in arguments:
+        array.flags.writeable = False  # to write into one would raise
+    _, tape = layer.forward(x, states, mask)
+    layer.backward(dy, tape, dstates)
+    for weight, before in zip(layer.weights, weights, strict=True):
+        np.testing.assert_array_equal(weight, before)
+
+
+@pytest.mark.parametrize("activation", ["linear", "softmax"])
+def test_arguments_of_dense_are_never_changed(activation):
+    layer = Dense(2, activation)
+    x, dy = random_arrays((4, 3), (4, 2), dtype="float32")
+    x.flags.writeable = dy.flags.writeable = False
+    _, tape = layer.forward(x)
+    layer.backward(dy, tape)
+
+
+@every_cell
+def test_a_gradient_stays_as_it_is_when_backward_runs_again(cell):
+    layer = random_cell(cell, return_sequences=True)
+    x, states = random_call(layer)
+    y, tape = layer.forward(x, states)
+    first = layer.backward(y, tape)
+    copies = [array.copy() for array in (first.inputs, *first.initial_state, *first.weights)]
+    layer.backward(2 * y, tape)
+    for array, copy in zip((first.inputs, *first.initial_state, *first.weights), copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@every_cell
+def test_changing_the_arguments_after_forward_does_not_change_the_gradients(cell):
+    layer = random_cell(cell)
+    x, states = random_call(layer)
+    mask = MASK.copy()
+    y, tape = layer.forward(x, states, mask)
+    expected = layer.backward(np.ones_like(y), tape)
+    _, tape = layer.forward(x, states, mask)
+    for array in (x, *states):
+        array += 1
+    mask[...] = True
+    assert_same_gradients(layer.backward(np.ones_like(y), tape), expected)
+
+
+@every_cell
+@either_output
+def test_a_tape_handed_back_gives_the_same_results(cell, return_sequences):
+    layer = random_cell(cell, return_sequences=return_sequences, return_state=True)
+    x, states = random_call(layer)
+    (y, *last), tape = layer.forward(*random_call(layer, seed=5), MASK)
+    layer.backward(y, tape, last)
+    for arguments in ((x, states, MASK[::-1]), (x, states), (x,)):
+        outputs, tape = layer.forward(*arguments, tape=tape)
+        expected_outputs, expected_tape = layer.forward(*arguments)
+        for output, expected in zip(outputs, expected_outputs, strict=True):
+            np.testing.assert_array_equal(output, expected)
+        y, *last = outputs
+        assert_same_gradients(layer.backward(y, tape, last), layer.backward(y, expected_tape, last))
+
+
+@every_cell
+def test_memory_of_a_tape_handed_back_is_used_again(cell):
+    layer = random_cell(cell)
+    x, states = random_call(layer)
+    _, tape = layer.forward(x)
+    _, again = layer.forward(x, states, tape=tape)
+    assert again is tape
+
+
+@every_cell
+@pytest.mark.parametrize("shape", [(4, 3, 3), (2, 5, 3), (5, 4, 3)])
+def test_a_tape_of_another_shape_does_no_harm(cell, shape):
+    layer = random_cell(cell)
+    _, tape = layer.forward(random_call(layer)[0])
+    (x,) = random_arrays(shape)
+    y, _ = layer.forward(x, tape=tape)
+    np.testing.assert_array_equal(y, layer.forward(x)[0])
+
+
+@every_cell
+def test_a_tape_of_another_layer_does_no_harm(cell):
+    layer, other = random_cell(cell), random_cell(cell, units=4)
+    x, _ = random_call(layer)
+    y, _ = layer.forward(x, tape=other.forward(x)[1])
+    np.testing.assert_array_equal(y, layer.forward(x)[0])
+
+
+@every_cell
+def test_a_tape_from_before_the_layer_was_built_anew_does_no_harm(cell):
+    layer = random_cell(cell)
+    _, tape = layer.forward(random_call(layer)[0])
+    layer.build((None, None, 2))
+    (x,) = random_arrays((4, 5, 2))
+    np.testing.assert_array_equal(layer.forward(x, tape=tape)[0], layer.forward(x)[0])
+
+
+@every_cell
+@pytest.mark.parametrize(("batch", "units"), [(4, 2), (1, 2), (4, 1), (1, 1)])
+@either_output
+def test_outputs_stay_as_they_are_when_the_tape_is_used_again(cell, batch, units, return_sequences):
+    options = {"return_sequences": return_sequences, "return_state": True}
+    layer = random_cell(cell, units, **options)
+    for time in (1, 3):
+        x, states = random_call(layer, batch, time)
+        outputs, tape = layer.forward(x, states)
+        copies = [output.copy() for output in outputs]
+        layer.forward(x + 1, states, tape=tape)
+        for output, copy in zip(outputs, copies, strict=True):
+            np.testing.assert_array_equal(output, copy)
+
+
+@every_cell
+@with_and_without_mask
+def test_single_steps_with_the_state_handed_on_equal_the_whole_sequence(cell, mask):
+    """Gradients included: the state's gradient goes back from call to call as the state went forth."""
+    layer = random_cell(cell, return_sequences=True, return_state=True)
+    x, states = random_call(layer)
+    (y, *last), tape = layer.forward(x, states, mask)
+    dy, *dlast = random_arrays(y.shape, *(state.shape for state in last), seed=2)
+    if mask is not None:
+        # Before its first step a sample puts out zeros, in a call of its own the state that was handed in:
+        # a mask agrees with the whole sequence only where each call's output counts.
+        dy = dy * mask[..., np.newaxis]
+    expected = layer.backward(dy, tape, dlast)
+
+    state, tapes = states, []
+    for t in range(x.shape[1]):
+        (y_t, *state), tape = layer.forward(
+            x[:, t : t + 1], state, None if mask is None else mask[:, t : t + 1]
+        )
+        tapes.append(tape)
+        np.testing.assert_array_equal(y_t[:, 0], y[:, t] if mask is None else y[:, t] * mask[:, t : t + 1])
+    for state_t, last_t in zip(state, last, strict=True):
+        np.testing.assert_array_equal(state_t, last_t)
+
+    dstate, inputs, weights = dlast, [], [np.zeros_like(weight) for weight in layer.weights]
+    for t in reversed(range(x.shape[1])):
+        gradients = layer.backward(dy[:, t : t + 1], tapes[t], dstate)
+        dstate = gradients.initial_state
+        inputs.insert(0, gradients.inputs)
+        weights = [total + weight for total, weight in zip(weights, gradients.weights, strict=True)]
+    assert_close(np.concatenate(inputs, axis=1), expected.inputs)
+    for actual, desired in zip(
+        (*dstate, *weights), (*expected.initial_state, *expected.weights), strict=True
+    ):
+        assert_close(actual, desired, factor=10)
+
+
+@every_cell
+def test_samples_do_not_see_each_other(cell):
+    layer = random_cell(cell)
+    x, states = random_call(layer)
+    y, _ = layer.forward(x, states, MASK)
+    for n in range(len(x)):
+        alone, _ = layer.forward(x[n : n + 1], [state[n : n + 1] for state in states], MASK[n : n + 1])
+        assert_close(alone[0], y[n])
+
+
+@every_cell
+def test_inputs_in_other_layouts_give_the_same(cell):
+    layer = random_cell(cell)
+    x, _ = random_call(layer)
+    expected, _ = layer.forward(x)
+    for other in (np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x.tolist()):
+        np.testing.assert_array_equal(layer.forward(other)[0], expected)
+
+
+@every_cell
+def test_inputs_are_cast_to_the_dtype_of_the_layer(cell):
+    layer = random_cell(cell, dtype="float32", return_state=True)
+    x, states = random_call(layer)
+    outputs, tape = layer.forward(x.astype("float64"), [state.astype("float64") for state in states])
+    gradients = layer.backward(outputs[0].astype("float64"), tape)
+    for array in (*outputs, gradients.inputs, *gradients.initial_state, *gradients.weights):
+        assert array.dtype == "float32"
+    whole, _ = layer.forward(np.ones((1, 2, 3), int))
+    np.testing.assert_array_equal(whole[0], layer.forward(np.ones((1, 2, 3)))[0][0])
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64")])
+@pytest.mark.parametrize("make", [SimpleRNN, Dense])
+def test_dtype_is_given_by_name_or_by_type(make, dtype):
+    layer = make(2, dtype=dtype)
+    layer.build((None, 3, 3))
+    assert all(weight.dtype == "float64" for weight in layer.weights)
+
+
+# Any shape and option --------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    cell=st.sampled_from(CELLS),
+    sizes=st.tuples(*[st.integers(1, 4)] * 4),
+    options=st.fixed_dictionaries(
+        {name: st.booleans() for name in ("use_bias", "return_sequences", "return_state", "go_backwards")}
+    ),
+    masked=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_any_shape_and_option_keeps_the_contract(cell, sizes, options, masked, seed):
+    batch, time, features, units = sizes
+    layer = random_cell(cell, units, features, seed, **options)
+    x, states = random_call(layer, batch, time, features, seed)
+    mask = np.random.default_rng(seed).random((batch, time)) < 0.7 if masked else None
+    outputs, _ = layer.forward(x, states, mask)
+    projections, gradients = differentiate(layer, x, states, mask)
+    pairs = named_gradients(layer, gradients, x, states)
+
+    assert as_tuple(outputs)[0].shape == layer.compute_output_shape(x.shape)
+    assert len(as_tuple(outputs)) == 1 + options["return_state"] * len(layer.state_names)
+    assert all(array.shape == gradient.shape for array, gradient in pairs.values())
+
+    # The derivative in one direction checks all gradients at once; its error is that of central differences.
+    directions = random_arrays(*(array.shape for array, _ in pairs.values()), seed=seed)
+    expected = sum(np.vdot(d, g) for d, (_, g) in zip(directions, pairs.values(), strict=True))
+
+    def after_moving_by(step):
+        for direction, (array, _) in zip(directions, pairs.values(), strict=True):
+            array += step * direction
+        return project(layer.forward(x, states, mask)[0], projections)
+
+    above, below = after_moving_by(STEP), after_moving_by(-2 * STEP)
+    assert (above - below) / (2 * STEP) == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE)
+
+
+# Weights ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "shapes"),
+    [
+        ("SimpleRNN", [(3, 2), (2, 2), (2,)]),
+        ("LSTM", [(3, 8), (2, 8), (8,)]),
+        ("GRU", [(3, 6), (2, 6), (2, 6)]),
+        ("GRU reset before", [(3, 6), (2, 6), (6,)]),
+    ],
+)
+def test_weights_have_kerass_order_and_shapes(cell, shapes):
+    layer = random_cell(cell)
+    assert layer.weight_names == ["kernel", "recurrent_kernel", "bias"]
+    assert [weight.shape for weight in layer.weights] == shapes
+    assert layer.count_params() == sum(int(np.prod(shape)) for shape in shapes)
+    without = random_cell(cell, use_bias=False)
+    assert without.weight_names == ["kernel", "recurrent_kernel"]
+    assert [weight.shape for weight in without.weights] == shapes[:2]
+    assert without.bias is None
+
+
+def test_weights_of_dense_have_kerass_order_and_shapes():
+    layer, without = Dense(2), Dense(2, use_bias=False)
+    for each in (layer, without):
+        each.build((None, 3))
+    assert layer.weight_names == ["kernel", "bias"]
+    assert [weight.shape for weight in layer.weights] == [(3, 2), (2,)]
+    assert [weight.shape for weight in without.weights] == [(3, 2)]
+
+
+@every_cell
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_weights_set_are_weights_got(cell, use_bias):
+    layer, other = random_cell(cell, seed=1, use_bias=use_bias), random_cell(cell, seed=2, use_bias=use_bias)
+    other.set_weights(layer.get_weights())
+    for a, b in zip(layer.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    x, _ = random_call(layer)
+    np.testing.assert_array_equal(layer.forward(x)[0], other.forward(x)[0])
+
+
+@every_cell
+def test_weights_changed_in_place_change_the_layer(cell):
+    layer = random_cell(cell)
+    x, _ = random_call(layer)
+    for weight in layer.weights:
+        before, _ = layer.forward(x)
+        weight += 0.1
+        assert (layer.forward(x)[0] != before).all()
+
+
+@every_cell
+def test_weights_got_are_copies(cell):
+    layer = random_cell(cell)
+    for got, own in zip(layer.get_weights(), layer.weights, strict=True):
+        assert not np.shares_memory(got, own)
+
+
+@every_cell
+def test_names_of_the_weights_lead_to_the_weights(cell):
+    layer = random_cell(cell)
+    for name, weight in zip(layer.weight_names, layer.weights, strict=True):
+        assert np.shares_memory(getattr(layer, name), weight)
+        np.testing.assert_array_equal(getattr(layer, name), weight)
+
+
+def test_the_first_forward_builds_the_layer():
+    for layer in (SimpleRNN(2), Dense(2)):
+        assert not layer.built
+        layer.forward(np.zeros((4, 5, 3), "float32"))
+        assert layer.built
+        assert layer.kernel.shape == (3, 2)
+
+
+def test_options_have_kerass_defaults():
+    for layer in (SimpleRNN(2), GRU(2), LSTM(2)):
+        assert layer.dtype == "float32"
+        assert layer.activation.name == "tanh"
+        assert layer.use_bias
+        assert not (layer.return_sequences or layer.return_state or layer.go_backwards)
+    assert GRU(2).recurrent_activation.name == LSTM(2).recurrent_activation.name == "sigmoid"
+    assert GRU(2).reset_after
+    assert LSTM(2).unit_forget_bias
+    assert Dense(2).activation.name == "linear"
+    assert [layer(2).name for layer in (SimpleRNN, GRU, LSTM, Dense)] == [
+        "simple_rnn",
+        "gru",
+        "lstm",
+        "dense",
+    ]
+
+
+def test_an_activation_of_ones_own_is_taken():
+    class Square(Activation):
+        def __call__(self, z, out=None):
+            return np.multiply(z, z, out=out)
+
+        def backward(self, dy, y):
+            return 2 * dy * np.sqrt(y)
+
+    layer = Dense(1, Square(), use_bias=False, kernel_initializer="ones", dtype="float64")
+    y, tape = layer.forward([[3.0]])
+    assert y == 9
+    assert layer.backward([[1.0]], tape).inputs == 6
+
+
+# What is refused -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", [0, -1, 2.0, True, "2", None])
+@pytest.mark.parametrize("make", [SimpleRNN, LSTM, GRU, Dense])
+def test_units_must_be_a_whole_number_above_zero(make, units):
+    with pytest.raises(ValueError, match=f"units must be a whole number above zero, not {units!r}"):
+        make(units)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", "double precision", int, None])
+def test_a_dtype_other_than_the_three_is_refused(dtype):
+    with pytest.raises(ValueError, match=r"unknown dtype .*float32, float64, complex128"):
+        LSTM(2, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SimpleRNN(2, "softmax"),
+        lambda: LSTM(2, "softmax"),
+        lambda: LSTM(2, recurrent_activation="softmax"),
+        lambda: GRU(2, recurrent_activation="softmax"),
+    ],
+)
+def test_softmax_cannot_serve_in_a_recurrent_layer(make):
+    with pytest.raises(ValueError, match="softmax cannot serve in a recurrent layer"):
+        make()
+
+
+@pytest.mark.parametrize("shape", [(None, 3), (None, None, None), (None, None, 3, 3)])
+def test_a_recurrent_layer_cannot_be_built_for_such_inputs(shape):
+    with pytest.raises(ValueError, match=r"layer 'mine' needs inputs \(batch, time, features\)"):
+        LSTM(2, name="mine").build(shape)
+
+
+@pytest.mark.parametrize("shape", [(3,), (None, None)])
+def test_a_dense_layer_cannot_be_built_for_such_inputs(shape):
+    with pytest.raises(ValueError, match=r"layer 'mine' needs inputs \(batch, ..., features\)"):
+        Dense(2, name="mine").build(shape)
+
+
+@pytest.mark.parametrize("make", [SimpleRNN, Dense])
+def test_a_layer_cannot_be_built_for_no_features(make):
+    with pytest.raises(ValueError, match="features must be a whole number above zero"):
+        make(2).build((None, 3, 0))
+
+
+def call(cell="LSTM", batch=4, time=5, features=3, **arguments):
+    layer = random_cell(cell, name="mine")
+    return layer.forward(np.zeros((batch, time, features)), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda: call(features=2),
+            r"the input of layer 'mine' has shape \(4, 5, 2\), expected \(any, any, 3\)",
+        ),
+        (lambda: call(time=0), r"the input of layer 'mine' has no timesteps: its shape is \(4, 0, 3\)"),
+        (
+            lambda: call(initial_state=[np.zeros((4, 2))]),
+            r"initial state of layer 'mine' must be a tuple of 2 arrays \(h, c\), not of 1",
+        ),
+        (
+            lambda: call(initial_state=[np.zeros((4, 2)), np.zeros((4, 3))]),
+            r"initial state c of layer 'mine' has shape \(4, 3\), expected \(4, 2\)",
+        ),
+        (
+            lambda: call("GRU", initial_state=np.zeros((4, 2))),
+            r"initial state of layer 'mine' must be a tuple of 1 arrays \(h\), not of 4",
+        ),
+        (
+            lambda: call("GRU", initial_state=[np.zeros((4, 2), complex)]),
+            "initial state h of layer 'mine' is complex128, which does not fit float64",
+        ),
+        (
+            lambda: call(mask=np.ones((4, 4), bool)),
+            r"mask of layer 'mine' must be bool \(4, 5\), not bool \(4, 4\)",
+        ),
+        (
+            lambda: call(mask=np.ones((4, 5))),
+            r"mask of layer 'mine' must be bool \(4, 5\), not float64 \(4, 5\)",
+        ),
+    ],
+)
+def test_a_call_that_does_not_fit_is_refused(attempt, message):
+    with pytest.raises(ValueError, match=message):
+        attempt()
+
+
+@pytest.mark.parametrize(
+    "x", [np.zeros((4, 5, 3), complex), np.full((4, 5, 3), "a"), np.zeros((4, 5, 3), object)]
+)
+@pytest.mark.parametrize("make", [LSTM, Dense])
+def test_inputs_that_are_no_real_numbers_are_refused(make, x):
+    layer = make(2, name="mine")
+    layer.build((None, 5, 3))
+    with pytest.raises(ValueError, match=r"the input of layer 'mine' is .*, which does not fit float32"):
+        layer.forward(x)
+
+
+def test_inputs_of_another_width_are_refused_by_dense():
+    layer = Dense(2, name="mine")
+    layer.build((None, 3))
+    with pytest.raises(
+        ValueError, match=r"the input of layer 'mine' has shape \(4, 2\), expected \(any, 3\)"
+    ):
+        layer.forward(np.zeros((4, 2)))
+
+
+def test_dense_has_no_initial_state():
+    with pytest.raises(ValueError, match="layer 'dense' has no state, but an initial state was given"):
+        Dense(2).forward(np.zeros((4, 3)), [np.zeros((4, 2))])
+
+
+@pytest.mark.parametrize(("return_sequences", "shape"), [(True, (4, 2)), (False, (4, 5, 2)), (False, (2, 4))])
+def test_a_gradient_unlike_the_output_is_refused(return_sequences, shape):
+    layer = random_cell("GRU", return_sequences=return_sequences, name="mine")
+    _, tape = layer.forward(np.zeros((4, 5, 3)))
+    with pytest.raises(ValueError, match="the gradient of the output of layer 'mine' has shape"):
+        layer.backward(np.zeros(shape), tape)
+
+
+def test_a_gradient_unlike_the_output_is_refused_by_dense():
+    layer = Dense(2)
+    _, tape = layer.forward(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="the gradient of the output of layer 'dense' has shape"):
+        layer.backward(np.zeros((4, 3)), tape)
+
+
+def test_a_gradient_unlike_the_state_is_refused():
+    layer = random_cell("LSTM", name="mine")
+    y, tape = layer.forward(np.zeros((4, 5, 3)))
+    with pytest.raises(
+        ValueError, match=r"state gradient of layer 'mine' must be a tuple of 2 arrays \(h, c\), not of 1"
+    ):
+        layer.backward(y, tape, [y])
+    with pytest.raises(ValueError, match="state gradient h of layer 'mine' has shape"):
+        layer.backward(y, tape, [y[:2], y])
+
+
+def test_a_tape_of_another_layer_is_refused_by_backward():
+    layer, other = (random_cell("GRU", name=name) for name in ("mine", "other"))
+    y, tape = other.forward(np.zeros((4, 5, 3)))
+    with pytest.raises(ValueError, match="the tape comes from layer 'other', not from this 'mine'"):
+        layer.backward(y, tape)
+
+
+@pytest.mark.parametrize("make", [lambda: random_cell("LSTM", name="mine"), lambda: built_dense("mine")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weights: weights[:-1], r"layer 'mine' has . weights \(kernel, .*\), but . were given"),
+        (lambda weights: [*weights[:-1], weights[-1][:1]], "weight 'bias' of layer 'mine' has shape"),
+        (lambda weights: [*weights[:-1], weights[-1] * 1j], "weight 'bias' of layer 'mine' is float"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_and_change_nothing(make, change, message):
+    layer = make()
+    before = layer.get_weights()
+    with pytest.raises(ValueError, match=message):
+        layer.set_weights(change([weight + 1 for weight in before]))
+    for weight, expected in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def built_dense(name):
+    layer = Dense(2, name=name)
+    layer.build((None, 3))
+    return layer
+
+
+@pytest.mark.parametrize("make", [GRU, Dense])
+@pytest.mark.parametrize("ask", [lambda layer: layer.weights, Layer.get_weights, Layer.count_params])
+def test_weights_cannot_be_had_before_they_are_made(make, ask):
+    with pytest.raises(ValueError, match=r"layer 'mine' has no weights yet: call build\(input_shape\) first"):
+        ask(make(2, name="mine"))
+
+
+def test_weights_cannot_be_set_before_they_are_made():
+    with pytest.raises(ValueError, match=r"layer 'mine' has no weights yet: call build\(input_shape\) first"):
+        GRU(2, name="mine").set_weights([])
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(TypeError, match="dropuot"):
+        LSTM(2, dropuot=0.5)

@@ -1,0 +1,264 @@
+"""Losses: their values, their gradients, and that no prediction makes them overflow. Metrics too."""
+
+import numpy as np
+import pytest
+from helpers import assert_gradient, central_differences, random_arrays
+
+from scratch_rnn import losses, metrics
+from scratch_rnn.losses import CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+
+CROSS_ENTROPIES = (CategoricalCrossentropy, SparseCategoricalCrossentropy)
+SHAPES = [(5, 3), (4, 5, 3)]
+
+both_names = pytest.mark.parametrize("make", CROSS_ENTROPIES)
+rows_and_sequences = pytest.mark.parametrize("shape", SHAPES, ids=["rows", "sequences"])
+
+
+def softmax(z):
+    exp = np.exp(z - z.max(axis=-1, keepdims=True))
+    return exp / exp.sum(axis=-1, keepdims=True)
+
+
+def problem(shape, seed=1):
+    """Return integer labels, the same one-hot, and logits."""
+    (z,) = random_arrays(shape, seed=seed)
+    labels = np.random.default_rng(seed).integers(0, shape[-1], shape[:-1])
+    return labels, np.eye(shape[-1])[labels], z
+
+
+# Cross-entropy ---------------------------------------------------------------------------------------------
+
+
+@both_names
+@rows_and_sequences
+def test_cross_entropy_is_minus_the_log_of_the_labels_probability(make, shape):
+    labels, _, z = problem(shape)
+    p = softmax(z)
+    expected = -np.log(np.take_along_axis(p, labels[..., np.newaxis], axis=-1)[..., 0])
+    # One formula in two spellings: a few roundings apart.
+    np.testing.assert_allclose(make().values(labels, p), expected, rtol=1e-14)
+    np.testing.assert_allclose(make(from_logits=True).values(labels, z), expected, rtol=1e-14)
+    assert make()(labels, p) == pytest.approx(expected.mean(), rel=1e-14)
+
+
+@both_names
+@rows_and_sequences
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_integer_and_one_hot_labels_mean_the_same(make, shape, from_logits):
+    labels, one_hot, z = problem(shape)
+    loss, y_pred = make(from_logits), z if from_logits else softmax(z)
+    for result in (loss.values, loss.gradient):
+        np.testing.assert_array_equal(result(labels, y_pred), result(one_hot, y_pred))
+        np.testing.assert_array_equal(result(labels[..., np.newaxis], y_pred), result(one_hot, y_pred))
+
+
+@both_names
+@rows_and_sequences
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_gradient_of_cross_entropy_agrees_with_central_differences(make, shape, from_logits):
+    labels, _, z = problem(shape)
+    loss, y_pred = make(from_logits), z if from_logits else softmax(z)
+    gradient = loss.gradient(labels, y_pred)
+    numeric = central_differences(lambda: loss.values(labels, y_pred).sum(), y_pred)
+    assert_gradient(gradient, numeric, make.name)
+
+
+@both_names
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_gradient_holds_for_soft_labels_and_for_probabilities_that_do_not_add_up(make, from_logits):
+    targets, y_pred = np.random.default_rng(2).uniform(0.1, 0.9, (2, 5, 3))
+    loss = make(from_logits)
+    numeric = central_differences(lambda: loss.values(targets, y_pred).sum(), y_pred)
+    assert_gradient(loss.gradient(targets, y_pred), numeric, make.name)
+
+
+@both_names
+def test_gradient_on_logits_is_probability_minus_label(make):
+    labels, one_hot, z = problem((5, 3))
+    gradient = make(from_logits=True).gradient(labels, z)
+    np.testing.assert_allclose(gradient, softmax(z) - one_hot, rtol=1e-13, atol=1e-15)  # a few roundings
+
+
+@pytest.mark.filterwarnings("error")
+@both_names
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_logits_give_finite_values_and_gradients(make, dtype):
+    z = np.array([[1e4, -1e4, 0], [1e4, -1e4, 0]], dtype)
+    loss = make(from_logits=True)
+    np.testing.assert_array_equal(loss.values(np.array([0, 1]), z), [0, 2e4])
+    np.testing.assert_array_equal(loss.gradient(np.array([0, 1]), z), [[0, 0, 0], [1, -1, 0]])
+
+
+@pytest.mark.filterwarnings("error")
+@both_names
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_probabilities_of_zero_and_one_are_clipped(make, dtype):
+    p = np.array([[1, 0, 0], [1, 0, 0]], dtype)
+    values = make().values(np.array([0, 1]), p)
+    # Clipped to 1e-7 and 1 - 1e-7; the sparse form divides by their sum, 1 + 1e-7. Both are float32 numbers
+    # near 1 at best, which round by 6e-8.
+    assert values[0] == pytest.approx(0, abs=3e-7)
+    assert values[1] == pytest.approx(-np.log(1e-7), rel=1e-6)
+
+
+@both_names
+def test_clipped_probabilities_have_no_gradient(make):
+    gradient = make().gradient(np.array([1]), np.array([[1.0, 0.0, 0.0]]))
+    np.testing.assert_array_equal(gradient, np.zeros((1, 3)))
+
+
+def test_the_two_cross_entropies_differ_on_probabilities_that_do_not_add_up_near_the_clip():
+    p = np.array([[1.6, 0.2, 0.2]])
+    # The categorical one divides first, 1.6 / 2; the sparse one clips first, 1 / 1.4.
+    assert CategoricalCrossentropy()(np.array([0]), p) == pytest.approx(-np.log(0.8), rel=1e-15)
+    assert SparseCategoricalCrossentropy()(np.array([0]), p) == pytest.approx(np.log(1.4), rel=1e-6)
+
+
+def test_only_cross_entropies_have_a_form_on_logits():
+    for make in CROSS_ENTROPIES:
+        assert losses.on_logits(make()) == make(from_logits=True)
+    assert losses.on_logits(MeanSquaredError()) is None
+
+
+# Squared error ---------------------------------------------------------------------------------------------
+
+
+@rows_and_sequences
+def test_squared_error_is_the_mean_over_the_last_axis(shape):
+    y, p = random_arrays(shape, shape)
+    expected = sum((y[..., k] - p[..., k]) ** 2 for k in range(shape[-1])) / shape[-1]
+    np.testing.assert_allclose(MeanSquaredError().values(y, p), expected, rtol=1e-14)  # order of the sum
+    assert MeanSquaredError()(y, p) == pytest.approx(expected.mean(), rel=1e-14)
+
+
+@rows_and_sequences
+def test_gradient_of_squared_error_agrees_with_central_differences(shape):
+    y, p = random_arrays(shape, shape)
+    numeric = central_differences(lambda: MeanSquaredError().values(y, p).sum(), p)
+    assert_gradient(MeanSquaredError().gradient(y, p), numeric, "mean_squared_error")
+
+
+# All -------------------------------------------------------------------------------------------------------
+
+
+every_loss = pytest.mark.parametrize(
+    "loss",
+    [
+        CategoricalCrossentropy(),
+        CategoricalCrossentropy(from_logits=True),
+        SparseCategoricalCrossentropy(),
+        SparseCategoricalCrossentropy(from_logits=True),
+        MeanSquaredError(),
+    ],
+    ids=["categorical", "categorical on logits", "sparse", "sparse on logits", "squared error"],
+)
+
+
+@every_loss
+def test_arguments_stay_as_they_are(loss):
+    _, targets, z = problem((5, 3))
+    p = softmax(z)
+    targets.flags.writeable = p.flags.writeable = False  # to write into them would raise
+    loss.values(targets, p)
+    gradient = loss.gradient(targets, p)
+    assert gradient.flags.writeable
+    assert not np.shares_memory(gradient, p)
+    assert not np.shares_memory(gradient, targets)
+
+
+@every_loss
+def test_dtype_of_the_prediction_is_kept(loss):
+    _, targets, z = problem((5, 3))
+    p = softmax(z).astype("float32")
+    assert loss.values(targets.astype("float32"), p).dtype == "float32"
+    assert loss.gradient(targets.astype("float32"), p).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [
+        ("categorical_crossentropy", CategoricalCrossentropy),
+        ("sparse_categorical_crossentropy", SparseCategoricalCrossentropy),
+        ("mean_squared_error", MeanSquaredError),
+        ("mse", MeanSquaredError),
+    ],
+)
+def test_a_loss_is_found_by_kerass_name(name, cls):
+    assert type(losses.get(name)) is cls
+
+
+def test_a_loss_is_taken_as_it_is():
+    own = CategoricalCrossentropy(from_logits=True)
+    assert losses.get(own) is own
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown loss 'hinge'.*categorical_crossentropy.*mse"):
+        losses.get("hinge")
+
+
+@both_names
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 1, 3]), "label 3 is out of range: the model's classes are 0 to 2"),
+        (np.array([0, 1, -1]), "label -1 is out of range: the model's classes are 0 to 2"),
+        (np.array([0, 1]), r"y has shape \(2,\), expected integer labels \(3,\) or one-hot rows \(3, 3\)"),
+        (np.array([0.0, 1.0, 2.0]), "labels must be integers or one-hot rows, not float64"),
+    ],
+    ids=["too large", "negative", "too few", "float"],
+)
+def test_labels_that_do_not_fit_are_refused(make, from_logits, labels, message):
+    for result in (make(from_logits).values, make(from_logits).gradient):
+        with pytest.raises(ValueError, match=message):
+            result(labels, np.full((3, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (1, 3)])
+def test_targets_of_squared_error_are_never_stretched_to_the_predictions(shape):
+    for result in (MeanSquaredError().values, MeanSquaredError().gradient):
+        with pytest.raises(ValueError, match=r"have shape .*, expected \(3, 3\), like the predictions"):
+            result(np.zeros(shape), np.zeros((3, 3)))
+
+
+# Metrics ---------------------------------------------------------------------------------------------------
+
+
+@rows_and_sequences
+def test_accuracy_tells_where_the_largest_output_stands_at_the_label(shape):
+    labels, one_hot, z = problem(shape)
+    best = [int(row.argmax()) for row in z.reshape(-1, 3)]
+    expected = np.equal(best, labels.ravel())
+    assert 0 < sum(expected) < len(expected)
+    for y in (labels, labels[..., np.newaxis], one_hot):
+        np.testing.assert_array_equal(metrics.accuracy(y, z).ravel(), expected)
+
+
+def test_errors_are_means_over_the_last_axis():
+    y, p = np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [3.0, -1.0]])
+    np.testing.assert_array_equal(metrics.mean_squared_error(y, p), [2, 5])
+    np.testing.assert_array_equal(metrics.mean_absolute_error(y, p), [1, 2])
+
+
+@pytest.mark.parametrize("name", ["accuracy", "acc", "mse", "mae", "sparse_categorical_accuracy"])
+def test_a_metric_bears_the_name_it_was_asked_for(name):
+    assert metrics.get(name)[0] == name
+
+
+def test_a_function_serves_as_metric_under_its_own_name():
+    def wrong(y_true, y_pred):
+        return ~metrics.accuracy(y_true, y_pred)
+
+    assert metrics.get(wrong) == ("wrong", wrong)
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown metric 'f1'.*accuracy.*mae"):
+        metrics.get("f1")
+
+
+def test_accuracy_of_a_single_output_counts_above_one_half():
+    y_pred = np.array([[0.2], [0.5], [0.7], [0.9]])
+    np.testing.assert_array_equal(accuracy(np.array([0, 0, 0, 1]), y_pred), [True, True, False, True])
+    np.testing.assert_array_equal(accuracy(np.array([[0], [0], [0], [1]]), y_pred), [True, True, False, True])

@@ -1,0 +1,296 @@
+"""Optimizers: the formulas step by step, clipping, weight decay, and the arrays that they change."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from helpers import random_arrays
+
+from scratch_rnn import SGD, Adam, RMSprop, optimizers
+
+G1, G2 = 0.5, -0.25  # gradients of the first and the second step
+W = 2.0
+
+every_optimizer = pytest.mark.parametrize(
+    "make",
+    [
+        SGD,
+        partial(SGD, momentum=0.9),
+        partial(SGD, momentum=0.9, nesterov=True),
+        RMSprop,
+        partial(RMSprop, centered=True, momentum=0.9),
+        Adam,
+    ],
+    ids=["SGD", "momentum", "nesterov", "RMSprop", "centered with momentum", "Adam"],
+)
+
+
+def steps(optimizer, *gradients, w=W):
+    """Return the weight after each step by these gradients."""
+    weight = np.array([w])
+    weights = []
+    for gradient in gradients:
+        optimizer.apply([np.array([gradient])], [weight])
+        weights.append(weight[0])
+    return weights
+
+
+def assert_steps(optimizer, *expected):
+    # The formulas below are written as on paper, the library's in another order: a few roundings.
+    assert steps(optimizer, G1, G2) == pytest.approx(list(expected), rel=1e-14)
+
+
+# The formulas ----------------------------------------------------------------------------------------------
+
+
+def test_sgd_goes_against_the_gradient():
+    assert_steps(SGD(0.1), W - 0.1 * G1, W - 0.1 * G1 - 0.1 * G2)
+
+
+def test_momentum_keeps_a_part_of_the_last_step():
+    v1 = -0.1 * G1
+    v2 = 0.9 * v1 - 0.1 * G2
+    assert_steps(SGD(0.1, momentum=0.9), W + v1, W + v1 + v2)
+
+
+def test_nesterov_looks_one_step_ahead():
+    v1 = -0.1 * G1
+    v2 = 0.9 * v1 - 0.1 * G2
+    w1 = W + 0.9 * v1 - 0.1 * G1
+    assert_steps(SGD(0.1, momentum=0.9, nesterov=True), w1, w1 + 0.9 * v2 - 0.1 * G2)
+
+
+def test_rmsprop_divides_by_the_root_of_the_mean_square_with_epsilon_inside():
+    v1 = 0.1 * G1**2
+    v2 = 0.9 * v1 + 0.1 * G2**2
+    w1 = W - 0.1 * G1 / np.sqrt(v1 + 0.01)
+    assert_steps(RMSprop(0.1, epsilon=0.01), w1, w1 - 0.1 * G2 / np.sqrt(v2 + 0.01))
+
+
+def test_centered_rmsprop_divides_by_the_deviation():
+    v1, m1 = 0.1 * G1**2, 0.1 * G1
+    v2, m2 = 0.9 * v1 + 0.1 * G2**2, 0.9 * m1 + 0.1 * G2
+    w1 = W - 0.1 * G1 / np.sqrt(v1 - m1**2 + 0.01)
+    assert_steps(RMSprop(0.1, epsilon=0.01, centered=True), w1, w1 - 0.1 * G2 / np.sqrt(v2 - m2**2 + 0.01))
+
+
+def test_rmsprop_with_momentum_accumulates_the_quotient():
+    v1 = 0.1 * G1**2
+    v2 = 0.9 * v1 + 0.1 * G2**2
+    u1 = 0.1 * G1 / np.sqrt(v1 + 1e-7)
+    u2 = 0.5 * u1 + 0.1 * G2 / np.sqrt(v2 + 1e-7)
+    assert_steps(RMSprop(0.1, momentum=0.5), W - u1, W - u1 - u2)
+
+
+def test_adam_divides_the_corrected_mean_by_the_root_of_the_corrected_mean_square():
+    m1, v1 = 0.1 * G1, 0.01 * G1**2
+    m2, v2 = 0.9 * m1 + 0.1 * G2, 0.99 * v1 + 0.01 * G2**2
+    w1 = W - 0.1 * np.sqrt(1 - 0.99) / (1 - 0.9) * m1 / (np.sqrt(v1) + 0.01)
+    w2 = w1 - 0.1 * np.sqrt(1 - 0.99**2) / (1 - 0.9**2) * m2 / (np.sqrt(v2) + 0.01)
+    assert_steps(Adam(0.1, beta_2=0.99, epsilon=0.01), w1, w2)
+
+
+def test_the_first_step_of_adam_is_as_long_as_the_learning_rate():
+    for gradient in (1e-3, 1.0, 1e3):
+        # epsilon, 1e-7, counts against sqrt(v) = sqrt(0.001) * gradient.
+        assert steps(Adam(0.1), gradient) == pytest.approx([W - 0.1], abs=0.1 * 1e-7 / (0.03 * gradient))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (SGD, {"learning_rate": 0.01, "momentum": 0, "nesterov": False}),
+        (RMSprop, {"learning_rate": 0.001, "rho": 0.9, "momentum": 0, "epsilon": 1e-7, "centered": False}),
+        (Adam, {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+    ],
+)
+def test_defaults_are_those_of_keras(make, expected):
+    for optimizer in (make(), optimizers.get(make.name)):
+        assert {key: getattr(optimizer, key) for key in expected} == expected
+        for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue"):
+            assert getattr(optimizer, name) is None
+
+
+# Clipping and weight decay ---------------------------------------------------------------------------------
+
+
+def sgd_step(gradients, **options):
+    """Return by how much SGD with learning rate 1 moves weights that are zero: the clipped gradients."""
+    weights = [np.zeros_like(gradient) for gradient in gradients]
+    SGD(1.0, **options).apply(gradients, weights)
+    return [-weight for weight in weights]
+
+
+LONG, SHORT = np.array([3.0, 4.0]), np.array([[0.6], [-0.8]])  # norms 5 and 1
+
+
+def test_clipnorm_shortens_each_gradient_on_its_own():
+    long, short = sgd_step([LONG, SHORT], clipnorm=2.0)
+    np.testing.assert_allclose(long, LONG * 2 / 5, rtol=1e-15)
+    np.testing.assert_array_equal(short, SHORT)
+
+
+def test_global_clipnorm_shortens_all_gradients_together():
+    norm = np.sqrt(26)
+    for clipped, gradient in zip(sgd_step([LONG, SHORT], global_clipnorm=2.0), [LONG, SHORT], strict=True):
+        np.testing.assert_allclose(clipped, gradient * 2 / norm, rtol=1e-15)
+    for clipped, gradient in zip(sgd_step([LONG, SHORT], global_clipnorm=6.0), [LONG, SHORT], strict=True):
+        np.testing.assert_array_equal(clipped, gradient)
+
+
+def test_clipvalue_clips_each_entry():
+    long, short = sgd_step([LONG, SHORT], clipvalue=0.7)
+    np.testing.assert_array_equal(long, [0.7, 0.7])
+    np.testing.assert_array_equal(short, [[0.6], [-0.7]])
+
+
+@pytest.mark.parametrize("option", ["clipnorm", "global_clipnorm", "clipvalue"])
+def test_a_gradient_of_zeros_is_clipped_to_zeros(option):
+    (clipped,) = sgd_step([np.zeros(3)], **{option: 1.0})
+    np.testing.assert_array_equal(clipped, np.zeros(3))
+
+
+@every_optimizer
+def test_weight_decay_shrinks_the_weights_apart_from_the_gradient(make):
+    w1 = W - W * 0.5 * 0.125
+    (decayed,) = steps(make(0.125, weight_decay=0.5), G1)
+    assert decayed == steps(make(0.125), G1, w=w1)[0]
+
+
+def test_weight_decay_is_not_clipped():
+    assert steps(SGD(0.5, weight_decay=0.5, clipvalue=0.001), 0.0) == [W - W * 0.25]
+
+
+# The arrays ------------------------------------------------------------------------------------------------
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_are_updated_in_place_and_gradients_stay_as_they_are(make, dtype):
+    weights = random_arrays((2, 3), (3,), seed=0, dtype=dtype)
+    before = [weight.copy() for weight in weights]
+    gradients = random_arrays((2, 3), (3,), seed=1, dtype=dtype)
+    for gradient in gradients:
+        gradient.flags.writeable = False  # to write into it would raise
+    optimizer = make(0.1, clipnorm=1.0, weight_decay=0.1)
+    for _ in range(3):
+        optimizer.apply(gradients, weights)
+    for weight, old in zip(weights, before, strict=True):
+        assert weight.dtype == dtype
+        assert (weight != old).all()
+
+
+@every_optimizer
+def test_a_view_of_the_weights_changes_the_array_behind_it(make):
+    matrix = np.ones((3, 2))
+    make(0.1).apply([np.ones((2, 2)), np.ones(2)], [matrix[:2], matrix[2]])
+    assert (matrix < 1).all()
+
+
+@every_optimizer
+def test_weights_are_updated_independently_of_each_other(make):
+    gradients, together = random_arrays((2, 3), (3,), seed=1), random_arrays((2, 3), (3,), seed=0)
+    alone = [weight.copy() for weight in together]
+    optimizer, others = make(0.1), [make(0.1), make(0.1)]
+    for _ in range(3):
+        optimizer.apply(gradients, together)
+        for other, gradient, weight in zip(others, gradients, alone, strict=True):
+            other.apply([gradient], [weight])
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("make", [partial(SGD, momentum=0.9), RMSprop, Adam])
+def test_the_state_is_kept_from_step_to_step(make):
+    weight, fresh = np.array([W]), np.array([W])
+    optimizer = make(0.1)
+    for gradient in (G1, G2):
+        optimizer.apply([np.array([gradient])], [weight])
+        make(0.1).apply([np.array([gradient])], [fresh])
+    assert optimizer.iterations == 2
+    assert abs(weight[0] - fresh[0]) > 0.01
+
+
+@every_optimizer
+def test_two_optimizers_share_no_state(make):
+    one, other = make(0.1), make(0.1)
+    steps(one, G1)
+    assert steps(other, G2) == steps(make(0.1), G2)
+
+
+@every_optimizer
+def test_a_changed_learning_rate_holds_from_the_next_step(make):
+    optimizer = make(0.1)
+    optimizer.learning_rate = 0.2
+    assert steps(optimizer, G1) == steps(make(0.2), G1)
+
+
+@every_optimizer
+def test_every_optimizer_goes_down_a_bowl(make):
+    weight = np.array([1.0, -2.0])
+    optimizer = make(0.01)
+    for _ in range(500):
+        optimizer.apply([2 * weight], [weight])
+    assert np.abs(weight).max() < 0.05
+
+
+# What is refused -------------------------------------------------------------------------------------------
+
+
+@every_optimizer
+@pytest.mark.parametrize("learning_rate", [0, -0.1, np.nan, np.inf, "0.1", None, True])
+def test_a_learning_rate_must_be_a_number_above_zero(make, learning_rate):
+    with pytest.raises(ValueError, match="learning_rate must be a number above 0, not"):
+        make(learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SGD(momentum=-0.1), "momentum must be a number at least 0 and at most 1, not -0.1"),
+        (lambda: SGD(momentum=1.1), "momentum must be a number at least 0 and at most 1, not 1.1"),
+        (lambda: RMSprop(rho=1.1), "rho must be a number at least 0 and at most 1, not 1.1"),
+        (lambda: RMSprop(momentum=-1), "momentum must be a number at least 0 and at most 1, not -1"),
+        (lambda: RMSprop(epsilon=-1e-7), "epsilon must be a number at least 0, not -1e-07"),
+        (lambda: Adam(beta_1=1.0), "beta_1 must be a number at least 0 and below 1, not 1.0"),
+        (lambda: Adam(beta_2=1.0), "beta_2 must be a number at least 0 and below 1, not 1.0"),
+        (lambda: Adam(epsilon=np.nan), "epsilon must be a number at least 0, not nan"),
+        (lambda: SGD(weight_decay=-0.1), "weight_decay must be a number at least 0, not -0.1"),
+        (lambda: SGD(clipnorm=0), "clipnorm must be a number above 0, not 0"),
+        (lambda: SGD(global_clipnorm=-1), "global_clipnorm must be a number above 0, not -1"),
+        (lambda: SGD(clipvalue=0.0), "clipvalue must be a number above 0, not 0.0"),
+        (lambda: SGD(clipnorm=1.0, clipvalue=1.0), "only one of clipnorm, clipvalue can be set"),
+        (lambda: optimizers.get("sdg"), "unknown optimizer 'sdg': use one of sgd, rmsprop, adam"),
+    ],
+)
+def test_values_out_of_range_are_refused(make, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        make()
+
+
+@every_optimizer
+def test_gradients_that_do_not_fit_the_weights_are_refused_and_change_nothing(make):
+    optimizer, weights = make(0.1), [np.ones((2, 3)), np.ones(3)]
+    for gradients in ([np.ones((2, 3))], [np.ones((2, 3)), np.ones(2)], [np.ones((3, 2)), np.ones(3)]):
+        with pytest.raises(ValueError, match="gradients have shapes"):
+            optimizer.apply(gradients, weights)
+    assert optimizer.iterations == 0
+    for weight in weights:
+        np.testing.assert_array_equal(weight, np.ones_like(weight))
+
+
+@every_optimizer
+def test_weights_other_than_those_of_the_first_step_are_refused(make):
+    optimizer = make(0.1)
+    optimizer.apply([np.ones(3)], [np.ones(3)])
+    with pytest.raises(ValueError, match=r"have shapes \[\(2,\)\], but this optimizer began with \[\(3,\)\]"):
+        optimizer.apply([np.ones(2)], [np.ones(2)])
+
+
+def test_an_optimizer_is_taken_as_it_is():
+    own = SGD(0.5)
+    assert optimizers.get(own) is own
+
+
+def test_a_name_gives_a_new_optimizer_every_time():
+    assert optimizers.get("adam") is not optimizers.get("adam")
