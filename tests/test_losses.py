@@ -260,5 +260,7 @@ def test_an_unknown_metric_is_refused_with_the_known_ones():
 
 def test_accuracy_of_a_single_output_counts_above_one_half():
     y_pred = np.array([[0.2], [0.5], [0.7], [0.9]])
-    np.testing.assert_array_equal(accuracy(np.array([0, 0, 0, 1]), y_pred), [True, True, False, True])
-    np.testing.assert_array_equal(accuracy(np.array([[0], [0], [0], [1]]), y_pred), [True, True, False, True])
+    np.testing.assert_array_equal(metrics.accuracy(np.array([0, 0, 0, 1]), y_pred), [True, True, False, True])
+    np.testing.assert_array_equal(
+        metrics.accuracy(np.array([[0], [0], [0], [1]]), y_pred), [True, True, False, True]
+    )
