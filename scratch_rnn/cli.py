@@ -38,6 +38,7 @@ def build_parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, 2 for bad input, 130 after Ctrl-C."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy: a training that diverges is told by its loss
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead

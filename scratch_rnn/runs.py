@@ -63,10 +63,19 @@ class Run:
             path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
     def save_epoch(self, histories: dict[str, dict[str, list[float]]], models: dict[str, Sequential]) -> None:
-        """Write what an epoch changed: the histories of all models and the weights of the given ones."""
+        """Write what an epoch changed: the histories of all models and the weights of the given ones.
+
+        Raises ValueError, after writing, where a loss is not finite: from there on nothing can be learned.
+        """
         for name, model in models.items():
             model.save_weights(self.folder / f"{name}.weights.npz")
         self.write_json("history.json", histories)
+        for name, history in histories.items():
+            if history and not math.isfinite(history["loss"][-1]):
+                raise ValueError(
+                    f"the training of {name} diverged: its loss is {history['loss'][-1]} after epoch "
+                    f"{len(history['loss'])}; take a smaller learning rate ({self.folder} holds the history)"
+                )
 
     def save_figures(
         self,

@@ -206,6 +206,13 @@ def test_wrong_data_gets_one_line(change, words, tiny_data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.npz"]
 
 
+def test_a_training_that_diverges_says_so(tiny_data, tmp_path):
+    options = ["--optimizer", "sgd", "--learning-rate", "1e38", "--out", "run"]
+    done = scratch_rnn("train", "--data", tiny_data, *TINY, *options, cwd=tmp_path)
+    assert_refused(done, "diverged", "learning rate")
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
 def test_a_run_is_never_written_over(trained, tiny_data, tmp_path):
     before = (trained[0] / "summary.json").read_bytes()
     done = scratch_rnn("train", "--data", tiny_data, "--out", trained[0], *TINY, cwd=tmp_path)
