@@ -7,7 +7,7 @@ departs from itself as far as scratch_rnn departs from Keras, rounding is all th
 
     python benchmarks/parity.py --seeds 5
 
-prints the table and writes parity.json beside this file.
+prints the table and writes results/parity.json.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 (default: 5)")
     parser.add_argument("--data", default="auto", help="as for scratch-rnn compare (default: auto)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "parity.json")
     arguments = parser.parse_args()
     keras, console = import_keras(), Console()
     train, _ = load_mnist(arguments.data)

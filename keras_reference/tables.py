@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from keras_reference.comparison import KERAS, SCRATCH
@@ -25,20 +26,20 @@ def summary_table(summary: dict[str, Any]) -> Table:
     difference = scratch["loss"] - keras["loss"]
     table.add_row("test loss", f"{scratch['loss']:.4f}", f"{keras['loss']:.4f}", f"{difference:+.4f}")
     table.add_row(
-        "wrong where the other is right",
+        "wrong alone",
         f"{summary['only_scratch_rnn_wrong']}",
         f"{summary['only_keras_wrong']}",
         f"p = {summary['mcnemar_p']:.2g} (McNemar, exact)",
     )
     table.add_row("same answer", "", "", f"{summary['agreement']:.2%} of the digits")
     table.add_row(
-        f"losses of the first {summary['first_batches']} batches",
+        f"first {summary['first_batches']} batches",
         "",
         "",
-        f"at most {summary['first_batch_losses_differ']:.1e} relative",
+        f"losses within {summary['first_batch_losses_differ']:.1e}",
     )
     table.add_row(
-        "seconds per epoch (median)",
+        "seconds per epoch",
         f"{seconds[SCRATCH]:.1f}",
         f"{seconds[KERAS]:.1f}",
         f"{summary['ratio_of_seconds']:.2f} of Keras's",
@@ -47,19 +48,18 @@ def summary_table(summary: dict[str, Any]) -> Table:
 
 
 def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
-    """Return the summaries of several cells, a row each."""
-    table = Table(title="all cells")
-    for name in ("cell", f"accuracy\n{SCRATCH}", f"accuracy\n{KERAS}", "McNemar\np", "same\nanswer"):
-        table.add_column(name, justify="left" if name == "cell" else "right")
-    for name in ("first batches'\nlosses differ", f"s per epoch\n{SCRATCH}", f"s per epoch\n{KERAS}"):
+    """Return the summaries of several cells, a row per cell; scratch_rnn's numbers stand first."""
+    table = Table(title=f"{SCRATCH} / {KERAS}", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("")
+    for name in ("test accuracy", "McNemar p", "same answer", "first losses", "s per epoch"):
         table.add_column(name, justify="right")
     for summary in summaries:
         table.add_row(
             summary["recipe"]["cell"],
-            *(f"{summary['test'][name]['accuracy']:.2%}" for name in (SCRATCH, KERAS)),
+            " / ".join(f"{summary['test'][name]['accuracy']:.2%}" for name in (SCRATCH, KERAS)),
             f"{summary['mcnemar_p']:.2g}",
             f"{summary['agreement']:.2%}",
             f"{summary['first_batch_losses_differ']:.1e}",
-            *(f"{summary['seconds_per_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
+            " / ".join(f"{summary['seconds_per_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
         )
     return table

@@ -169,9 +169,8 @@ def _scale(ink: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 def _centre(digit: np.ndarray) -> np.ndarray:
     """Place the digit in 28 x 28, its centre of mass within half a pixel of (14, 14), its strokes at 255."""
     canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    strength = np.percentile(
-        digit[digit > 0], 90
-    )  # not the peak: thin strokes reach it only where they cross
+    # Not the peak: thin strokes reach it only where they cross.
+    strength = np.percentile(digit[digit > 0], 90)
     (height, width), total = digit.shape, digit.sum()
     top = _offset(np.arange(height) @ digit.sum(axis=1) / total, height)
     left = _offset(np.arange(width) @ digit.sum(axis=0) / total, width)

@@ -34,7 +34,7 @@ class Recipe:
     epochs: int = 10
     batch_size: int = 128
     validation_split: float = 0.1
-    seed: int = 0
+    seed: int = 1
     data: str = "auto"
     dtype: str = "float32"
 

@@ -106,7 +106,7 @@ def test_train_needs_no_framework(tmp_path, tiny_data):
 
 
 def test_the_same_seed_trains_the_same_weights(trained, tmp_path, tiny_data):
-    for seed, same in ((0, True), (1, False)):
+    for seed, same in ((1, True), (2, False)):
         out = tmp_path / str(seed)
         scratch_rnn("train", "--data", tiny_data, "--out", out, "--seed", seed, *TINY, cwd=tmp_path)
         with (
@@ -131,7 +131,7 @@ def test_compare_leaves_both_models_results(compared, cell):
 
 
 def test_compare_prints_a_summary_that_a_person_can_read(compared):
-    for words in ("test accuracy", "test loss", "McNemar", "same answer", "first 6 batches", "all cells"):
+    for words in ("test accuracy", "test loss", "McNemar", "same answer", "first 6 batches", "simple_rnn"):
         assert words in compared[1]
 
 

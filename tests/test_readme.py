@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", ["results_table", "parity_table"])
+@pytest.mark.parametrize("table", ["results_table", "seeds_table", "parity_table"])
 def test_readme_holds_the_tables_that_the_script_prints(table):
     script = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))
     assert script[table]() in README

@@ -1,0 +1,89 @@
+"""README's tables, from the results beside this file.
+
+    python benchmarks/tables.py
+
+prints them; a test checks that README holds them as they are printed.
+
+    results/simple_rnn.json, gru.json, lstm.json   the summary.json of each run of
+                                                   scratch-rnn compare --cell all
+    results/seeds/*.json                           the same of scratch-rnn compare --seed N
+    results/parity.json                            written by benchmarks/parity.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+SCRATCH, KERAS = "scratch_rnn", "Keras"
+
+
+def main() -> None:
+    """Print the tables."""
+    print(results_table(), seeds_table(), parity_table(), sep="\n\n")
+
+
+def results_table() -> str:
+    """Return the table of the three full runs, a row per cell; scratch_rnn's numbers stand first."""
+    heads = ("test accuracy", "test loss", "wrong alone", "McNemar p", "same answer", "seconds per epoch")
+    rows = [["scratch_rnn / Keras", *heads]]
+    for cell, name in CELLS.items():
+        run = read(f"{cell}.json")
+        tests, seconds = (
+            [run[kind][model] for model in (SCRATCH, KERAS)] for kind in ("test", "seconds_per_epoch")
+        )
+        rows.append(
+            [
+                name,
+                " / ".join(f"{test['accuracy']:.2%}" for test in tests),
+                " / ".join(f"{test['loss']:.4f}" for test in tests),
+                f"{run['only_scratch_rnn_wrong']} / {run['only_keras_wrong']}",
+                f"{run['mcnemar_p']:.2f}",
+                f"{run['agreement']:.2%}",
+                f"{seconds[0]:.1f} / {seconds[1]:.1f} = {seconds[0] / seconds[1]:.2f}",
+            ]
+        )
+    return markdown(rows)
+
+
+def seeds_table() -> str:
+    """Return the test accuracies of the default recipe for several seeds, a column per seed."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in (RESULTS / "seeds").glob("*.json")]
+    runs.sort(key=lambda run: run["recipe"]["seed"])
+    rows = [["LSTM, test accuracy", *(f"seed {run['recipe']['seed']}" for run in runs)]]
+    for model in (SCRATCH, KERAS):
+        rows.append([model, *(f"{run['test'][model]['accuracy']:.2%}" for run in runs)])
+    return markdown(rows)
+
+
+def parity_table() -> str:
+    """Return the table of the first batches' losses, a row per cell: each seed's largest difference."""
+    columns = {
+        "float64": "scratch_rnn and Keras, float64",
+        "float32": "scratch_rnn and Keras, float32",
+        KERAS: "Keras float32 and Keras float64",
+    }
+    rows = [["cell", *columns.values()]]
+    for cell, name in CELLS.items():
+        seeds = [row for row in read("parity.json")["rows"] if row["cell"] == cell]
+        rows.append([name, *(", ".join(f"{row[column]:.0e}" for row in seeds) for column in columns)])
+    return markdown(rows)
+
+
+def read(name: str) -> Any:
+    """Return the content of a file of results."""
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """Return the rows, the first of which is the head, as a Markdown table."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, f"|{'---|' * len(rows[0])}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
