@@ -4,10 +4,9 @@
 
 prints them; a test checks that README holds them as they are printed.
 
-    results/simple_rnn.json, gru.json, lstm.json   the summary.json of each run of
-                                                   scratch-rnn compare --cell all
-    results/seeds/*.json                           the same of scratch-rnn compare --seed N
-    results/parity.json                            written by benchmarks/parity.py
+    results/simple_rnn, gru, lstm   summary.json and history.json of scratch-rnn compare --cell CELL
+    results/seeds/*.json            summary.json of scratch-rnn compare --seed N
+    results/parity.json             written by benchmarks/parity.py
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ def main() -> None:
 
 def results_table() -> str:
     """Return the table of the three full runs, a row per cell; scratch_rnn's numbers stand first."""
-    heads = ("test accuracy", "test loss", "wrong alone", "McNemar p", "same answer", "seconds per epoch")
-    rows = [["scratch_rnn / Keras", *heads]]
+    heads = ("test accuracy", "test loss", "wrong alone", "McNemar p", "same answer")
+    rows = [["scratch_rnn / Keras", *heads, "validation, last 5 epochs", "seconds per epoch"]]
     for cell, name in CELLS.items():
-        run = read(f"{cell}.json")
+        run, history = read(f"{cell}/summary.json"), read(f"{cell}/history.json")
         tests, seconds = (
             [run[kind][model] for model in (SCRATCH, KERAS)] for kind in ("test", "seconds_per_epoch")
         )
@@ -41,12 +40,20 @@ def results_table() -> str:
                 " / ".join(f"{test['accuracy']:.2%}" for test in tests),
                 " / ".join(f"{test['loss']:.4f}" for test in tests),
                 f"{run['only_scratch_rnn_wrong']} / {run['only_keras_wrong']}",
-                f"{run['mcnemar_p']:.2f}",
+                f"{run['mcnemar_p']:.1g}",
                 f"{run['agreement']:.2%}",
+                " / ".join(
+                    lowest_and_highest(history[model]["val_accuracy"][-5:]) for model in (SCRATCH, KERAS)
+                ),
                 f"{seconds[0]:.1f} / {seconds[1]:.1f} = {seconds[0] / seconds[1]:.2f}",
             ]
         )
     return markdown(rows)
+
+
+def lowest_and_highest(accuracies: list[float]) -> str:
+    """Return the range of some accuracies, in percent."""
+    return f"{100 * min(accuracies):.1f} to {max(accuracies):.1%}"
 
 
 def seeds_table() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-INSTALL = 'pip install "scratch_rnn[keras]"'
+INSTALL = "pip install tensorflow"
 
 
 def import_keras() -> ModuleType:
