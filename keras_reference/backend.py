@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-INSTALL = "pip install tensorflow"
-
 
 def import_keras() -> ModuleType:
     """Return Keras on the backend that KERAS_BACKEND names, TensorFlow by default.
@@ -27,9 +25,10 @@ def import_keras() -> ModuleType:
             import keras
     except ImportError as error:
         missing = error.name or "keras"
+        packages = f"keras {backend}" if missing == "keras" and backend != "tensorflow" else backend
         raise ModuleNotFoundError(
-            f"Keras with its backend {backend} is not installed (no module {missing!r}): {INSTALL}, "
-            "or use `scratch-rnn train`, which needs neither",
+            f"Keras with its backend {backend} is not installed (no module {missing!r}): "
+            f"pip install {packages}, or use `scratch-rnn train`, which needs neither",
             name=missing,
         ) from error
     except ValueError as error:

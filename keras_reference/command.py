@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     recipes = recipes_from(arguments)
     train, test = load_mnist(recipes[0].data)
+    split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
     pairs = [Pair(recipe, image_shape) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"compare-{arguments.cell}"), recipes, image_shape)
@@ -57,5 +58,7 @@ def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -
         pair.train((x[:split], y[:split]), (x[split:], y[split:]), run, console)
         summary = pair.conclude(test, run)
     console.print(summary_table(summary))
-    console.print(f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True)
+    console.print(
+        f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True, highlight=False
+    )
     return summary

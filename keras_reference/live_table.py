@@ -65,7 +65,8 @@ class LiveTable(Watcher):
         table.add_column("", justify="right")
         for model in (SCRATCH, KERAS):
             for name in ("loss", "acc", "val\nloss", "val\nacc", "s"):
-                table.add_column(name, justify="right", style=COLOURS[model], no_wrap=True)
+                width = 4 if name == "s" else 6
+                table.add_column(name, justify="right", style=COLOURS[model], no_wrap=True, min_width=width)
         first = 0 if self.finished else max(0, len(self.rows) - max(1, self.console.height - LINES_AROUND))
         for epoch, row in enumerate(self.rows[first:], start=first + 1):
             table.add_row(str(epoch), *row[SCRATCH], *row[KERAS])

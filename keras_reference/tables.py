@@ -21,10 +21,10 @@ def summary_table(summary: dict[str, Any]) -> Table:
         "test accuracy",
         f"{scratch['accuracy']:.2%}",
         f"{keras['accuracy']:.2%}",
-        f"{100 * (scratch['accuracy'] - keras['accuracy']):+.2f} points",
+        f"{_signed(100 * (scratch['accuracy'] - keras['accuracy']), 2)} points",
     )
-    difference = scratch["loss"] - keras["loss"]
-    table.add_row("test loss", f"{scratch['loss']:.4f}", f"{keras['loss']:.4f}", f"{difference:+.4f}")
+    difference = _signed(scratch["loss"] - keras["loss"], 4)
+    table.add_row("test loss", f"{scratch['loss']:.4f}", f"{keras['loss']:.4f}", difference)
     table.add_row(
         "wrong alone",
         f"{summary['only_scratch_rnn_wrong']}",
@@ -63,3 +63,8 @@ def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
             " / ".join(f"{summary['seconds_per_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
         )
     return table
+
+
+def _signed(value: float, digits: int) -> str:
+    """Return a number with its sign; what rounds to zero counts as +0."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"

@@ -53,12 +53,14 @@ class Twin(keras.Sequential):
 def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
     """Return the Keras twin of `model`, built for inputs of this shape (batch first), with the same weights.
 
-    It is compiled like the model, if the model is. Works with every backend of Keras 3.
+    It is compiled like the model, if the model is. Works with every backend of Keras 3. Give it floats: it
+    does not scale uint8 to [0, 1], as the model does.
     Raises ValueError for a layer, activation, optimizer or loss that Keras has no counterpart of, and for a
     backend that does not compute in the model's dtype.
     """
     if not model.built:
         model.build(input_shape)
+    model.compute_output_shape(input_shape)  # raises where the shape does not fit
     with floatx_of(model):
         twin = Twin(
             [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)],

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import Any, NoReturn
 
 
@@ -27,6 +27,7 @@ def build_parser() -> Parser:
         prog="scratch-rnn",
         description="Train NumPy recurrent networks with hand-written backpropagation through time on MNIST.",
     )
+    parser.add_argument("--version", action="version", version=f"scratch-rnn {version('scratch_rnn')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for point in entry_points(group="scratch_rnn.commands"):
         point.load()(commands)
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
         arguments.run(arguments)
     except KeyboardInterrupt as interruption:
-        print(f"\nscratch-rnn: {interruption or 'interrupted: nothing was saved'}", file=sys.stderr)
+        print(f"\nscratch-rnn: {str(interruption) or 'interrupted: nothing was saved'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,7 +62,7 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{os.fspath(error.filename)}: {error.strerror}"
     if isinstance(error, MemoryError):
-        return f"not enough memory: {error or 'take fewer units, layers or rows'}"
+        return f"not enough memory: {error}" if str(error) else "not enough memory: take fewer units or rows"
     return " ".join(str(error).split())
 
 

@@ -168,7 +168,11 @@ def _draw_curves_legend(figure: Figure, histories: Mapping[str, Iterable[str]]) 
 
 @rc_context(STYLE)
 def predictions(
-    images: ArrayLike, labels: ArrayLike | None, probabilities: Mapping[str, ArrayLike], title: str
+    images: ArrayLike,
+    labels: ArrayLike | None,
+    probabilities: Mapping[str, ArrayLike],
+    title: str,
+    names: Sequence[str] | None = None,
 ) -> Figure:
     """Draw digits, and beside each the probability that each model gives to each class.
 
@@ -177,6 +181,7 @@ def predictions(
         labels: int (N,), the right classes; None where they are not known.
         probabilities: for each model (N, 10).
         title: of the whole figure.
+        names: what to call each digit where its label is not known, such as the name of its file.
 
     Raises:
         ValueError: there is nothing to draw, or shapes or values are not such.
@@ -194,7 +199,7 @@ def predictions(
         row, column = divmod(index, columns)
         left, top = margin + column * CELL_WIDTH, HEAD + row * CELL_HEIGHT
         said = {name: output[index] for name, output in outputs.items()}
-        _draw_verdict(figure, left, top, said, truth)
+        _draw_verdict(figure, left, top, said, truth, names[index] if names and truth is None else "")
         _draw_image(_axes(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[index])
         _draw_bars(_axes(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
     _predictions_head(figure, title, outputs, labels is not None)
@@ -208,15 +213,17 @@ def _axes(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def _draw_verdict(
-    figure: Figure, left: float, top: float, said: Mapping[str, np.ndarray], truth: int | None
+    figure: Figure, left: float, top: float, said: Mapping[str, np.ndarray], truth: int | None, name: str
 ) -> None:
-    """One line over a digit: its right class, then who is right or says what."""
+    """One line over a digit: its right class or its name, then who is right or says what."""
     across, down = figure.get_size_inches()
     y = 1 - (top + 0.2) / down
     text, colour = _verdict({name: int(output.argmax()) for name, output in said.items()}, truth)
     if truth is not None:
         figure.text((left + 0.05) / across, y, f"label {truth}", weight="bold")
-    figure.text((left + (0.05 if truth is None else 0.7)) / across, y, text, color=colour, size=7.5)
+    figure.text((left + 0.05) / across, y, _short(name, 15), weight="bold", size=7.5)
+    shift = 0.7 if truth is not None else 1.1 if name else 0.05
+    figure.text((left + shift) / across, y, text, color=colour, size=7.5)
 
 
 def _verdict(classes: Mapping[str, int], truth: int | None) -> tuple[str, str]:
@@ -231,8 +238,8 @@ def _verdict(classes: Mapping[str, int], truth: int | None) -> tuple[str, str]:
     return sign + ", ".join(f"{_short(name)}{says}{said}" for name, said in wrong.items()), colour
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 11 else name[:10] + "…"
+def _short(name: str, length: int = 11) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def _everyone(classes: Mapping[str, int]) -> str:
@@ -319,7 +326,7 @@ def confusion(labels: ArrayLike, predicted: Mapping[str, ArrayLike], title: str)
         for name, classes in predicted.items()
     ]
     most = max(1, *(_mistakes(count).max() for count in counts))
-    figure = Figure(figsize=(max(WIDTH / 2 * len(counts), 4.4), 4.3), layout="constrained")
+    figure = Figure(figsize=(max(WIDTH / 2 * len(counts), 5.4), 4.3), layout="constrained")
     for axes, name, count in zip(
         figure.subplots(1, len(counts), squeeze=False).flat, predicted, counts, strict=True
     ):

@@ -71,10 +71,18 @@ def _reason(error: Exception) -> str:
 def _grey(image: Image.Image) -> Image.Image:
     """One channel of floats: transparency laid on white, colour turned to grey, large sides reduced."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("L")
+        image = _opaque(image.convert("RGBA")).convert("L")
     image = Image.fromarray(np.asarray(image, dtype=np.float32))
     return image.reduce(-(-max(image.size) // LARGEST_SIDE))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Lay a picture on white; one colour alone on transparent ground, white perhaps, counts as black ink."""
+    alpha = image.getchannel("A")
+    visible = np.asarray(image.convert("L"))[np.asarray(alpha) > 127]
+    if 0 < visible.size < alpha.width * alpha.height and np.ptp(visible) < 32:
+        return ImageOps.invert(alpha)
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
 def _unit_range(image: Image.Image) -> np.ndarray:

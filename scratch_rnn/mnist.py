@@ -487,7 +487,7 @@ def _check_labels(y: np.ndarray, name: str) -> None:
     if y.ndim != 1 or y.size == 0 or not np.issubdtype(y.dtype, np.integer):
         raise ValueError(
             f"{name}: expected integer labels (N,), at least one, found {_kind(y)}."
-            " Store class numbers, not one-hot rows."
+            " Store class numbers as integers, such as labels.astype(np.uint8)."
         )
     if y.min() < 0 or y.max() >= _CLASSES:
         raise ValueError(

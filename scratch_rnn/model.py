@@ -65,6 +65,8 @@ class Sequential:
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
+        if isinstance(layers, Layer):
+            raise TypeError("a Sequential is made of a list of layers: write [layer]")
         for layer in layers:
             self.add(layer)
 
@@ -202,6 +204,9 @@ class Sequential:
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
         self._compiled()
+        for callback in callbacks or ():
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks must be objects of subclasses of Callback, not {callback!r}")
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         x, y = self._checked_data(x, y)
         if validation_data is not None:
@@ -396,7 +401,7 @@ class Sequential:
                     saved = {name: archive[name] for name in archive.files}
             except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise a dozen kinds
                 raise ValueError(
-                    f"{os.fspath(path)} is not a weights file of scratch_rnn: {error}"
+                    f"{os.fspath(path)} is damaged, or not a weights file of scratch_rnn"
                 ) from error
         if sorted(saved) != sorted(names):
             raise ValueError(
@@ -490,7 +495,9 @@ def split_row(count: int, validation_split: float) -> int:
         raise ValueError(f"validation_split must be at least 0 and below 1, not {validation_split!r}")
     split = int(count * (1 - validation_split))
     if validation_split and split in (0, count):
-        raise ValueError(f"validation_split={validation_split} leaves no rows on one side of {count}")
+        raise ValueError(
+            f"{count} rows are too few: validation_split={validation_split} leaves no rows on one side"
+        )
     return split
 
 

@@ -53,7 +53,7 @@ class Recipe:
     def build_model(self, image_shape: tuple[int, int]) -> Sequential:
         """Return a compiled model with new weights for images (H, W), read as H rows of W features.
 
-        Raises ValueError for a value that does not exist or is out of range.
+        Raises ValueError for a value that does not exist or is out of range, MemoryError for too many units.
         """
         if self.cell not in CELLS:
             raise ValueError(f"unknown cell {self.cell!r}: use one of {', '.join(CELLS)}")
@@ -66,12 +66,17 @@ class Recipe:
         rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
         model = Sequential([*recurrent, Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
         model.compile(OPTIMIZERS[self.optimizer](**rate), "categorical_crossentropy", ["accuracy"])
-        model.build((None, *image_shape))
+        try:
+            model.build((None, *image_shape))
+        except (MemoryError, ValueError) as error:  # NumPy raises either, depending on how much too large
+            raise MemoryError(f"take fewer than {self.units} units ({error})") from error
         return model
 
     def __str__(self) -> str:
         """One line: LSTM(128), RMSprop 0.001, batch 128."""
         optimizer = OPTIMIZERS[self.optimizer]
         rate = optimizer().learning_rate if self.learning_rate is None else self.learning_rate  # type: ignore[call-arg]
-        stack = " + ".join([f"{CELLS[self.cell].__name__}({self.units})"] * self.layers)
+        stack = f"{CELLS[self.cell].__name__}({self.units})"
+        if self.layers > 1:
+            stack = f"{self.layers} × {stack}"
         return f"{stack}, {optimizer.__name__} {rate:g}, batch {self.batch_size}"

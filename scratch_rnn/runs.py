@@ -15,7 +15,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,25 @@ class Run:
 
     @contextmanager
     def saying_what_is_saved(self) -> Iterator[None]:
-        """Turn Ctrl-C into an Interrupted that says what the folder holds by then."""
+        """Turn Ctrl-C into an Interrupted that says what the folder holds by then.
+
+        A run that ends before its first epoch, for whatever reason, leaves no folder behind.
+        """
         try:
             yield
-        except KeyboardInterrupt:
-            raise Interrupted(f"interrupted: {self._saved()}") from None
+        except BaseException as error:
+            saved = self._saved()
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(f"interrupted: {saved}") from None
+            raise
 
     def _saved(self) -> str:
         path = self.folder / "history.json"
         if not path.is_file():
-            return f"no epoch was finished; {self.folder} holds the recipe alone"
+            (self.folder / "recipe.json").unlink(missing_ok=True)
+            with suppress(OSError):  # somebody has put something else into it
+                self.folder.rmdir()
+            return "no epoch was finished and nothing is saved"
         histories = json.loads(path.read_text(encoding="utf-8"))
         epochs = ", ".join(f"{name} {len(history['loss'])}" for name, history in histories.items())
         return f"weights and history are saved in {self.folder} (epochs finished: {epochs})"
@@ -141,16 +150,14 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:
         raise FileNotFoundError(f"{folder} is not the folder of a run: it has no recipe.json{hint}")
     weights = folder / "scratch_rnn.weights.npz"
     if not weights.is_file():
-        raise FileNotFoundError(
-            f"{folder} has no scratch_rnn.weights.npz: the run ended before its first epoch"
-        )
+        raise FileNotFoundError(f"{folder} has no scratch_rnn.weights.npz, the weights that every run saves")
     try:
         values = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
         height, width = values.pop("image_shape")
         recipe = Recipe.from_dict(values)
         model = recipe.build_model((height, width))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{folder / 'recipe.json'} is damaged: {error}") from error
+        raise ValueError(f"{folder / 'recipe.json'} is damaged: {error!r}") from error
     model.load_weights(weights)
     return recipe, model
 

@@ -68,6 +68,16 @@ def assert_figure(path):
         assert len(image.convert("L").getcolors(maxcolors=256)) > 10
 
 
+def test_the_version_is_told(tmp_path):
+    assert scratch_rnn("--version", cwd=tmp_path).stdout.startswith("scratch-rnn ")
+
+
+def test_a_folder_named_like_the_package_does_not_hide_it(tmp_path):
+    """As where a clone called scratch_rnn lies in the current folder."""
+    (tmp_path / "scratch_rnn" / "docs").mkdir(parents=True)
+    assert scratch_rnn("--version", cwd=tmp_path).returncode == 0
+
+
 def test_help_lists_the_commands(tmp_path):
     done = scratch_rnn("--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -150,7 +160,7 @@ def test_predict_draws_images(trained, tmp_path):
     done = scratch_rnn("predict", trained[0], "0.png", "1.png", "2.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(f"{number}.png" in done.stdout for number in range(3))
-    assert_figure(trained[0] / "predict-0-and-2-more.png")
+    assert_figure(trained[0] / "predict-0.png-and-2-more.png")
 
 
 def test_a_run_of_compare_can_be_asked_without_keras(compared, tmp_path):
@@ -182,6 +192,8 @@ def assert_refused(done, *words):
         (["train", "--dtype", "float16"], ["--dtype", "float64"]),
         (["train", "--data", "no/such/folder"], ["no/such/folder", "sample"]),
         (["train", "--data", "sample", "--units", "100000000"], ["memory"]),
+        (["train", "--data", "sample", "--units", "9999999999999999999999"], ["memory", "units"]),
+        (["train", "--data", ""], ["--data", "'' is not a path"]),
         (["predict", "nowhere", "--test-index", "0"], ["nowhere", "recipe.json"]),
     ],
 )
@@ -211,6 +223,32 @@ def test_a_training_that_diverges_says_so(tiny_data, tmp_path):
     done = scratch_rnn("train", "--data", tiny_data, *TINY, *options, cwd=tmp_path)
     assert_refused(done, "diverged", "learning rate")
     assert not (tmp_path / "run" / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        ("mine.png", ["mine.png", "exists already"]),
+        ("no/such/folder.png", ["folder.png", "does not exist"]),
+        ("figure.xyz", ["figure.xyz", ".png"]),
+    ],
+)
+def test_a_figure_that_cannot_be_written_is_refused_before_anything_is_drawn(
+    figure, words, trained, tmp_path
+):
+    Image.new("L", (50, 50), 255).save(tmp_path / "mine.png")
+    before = (tmp_path / "mine.png").read_bytes()
+    done = scratch_rnn("predict", trained[0], "mine.png", "--figure", figure, cwd=tmp_path)
+    assert_refused(done, *words)
+    assert done.stdout == ""
+    assert (tmp_path / "mine.png").read_bytes() == before
+
+
+def test_too_few_digits_are_refused_before_anything_is_written(tmp_path):
+    (x, y), _ = load_mnist("sample")
+    np.savez(tmp_path / "one.npz", x_train=x[:1], y_train=y[:1], x_test=x[:1], y_test=y[:1])
+    assert_refused(scratch_rnn("train", "--data", "one.npz", *TINY, cwd=tmp_path), "too few")
+    assert [path.name for path in tmp_path.iterdir()] == ["one.npz"]
 
 
 def test_a_run_is_never_written_over(trained, tiny_data, tmp_path):

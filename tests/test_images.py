@@ -149,6 +149,12 @@ def test_every_mode_is_read(mode, ink, ground, suffix, plain_seven, tmp_path):
     assert best_correlation(loaded(image, tmp_path, suffix), plain_seven) > 0.97
 
 
+@pytest.mark.parametrize("colour", [(255, 255, 255, 255), (0, 0, 0, 255), (255, 0, 0, 255)])
+def test_one_colour_on_transparent_ground_is_ink(colour, plain_seven, tmp_path):
+    image = seven((140, 140), ink=colour, ground=(255, 255, 255, 0), mode="RGBA")
+    assert best_correlation(loaded(image, tmp_path), plain_seven) > 0.97
+
+
 def test_a_transparent_palette_colour_counts_as_white(plain_seven, tmp_path):
     image = seven((140, 140), 0, 1, "P")
     image.putpalette([0, 0, 0, 10, 10, 10])

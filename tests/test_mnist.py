@@ -696,7 +696,7 @@ BAD_ARRAYS = {
     "one-hot labels": (
         "y_train",
         lambda y: np.eye(10, dtype=np.uint8)[y],
-        "not one-hot rows",
+        "class numbers as integers",
     ),
     "float labels": ("y_train", lambda y: y.astype(np.float32), "found float32"),
     "bool labels": ("y_test", lambda y: y > 0, "found bool"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import assert_gradients, random_arrays, randomize
 
-from scratch_rnn import GRU, LSTM, SGD, Adam, Callback, Dense, RMSprop, Sequential, SimpleRNN
+from scratch_rnn import GRU, LSTM, SGD, Adam, Callback, Dense, History, RMSprop, Sequential, SimpleRNN
 from scratch_rnn.model import SHARD_ROWS
 
 CROSS_ENTROPIES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
@@ -674,7 +674,7 @@ def npz(path, **arrays):
 def test_a_file_that_holds_no_weights_is_refused(tmp_path, write):
     path, model = tmp_path / "weights.npz", classifier()
     write(path)
-    with pytest.raises(ValueError, match=r"weights\.npz is not a weights file of scratch_rnn"):
+    with pytest.raises(ValueError, match=r"weights\.npz is damaged, or not a weights file of scratch_rnn"):
         model.load_weights(path)
 
 
@@ -686,7 +686,7 @@ def test_a_file_that_was_cut_off_is_refused_and_changes_nothing(tmp_path, keep):
     path.write_bytes(content[: keep if keep >= 1 else int(keep * len(content))])
     other = classifier(seed=2)
     before = other.get_weights()
-    with pytest.raises(ValueError, match=r"weights\.npz is not a weights file of scratch_rnn"):
+    with pytest.raises(ValueError, match=r"weights\.npz is damaged, or not a weights file of scratch_rnn"):
         other.load_weights(path)
     assert_same_weights(other, before)
 
@@ -800,6 +800,16 @@ def test_the_summary_names_every_layer_and_weight_and_counts_them(capsys):
     text = capsys.readouterr().out
     for word in ("lstm", "dense", "recurrent_kernel", "(28, 32)", f"{model.count_params():,}"):
         assert word in text
+
+
+def test_callbacks_are_objects_of_their_class():
+    for wrong in (3, History):
+        refuses_and_trains_nothing(tiny(), "must be objects", X, Y, callbacks=[wrong], error=TypeError)
+
+
+def test_a_single_layer_is_no_list():
+    with pytest.raises(TypeError, match=r"write \[layer\]"):
+        Sequential(LSTM(3))
 
 
 def test_metrics_are_a_list():
@@ -950,7 +960,7 @@ def test_bad_targets_are_refused_and_nothing_is_trained(y, message):
         ({"validation_split": 1.0}, "validation_split must be at least 0 and below 1, not 1.0"),
         ({"validation_split": -0.1}, "validation_split must be at least 0 and below 1, not -0.1"),
         ({"validation_split": np.nan}, "validation_split must be at least 0 and below 1, not nan"),
-        ({"validation_split": 0.95}, "validation_split=0.95 leaves no rows on one side of 10"),
+        ({"validation_split": 0.95}, "10 rows are too few: validation_split=0.95"),
         ({"validation_split": 1e-9}, None),
     ],
 )

@@ -14,36 +14,26 @@ QUICK_EPOCHS = 3
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that make a Recipe, --out and --quick."""
     default = Recipe()
-    parser.add_argument(
-        "--cell",
-        choices=[*CELLS, "all"],
-        default=default.cell,
-        help="recurrent layer; all: the three in turn",
-    )
-    parser.add_argument("--units", type=positive_int, default=default.units, help="units of each layer")
-    parser.add_argument(
-        "--layers", type=positive_int, default=default.layers, help="recurrent layers, stacked"
-    )
-    parser.add_argument("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer)
-    parser.add_argument("--learning-rate", type=positive_float, help="default: the optimizer's")
-    parser.add_argument("--epochs", type=positive_int, help=f"default: {default.epochs}")
-    parser.add_argument("--batch-size", type=positive_int, default=default.batch_size)
-    parser.add_argument("--seed", type=natural_int, default=default.seed, help="of weights and row order")
-    parser.add_argument(
+    add = parser.add_argument
+    known = "(default: %(default)s)"
+    add("--cell", choices=[*CELLS, "all"], default=default.cell, help=f"all: the three in turn {known}")
+    add("--units", type=positive_int, default=default.units, help=f"of each recurrent layer {known}")
+    add("--layers", type=positive_int, default=default.layers, help=f"recurrent layers, stacked {known}")
+    add("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer, help=known)
+    add("--learning-rate", type=positive_float, help=f"default: {_learning_rates()}")
+    add("--epochs", type=positive_int, help=f"default: {default.epochs}, with --quick {QUICK_EPOCHS}")
+    add("--batch-size", type=positive_int, default=default.batch_size, help=known)
+    add("--seed", type=natural_int, default=default.seed, help=f"of weights and row order {known}")
+    add(
         "--data",
+        type=lambda text: str(path(text)),
         metavar="auto|sample|PATH",
         help="auto: MNIST from the cache or the network; sample: the 6,000 + 1,000 digits that ship with the "
-        "package; PATH: a folder of IDX files or an .npz (default: auto)",
+        "package; PATH: a folder of IDX files or an .npz (default: auto, with --quick sample)",
     )
-    parser.add_argument("--dtype", choices=["float32", "float64"], default=default.dtype)
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="new folder for the results (default: in runs/)"
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"the sample and {QUICK_EPOCHS} epochs, where nothing else is said",
-    )
+    add("--dtype", choices=["float32", "float64"], default=default.dtype, help=known)
+    add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
+    add("--quick", action="store_true", help="a short run on the digits that ship with the package")
 
 
 def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
@@ -65,6 +55,19 @@ def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
         )
         for cell in (CELLS if arguments.cell == "all" else [arguments.cell])
     ]
+
+
+def path(text: str) -> Path:
+    """Parse a path; an empty one, perhaps an unset variable of the shell, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a path")
+    return Path(text)
+
+
+def _learning_rates() -> str:
+    """Return each optimizer's own learning rate, in words."""
+    rates = {name: optimizer().learning_rate for name, optimizer in OPTIMIZERS.items()}  # type: ignore[call-arg]
+    return ", ".join(f"{rate:g} for {name}" for name, rate in rates.items())
 
 
 def positive_int(text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from scratch_rnn.commands.options import natural_int
+from scratch_rnn.commands.options import natural_int, path
 from scratch_rnn.mnist import load_mnist
 from scratch_rnn.recipe import Recipe
 from scratch_rnn.runs import load_run
@@ -22,13 +22,13 @@ def add_command(commands: Any) -> None:
         help="show what a trained network says of an image or a test digit",
         description="Draw digits and the ten probabilities that a run's NumPy network gives them.",
     )
-    parser.add_argument("folder", type=Path, metavar="RUN", help="folder of a run of train or compare")
+    parser.add_argument("folder", type=path, metavar="RUN", help="folder of a run of train or compare")
     parser.add_argument(
-        "images", type=Path, nargs="*", metavar="IMAGE", help="image files with one digit each"
+        "images", type=path, nargs="*", metavar="IMAGE", help="image files with one digit each"
     )
     parser.add_argument("--test-index", type=natural_int, metavar="N", help="a digit of the run's test set")
     parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help="where to draw (default: in the run's folder)"
+        "--figure", type=path, metavar="FILE", help="new file for the figure (default: in the run's folder)"
     )
     parser.set_defaults(run=run)
 
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if not arguments.images and arguments.test_index is None:
         raise ValueError("nothing to predict: name image files, or a test digit with --test-index N")
+    if arguments.figure is not None:
+        _check_new(arguments.figure)
     recipe, model = load_run(arguments.folder)
     names, digits, labels = _digits(recipe, arguments.images, arguments.test_index)
     probabilities = model.predict(digits)
@@ -46,10 +48,10 @@ def run(arguments: argparse.Namespace) -> None:
     for row, name in enumerate(names):
         label = None if labels is None else int(labels[row])
         console.print(terminal.draw_prediction(_grey(digits[row]), probabilities[row], name, label))
-    path = arguments.figure or arguments.folder / f"predict-{_file_stem(names)}.png"
-    figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe))
-    figures.save(figure, path)
-    console.print(f"drawn in {path}")
+    drawn = arguments.figure or arguments.folder / f"predict-{_title(names)}.png"
+    figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe), names)
+    figures.save(figure, drawn)
+    console.print(f"drawn in {drawn}", soft_wrap=True, highlight=False)
 
 
 def _digits(
@@ -76,6 +78,15 @@ def _grey(digit: np.ndarray) -> np.ndarray:
     return digit if digit.dtype == np.uint8 else np.rint(255 * digit).astype(np.uint8)
 
 
-def _file_stem(names: list[str]) -> str:
-    stem = Path(names[0]).stem
-    return stem if len(names) == 1 else f"{stem}-and-{len(names) - 1}-more"
+def _check_new(figure: Path) -> None:
+    """Raise OSError or ValueError where a figure cannot be written to that path without losing something."""
+    if figure.exists():
+        raise FileExistsError(f"--figure {figure} exists already: name a new file, so that nothing is lost")
+    if not figure.parent.is_dir():
+        raise FileNotFoundError(f"--figure {figure}: its folder does not exist")
+    if figure.suffix not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"--figure {figure}: the name must end in .png, .pdf or .svg")
+
+
+def _title(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"

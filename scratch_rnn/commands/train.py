@@ -13,7 +13,7 @@ from rich.table import Table
 from scratch_rnn.callbacks import History, Logs
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.mnist import Split, load_mnist
-from scratch_rnn.model import Sequential
+from scratch_rnn.model import Sequential, split_row
 from scratch_rnn.runs import Run, create_runs, new_folder
 
 NAME = "scratch_rnn"
@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     recipes = recipes_from(arguments)
     train, test = load_mnist(recipes[0].data)
+    split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
     models = [recipe.build_model(image_shape) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"train-{arguments.cell}"), recipes, image_shape)
@@ -62,7 +63,9 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
         summary = {"recipe": recipe.to_dict(), "test": {NAME: scores}, "seconds_per_epoch": {NAME: seconds}}
         run.write_json("summary.json", summary)
     console.print(_summary_table(scores, seconds))
-    console.print(f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True)
+    console.print(
+        f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True, highlight=False
+    )
 
 
 class _SavedEpochs(History):
