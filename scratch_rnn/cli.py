@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """Return the parser of all commands, those of other packages included."""
-    from scratch_rnn.commands import predict, train
+    from scratch_rnn.commands import gradcheck, predict, train
 
     parser = Parser(
         prog="scratch-rnn",
@@ -33,11 +33,12 @@ def build_parser() -> Parser:
         point.load()(commands)
     train.add_command(commands)
     predict.add_command(commands)
+    gradcheck.add_command(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit status: 0, 2 for bad input, 130 after Ctrl-C."""
+    """Run a command; return its exit status: 0, 1 where a check failed, 2 for bad input, 130 after Ctrl-C."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy: a training that diverges is told by its loss
     for stream in (sys.stdout, sys.stderr):
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead
     try:
         arguments = build_parser().parse_args(argv)
-        arguments.run(arguments)
+        return int(arguments.run(arguments) or 0)
     except KeyboardInterrupt as interruption:
         print(f"\nscratch-rnn: {str(interruption) or 'interrupted: nothing was saved'}", file=sys.stderr)
         return 130
@@ -55,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         print(f"scratch-rnn: {_one_line(error)}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _one_line(error: Exception) -> str:

@@ -32,7 +32,7 @@ class Loss:
         """Return the gradient of the sum of `values` with respect to y_pred, like y_pred."""
         raise NotImplementedError
 
-    def __call__(self, y_true: Array, y_pred: Array) -> float:
+    def __call__(self, y_true: Array, y_pred: Array) -> Any:
         """Return the mean of `values`."""
         return self.values(y_true, y_pred).mean()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from scratch_rnn import losses, optimizers, parallel
 from scratch_rnn import metrics as metric_functions
@@ -173,6 +174,15 @@ class Sequential:
         with parallel.workers(self.threads) as workers:
             result = self._batch_gradients(x, y, workers)
         return float(result.sums[0] / result.count), result.gradients
+
+    def mean_loss(self, x: Array, y: Array) -> Any:
+        """Return the mean loss of a batch, without gradients and in the model's dtype, complex too.
+
+        x and y are as for `fit`. It is what `loss_and_gradients` differentiates.
+        """
+        x, y = self._checked_data(x, y)
+        loss, scores, _ = self._objective(*self.forward(x))
+        return loss(y, scores)
 
     def train_on_batch(self, x: Array, y: Array) -> float:
         """Make one step of training; return the mean loss that the batch had before it."""
@@ -412,6 +422,12 @@ class Sequential:
             self.set_weights([saved[name] for name in names])
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)} holds weights of another architecture: {error}") from error
+
+    def astype(self, dtype: DTypeLike) -> Sequential:
+        """Return a copy of the model with its weights in another dtype, complex128 for the complex step."""
+        other = copy.copy(self)
+        other.layers = [layer.astype(dtype) for layer in self.layers]
+        return other
 
     def count_params(self) -> int:
         """Return the number of entries of all weights."""

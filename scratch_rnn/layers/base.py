@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
@@ -130,6 +134,17 @@ class Layer:
                 )
             if not np.can_cast(given.dtype, own.dtype, casting="same_kind"):
                 raise ValueError(f"weight {name!r} of layer {self.name!r} is {own.dtype}, not {given.dtype}")
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Return a copy of the layer with its weights in another dtype, complex128 for the complex step."""
+        other = copy.deepcopy(self)
+        other.dtype = _checked_dtype(dtype)
+        other._cast_weights()
+        return other
+
+    def _cast_weights(self) -> None:
+        """Bring the weights, if there are any yet, to the layer's dtype."""
+        raise NotImplementedError
 
     def count_params(self) -> int:
         """Return the number of entries of all weights."""

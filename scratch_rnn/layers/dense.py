@@ -69,6 +69,11 @@ class Dense(Layer):
         self.bias = self.bias_initializer((self.units,), rng).astype(self.dtype) if self.use_bias else None
         self.built = True
 
+    def _cast_weights(self) -> None:
+        if self.built:
+            self.kernel = self.kernel.astype(self.dtype)
+            self.bias = None if self.bias is None else self.bias.astype(self.dtype)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         expected = (*(None,) * max(len(input_shape) - 1, 1), self.features)
         self._check_shape(input_shape, "the input", expected)

@@ -294,6 +294,10 @@ class Recurrent(Layer):
     def _weights(self) -> list[Array]:
         return self._split(self.matrix)
 
+    def _cast_weights(self) -> None:
+        if self.built:
+            self.matrix = self.matrix.astype(self.dtype)
+
     @property
     def kernel(self) -> Array:
         """(D, G*H), a view of the matrix."""

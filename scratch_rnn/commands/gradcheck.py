@@ -1,0 +1,108 @@
+"""scratch-rnn gradcheck: the gradients of every cell and option against numbers that need no derivation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import product
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scratch_rnn.commands.options import positive_float, positive_int
+from scratch_rnn.gradient_check import METHODS, Report, check_layer
+from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
+
+BATCH, TIME, FEATURES = 3, 5, 3
+
+# The layers to check by the command line's names: what to call them, the class and the options of its own.
+VARIANTS: dict[str, list[tuple[str, type[Any], dict[str, Any]]]] = {
+    "simple_rnn": [
+        (f"SimpleRNN {name}", SimpleRNN, {"activation": name}) for name in ("tanh", "relu", "linear")
+    ],
+    "gru": [("GRU", GRU, {}), ("GRU reset before", GRU, {"reset_after": False})],
+    "lstm": [("LSTM", LSTM, {})],
+    "dense": [
+        (f"Dense {name}", Dense, {"activation": name}) for name in ("linear", "relu", "sigmoid", "softmax")
+    ],
+}
+# Switches that are tried both on and off, and what the table says of the value that is not the default.
+SWITCHES = {
+    "return_sequences": (True, "+seq"),
+    "go_backwards": (True, "+back"),
+    "use_bias": (False, "-bias"),
+}
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's sub-commands."""
+    parser = commands.add_parser(
+        "gradcheck",
+        help="check the gradients of every cell and option",
+        description="Check the hand-written gradients of every cell and option: weights, inputs and initial "
+        "states, through a random projection of all outputs and final states. Exit status 1 if one is wrong.",
+    )
+    parser.add_argument(
+        "--cell", choices=[*VARIANTS, "all"], default="all", help="which layer (default: all)"
+    )
+    parser.add_argument("--method", choices=METHODS, default="complex", help="default: complex (step 1e-200)")
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float64", help="default: float64")
+    parser.add_argument("--units", type=positive_int, default=4, help="of each layer (default: 4)")
+    parser.add_argument(
+        "--scale", type=positive_float, default=0.5, help="of the random weights (default: 0.5)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the reports as JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, show the table or the JSON, and return the exit status: 1 if a gradient is wrong."""
+    names = VARIANTS if arguments.cell == "all" else [arguments.cell]
+    layers = [layer for name in names for layer in variants(name, arguments.units, arguments.dtype)]
+    reports = [checked(layer, title, arguments) for layer, title in layers]
+    if arguments.json:
+        print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2))
+    else:
+        Console().print(as_table(reports))
+    return 0 if all(report.passed for report in reports) else 1
+
+
+def variants(name: str, units: int, dtype: str) -> list[tuple[Layer, str]]:
+    """Return the layers of that name with all combinations of their options, each with a title."""
+    layers: list[tuple[Layer, str]] = []
+    for title, cls, own in VARIANTS[name]:
+        switches = list(SWITCHES) if issubclass(cls, Recurrent) else ["use_bias"]
+        for turned in product((False, True), repeat=len(switches)):
+            chosen = {key: SWITCHES[key][0] == on for key, on in zip(switches, turned, strict=True)}
+            words = [SWITCHES[key][1] for key, on in zip(switches, turned, strict=True) if on]
+            layers.append((cls(units, dtype=dtype, **own, **chosen), " ".join([title, *words])))
+    return layers
+
+
+def checked(layer: Layer, title: str, arguments: argparse.Namespace) -> Report:
+    """Give the layer random weights, biases too, and check it on random inputs."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH, TIME, FEATURES)).astype(arguments.dtype)
+    layer.build(x.shape)
+    layer.set_weights([arguments.scale * rng.normal(size=weight.shape) for weight in layer.weights])
+    return check_layer(layer, x, method=arguments.method, title=title)
+
+
+def as_table(reports: list[Report]) -> Table:
+    """Return a row per layer: the worst error of all its arrays, where it is, and the verdict."""
+    title = f"{reports[0].method}, tolerance {reports[0].tolerance:g}"
+    table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("layer", no_wrap=True)
+    table.add_column("error", justify="right", no_wrap=True)
+    table.add_column("at", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for report in reports:
+        worst = report.worst
+        where = worst.name if worst.index is None else f"{worst.name} {list(worst.index)}"
+        verdict = "[green]ok[/]" if report.passed else "[bold red]WRONG[/]"
+        table.add_row(report.title, f"{worst.error:.1e}", Text(where), verdict)
+    return table

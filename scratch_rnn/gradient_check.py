@@ -1,0 +1,325 @@
+"""Checking gradients against numbers that need no derivation.
+
+Three methods, each of which asks how a scalar f changes with its arrays:
+
+    complex      f(x + ih) has the imaginary part h f'(x), and nothing is subtracted: with h = 1e-200 the
+                 error is rounding alone (Squire and Trapp 1998). f has to compute with complex numbers.
+    central      (f(x + h) - f(x - h)) / 2h needs nothing but f. Its error has a floor: a small h loses digits
+                 to the subtraction, a large one to the curvature of f.
+    directional  the complex step along one random direction for each array: a single number stands for all
+                 its entries. Cheap on big models; it does not tell which entry is wrong.
+
+The relative error is |a - n| / max(|a|, |n|, floor), a analytic and n numeric. A number below the floor
+counts as if it were the floor: it is what is left of larger numbers that cancelled, and so is its error. NaN
+and infinity fail, and so does a gradient of another shape or dtype than its array.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scratch_rnn.layers.base import Layer
+from scratch_rnn.model import Sequential
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+Function = Callable[[Arrays], Any]
+
+METHODS = ("complex", "central", "directional")
+STEPS = {"complex": 1e-200, "central": 1e-5, "directional": 1e-200}
+# What rounding leaves of correct gradients, by method and by the dtype in which they were computed.
+TOLERANCES = {
+    "float64": {"complex": 1e-12, "central": 1e-6, "directional": 1e-11},
+    "float32": {"complex": 1e-3, "central": 1e-3, "directional": 1e-3},
+}
+FLOORS = {
+    "float64": {"complex": 1e-3, "central": 1e-3, "directional": 1e-3},
+    "float32": {"complex": 1e-2, "central": 1e-2, "directional": 1e-2},
+}
+
+
+@dataclass(frozen=True)
+class ArrayCheck:
+    """The verdict on the gradient of one array.
+
+    index, analytic, numeric and error are those of the worst entry; with the directional method they are
+    those of the direction, without an index. `problem` says what kept the entries from being compared.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    index: tuple[int, ...] | None
+    analytic: float
+    numeric: float
+    error: float
+    problem: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdicts on all arrays of one check."""
+
+    title: str
+    method: str
+    tolerance: float
+    checks: list[ArrayCheck]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every array passed; a report on nothing has not."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def worst(self) -> ArrayCheck:
+        """The check with the largest error, one that failed first."""
+        return max(self.checks, key=lambda check: (not check.passed, np.nan_to_num(check.error, nan=np.inf)))
+
+    def to_json(self) -> str:
+        """Return the report as JSON, with NaN and infinity, which JSON has not, as null."""
+        checks = [
+            {
+                key: None if isinstance(value, float) and not np.isfinite(value) else value
+                for key, value in row.items()
+            }
+            for row in map(asdict, self.checks)
+        ]
+        head = {
+            "title": self.title,
+            "method": self.method,
+            "tolerance": self.tolerance,
+            "passed": self.passed,
+        }
+        return json.dumps(head | {"checks": checks}, indent=2, allow_nan=False)
+
+    def __str__(self) -> str:
+        """One line per array: name, shape, worst entry, both numbers, error, verdict."""
+        lines = [f"{self.title}: {self.method}, tolerance {self.tolerance:g}"]
+        for check in self.checks:
+            where = "" if check.index is None else f" at {list(check.index)}"
+            numbers = check.problem or f"analytic {check.analytic:.10g}, numeric {check.numeric:.10g}{where}"
+            verdict = "ok" if check.passed else "WRONG"
+            lines.append(
+                f"  {verdict:5}  {check.name:24} {check.shape!s:12} error {check.error:.1e}  {numbers}"
+            )
+        return "\n".join(lines)
+
+
+def check_function(
+    function: Function,
+    arrays: Arrays,
+    gradients: Arrays,
+    *,
+    method: str = "complex",
+    tolerance: float | None = None,
+    floor: float | None = None,
+    step: float | None = None,
+    seed: int = 0,
+    title: str = "function",
+) -> Report:
+    """Check gradients of a function of one's own.
+
+    function   (arrays by name) -> real scalar; for the complex step and the directional check it has to take
+               complex128 arrays and compute with them all the way: no abs, no .real, no comparison of parts
+    arrays     float32 or float64 arrays by name, at which the gradients were taken; not changed
+    gradients  the gradient of the function for each array, by the same names
+
+    tolerance, floor and step have defaults for each method and dtype. Raises ValueError for an unknown method
+    and for names that differ.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
+    if set(arrays) != set(gradients):
+        raise ValueError(
+            f"arrays {sorted(arrays)} and gradients {sorted(gradients)} must have the same names"
+        )
+    dtype = "float32" if any(array.dtype == np.float32 for array in arrays.values()) else "float64"
+    tolerance = TOLERANCES[dtype][method] if tolerance is None else tolerance
+    floor = FLOORS[dtype][method] if floor is None else floor
+    probe = _Probe(
+        function, arrays, method, STEPS[method] if step is None else step, np.random.default_rng(seed)
+    )
+    checks = []
+    for name, array in arrays.items():
+        analytic = np.asarray(gradients[name])
+        problem = _mismatch(array, analytic)
+        if problem:
+            nan = float("nan")
+            checks.append(ArrayCheck(name, array.shape, None, nan, nan, nan, problem, False))
+        else:
+            checks.append(_compare(name, array.shape, *probe.numbers(name, analytic), tolerance, floor))
+    return Report(title, method, tolerance, checks)
+
+
+def check_layer(
+    layer: Layer | Sequential,
+    x: Array,
+    initial_state: Sequence[Array] | None = None,
+    mask: Array | None = None,
+    *,
+    method: str = "complex",
+    seed: int = 0,
+    **options: Any,
+) -> Report:
+    """Check the backward pass of a layer, or of a whole Sequential without its loss.
+
+    The scalar is a random projection of the output and of every final state, so that no entry of any of them
+    can be wrong unnoticed. Checked are every weight, the input and every initial state.
+
+    x, initial_state and mask are those of `forward`; a layer with states that is given none is checked at
+    random ones. options are those of `check_function`. The layer is not changed.
+    """
+    rng = np.random.default_rng(seed)
+    subject = _Subject(layer, np.asarray(x), initial_state, mask, rng)
+    arrays, gradients = subject.arrays_and_gradients()
+    return check_function(
+        subject.projected, arrays, gradients, method=method, seed=seed, **{"title": layer.name, **options}
+    )
+
+
+def check_loss(
+    model: Sequential, x: Array, y: Array, *, method: str = "complex", seed: int = 0, **options: Any
+) -> Report:
+    """Check `model.loss_and_gradients`: the gradient of the mean loss of a batch for every weight.
+
+    x and y are those of `fit`; the model has to be compiled. options are those of `check_function`.
+    """
+    _, gradients = model.loss_and_gradients(x, y)
+    names = model.weight_names
+
+    def loss(values: Arrays) -> Any:
+        other = model.astype(np.result_type(*values.values()))
+        other.set_weights(list(values.values()))
+        return other.mean_loss(x, y)
+
+    return check_function(
+        loss,
+        dict(zip(names, model.get_weights(), strict=True)),
+        dict(zip(names, gradients, strict=True)),
+        method=method,
+        seed=seed,
+        **{"title": model.name, **options},
+    )
+
+
+class _Probe:
+    """Numeric derivatives of a function at given arrays, which it holds in double precision."""
+
+    def __init__(
+        self, function: Function, arrays: Arrays, method: str, step: float, rng: np.random.Generator
+    ) -> None:
+        dtype = np.float64 if method == "central" else np.complex128
+        self.values = {name: np.array(array, dtype) for name, array in arrays.items()}
+        self.function, self.method, self.step, self.rng = function, method, step, rng
+
+    def numbers(self, name: str, analytic: Array) -> tuple[Array, Array]:
+        """Return the numbers to compare for one array: all its entries, or one direction."""
+        if self.method == "directional":
+            direction = self.rng.normal(size=analytic.shape)
+            return np.asarray(np.sum(analytic * direction)), self._derivative(name, ..., direction)
+        numeric = np.empty(analytic.shape)
+        for index in np.ndindex(analytic.shape):
+            numeric[index] = self._derivative(name, index, 1.0)
+        return analytic, numeric
+
+    def _derivative(self, name: str, index: Any, direction: Any) -> Any:
+        if self.method != "central":
+            return self._moved(name, index, 1j * self.step * direction).imag / self.step
+        forward, backward = (self._moved(name, index, sign * self.step * direction) for sign in (1, -1))
+        return (forward - backward) / (2 * self.step)
+
+    def _moved(self, name: str, index: Any, change: Any) -> Any:
+        """Return the function's value with some entries of one array moved."""
+        array = self.values[name]
+        before = array[index].copy()
+        array[index] += change
+        try:
+            return self.function(self.values)
+        finally:
+            array[index] = before
+
+
+class _Subject:
+    """A layer or model as a function of its weights, input and initial states, and as its own derivative."""
+
+    def __init__(
+        self,
+        layer: Layer | Sequential,
+        x: Array,
+        initial_state: Sequence[Array] | None,
+        mask: Array | None,
+        rng: np.random.Generator,
+    ) -> None:
+        if not layer.built:
+            layer.build(x.shape)
+        self.layer = layer.astype(layer.dtype)
+        self.mask = mask
+        self.state_names = [f"initial {name}" for name in getattr(layer, "state_names", ())]
+        if self.state_names:
+            self.layer.return_state = True  # type: ignore[union-attr]
+        if initial_state is None:
+            size = (len(x), getattr(layer, "units", 0))
+            initial_state = [rng.normal(size=size).astype(layer.dtype) for _ in self.state_names]
+        weights = dict(zip(layer.weight_names, layer.get_weights(), strict=True))
+        states = dict(zip(self.state_names, map(np.asarray, initial_state), strict=True))
+        self.arrays = {**weights, "input": x.astype(layer.dtype), **states}
+        self.projections = [rng.normal(size=output.shape) for output in self._run(self.layer, self.arrays)[0]]
+
+    def arrays_and_gradients(self) -> tuple[Arrays, Arrays]:
+        """Return the arrays by name, and by the same names what `backward` says of the projection."""
+        _, tape = self._run(self.layer, self.arrays)
+        dy, *dstates = (projection.astype(self.layer.dtype) for projection in self.projections)
+        if isinstance(self.layer, Sequential):
+            gradients = self.layer.backward(dy, tape)
+        else:
+            gradients = self.layer.backward(dy, tape, dstates or None)
+        values = [*gradients.weights, gradients.inputs, *gradients.initial_state]
+        return self.arrays, dict(zip(self.arrays, values, strict=True))  # type: ignore[arg-type]
+
+    def projected(self, arrays: Arrays) -> Any:
+        """Return Σ projection * output over the output and all final states."""
+        outputs, _ = self._run(self.layer.astype(np.result_type(*arrays.values())), arrays)
+        return sum((p * output).sum() for p, output in zip(self.projections, outputs, strict=True))
+
+    def _run(self, layer: Layer | Sequential, arrays: Arrays) -> tuple[tuple[Array, ...], Any]:
+        layer.set_weights([arrays[name] for name in layer.weight_names])
+        if isinstance(layer, Sequential):
+            y, tape = layer.forward(arrays["input"])
+        else:
+            states = [arrays[name] for name in self.state_names]
+            y, tape = layer.forward(arrays["input"], states or None, self.mask)
+        return (y if isinstance(y, tuple) else (y,)), tape
+
+
+def _mismatch(array: Array, gradient: Array) -> str:
+    """Return what keeps a gradient from being compared, or nothing."""
+    if gradient.shape != array.shape:
+        return f"gradient has shape {gradient.shape}"
+    return f"gradient is {gradient.dtype}, not {array.dtype}" if gradient.dtype != array.dtype else ""
+
+
+def _compare(
+    name: str, shape: tuple[int, ...], analytic: Array, numeric: Array, tolerance: float, floor: float
+) -> ArrayCheck:
+    analytic, numeric = np.asarray(analytic, np.float64), np.asarray(numeric, np.float64)
+    with np.errstate(invalid="ignore"):
+        scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
+        error = np.abs(analytic - numeric) / scale
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(error), error.shape))  # NaN counts as largest
+    worst = float(error[index])
+    return ArrayCheck(
+        name,
+        shape,
+        index if analytic.shape == shape else None,
+        float(analytic[index]),
+        float(numeric[index]),
+        worst,
+        "",
+        worst <= tolerance,  # False for NaN
+    )

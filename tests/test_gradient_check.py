@@ -1,0 +1,208 @@
+"""The gradient check: right gradients pass to rounding, wrong ones are found and named."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import CELLS, make_cell, random_arrays, random_call, random_cell, randomize
+
+from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
+from scratch_rnn.cli import main
+from scratch_rnn.commands.gradcheck import VARIANTS, variants
+from scratch_rnn.gradient_check import METHODS, check_function, check_layer, check_loss
+
+ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64")]
+
+
+def built(layer, shape=(3, 4, 2), scale=0.5):
+    layer.build(shape)
+    rng = np.random.default_rng(0)
+    layer.set_weights([scale * rng.normal(size=weight.shape) for weight in layer.weights])
+    return layer
+
+
+# Right gradients ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "layer", [layer for layer, _ in ALL_VARIANTS], ids=[title for _, title in ALL_VARIANTS]
+)
+def test_every_cell_and_option_passes_by_every_method(layer, method):
+    x = random_arrays((3, 4, 2))[0]
+    report = check_layer(built(layer), x, method=method)
+    assert report.passed, report
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_input_and_initial_states_are_checked_under_a_mask(cell):
+    layer = random_cell(cell, return_sequences=True)
+    x, states = random_call(layer)
+    mask = np.random.default_rng(0).random((4, 5)) > 0.4
+    report = check_layer(layer, x, states, mask)
+    assert report.passed, report
+    names = {"kernel", "recurrent_kernel", "bias", "input", *(f"initial {s}" for s in layer.state_names)}
+    assert {check.name for check in report.checks} == names
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_real_shape_passes_along_random_directions(cell):
+    layer = make_cell(cell, 128, seed=0)
+    (x,) = random_arrays((2, 28, 28))
+    report = check_layer(layer, x, method="directional", tolerance=1e-11)
+    assert report.passed, report
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy", "mse"])
+@pytest.mark.parametrize("activation", ["softmax", "linear", "sigmoid"])
+def test_the_loss_of_a_stack_passes(loss, activation):
+    model = Sequential(
+        [
+            GRU(3, return_sequences=True, dtype="float64"),
+            LSTM(3, dtype="float64"),
+            Dense(4, activation, dtype="float64"),
+        ]
+    )
+    model.compile("sgd", loss)
+    randomize(model) if model.built else model.build((None, 3, 2))
+    randomize(model)
+    x = random_arrays((70, 3, 2))[0]  # more than one shard
+    labels = np.random.default_rng(0).integers(0, 4, 70)
+    model.layers[-1].bias[...] += 3 * (activation == "linear")  # cross-entropy wants positive outputs
+    report = check_loss(model, x, np.eye(4)[labels])
+    assert report.passed, report
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_whole_model_passes_without_its_loss(method):
+    model = Sequential([SimpleRNN(3, dtype="float64"), Dense(2, "softmax", dtype="float64")])
+    model.build((None, 4, 2))
+    randomize(model)
+    report = check_layer(model, random_arrays((3, 4, 2))[0], method=method)
+    assert report.passed, report
+    assert report.checks[-1].name == "input"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_float32_passes_within_its_rounding(cell):
+    layer = random_cell(cell, dtype="float32")
+    report = check_layer(layer, random_call(layer)[0])
+    assert report.passed, report
+    assert report.worst.error > 1e-9  # the gradients really are those of float32
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_function_of_ones_own_can_be_checked(method):
+    a, b = random_arrays((3,), (2, 3))
+    report = check_function(
+        lambda arrays: (np.sin(arrays["b"]) @ arrays["a"]).sum(),
+        {"a": a, "b": b},
+        {"a": np.sin(b).sum(axis=0), "b": np.cos(b) * a},
+        method=method,
+    )
+    assert report.passed, report
+
+
+def test_a_check_changes_nothing():
+    layer = random_cell("LSTM")
+    x, states = random_call(layer)
+    before = [array.copy() for array in (*layer.weights, x, *states)]
+    check_layer(layer, x, states)
+    for array, copy in zip((*layer.weights, x, *states), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    assert not layer.return_state
+
+
+# Wrong gradients ------------------------------------------------------------------------------------------
+
+
+def squares(gradient, **options):
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    return check_function(lambda arrays: (arrays["x"] ** 2).sum(), {"x": x}, {"x": gradient}, **options)
+
+
+@pytest.mark.parametrize("method", ["complex", "central"])
+def test_the_worst_entry_is_named_with_both_numbers(method):
+    report = squares(np.array([[2.0, 4.0], [6.5, 8.0]]), method=method)
+    (check,) = report.checks
+    assert not report.passed
+    assert check.index == (1, 0)
+    assert check.analytic == 6.5
+    assert check.numeric == pytest.approx(6)
+    assert check.error == pytest.approx(0.5 / 6.5)
+    assert "WRONG" in str(report)
+    assert "[1, 0]" in str(report)
+
+
+def test_a_single_wrong_entry_is_noticed_along_a_random_direction():
+    assert squares(np.array([[2.0, 4.0], [6.0, 8.0]]), method="directional").passed
+    assert not squares(np.array([[2.0, 4.0], [6.0, 8.001]]), method="directional").passed
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_fail(method, value):
+    assert not squares(np.array([[2.0, value], [6.0, 8.0]]), method=method).passed
+
+
+@pytest.mark.parametrize(
+    ("gradient", "problem"),
+    [
+        (np.array([2.0, 4.0, 6.0, 8.0]), r"shape (4,)"),
+        (np.array([[2, 4], [6, 8]], np.float32), "gradient is float32, not float64"),
+        (np.array([[2, 4], [6, 8]]), "gradient is int64, not float64"),
+    ],
+)
+def test_a_wrong_shape_or_dtype_fails_and_is_named(gradient, problem):
+    report = squares(gradient)
+    assert not report.passed
+    assert problem in report.checks[0].problem
+    assert problem in str(report)
+
+
+def test_the_sign_of_a_gradient_matters():
+    report = squares(-np.array([[2.0, 4.0], [6.0, 8.0]]))
+    assert report.worst.error == pytest.approx(2)
+
+
+def test_a_report_on_nothing_has_not_passed():
+    assert not check_function(lambda arrays: 0.0, {}, {}).passed
+
+
+def test_unknown_methods_and_names_are_refused():
+    with pytest.raises(ValueError, match="unknown method 'magic': use one of complex, central, directional"):
+        squares(np.ones((2, 2)), method="magic")
+    with pytest.raises(ValueError, match="must have the same names"):
+        check_function(lambda arrays: 0.0, {"x": np.ones(1)}, {"y": np.ones(1)})
+
+
+def test_a_report_becomes_json():
+    content = json.loads(squares(np.array([[2.0, np.nan], [6.0, 8.0]])).to_json())
+    assert content["passed"] is False
+    assert content["checks"][0]["index"] == [0, 1]
+    assert content["checks"][0]["analytic"] is None
+
+
+# The command ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_command_shows_every_cell_and_option_green(method, capsys):
+    assert main(["gradcheck", "--method", method]) == 0
+    text = capsys.readouterr().out
+    assert "WRONG" not in text
+    assert text.count(" ok") == len(ALL_VARIANTS)
+
+
+def test_the_command_prints_json(capsys):
+    assert main(["gradcheck", "--cell", "lstm", "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert len(reports) == 8
+    assert all(report["passed"] for report in reports)
+
+
+def test_the_command_ends_with_one_where_a_gradient_is_wrong(monkeypatch, capsys):
+    right = SimpleRNN.step_backward
+    monkeypatch.setattr(SimpleRNN, "step_backward", lambda self, s, dstate: (0 * right(self, s, dstate)[0],))
+    assert main(["gradcheck", "--cell", "simple_rnn"]) == 1
+    assert "WRONG" in capsys.readouterr().out
