@@ -241,8 +241,8 @@ class Recurrent(Layer):
         self, state_gradient: Sequence[Array | None] | None, tape: Tape
     ) -> tuple[Array, ...]:
         """Return the gradients of the final states, (H, B) each: what step T would carry back."""
-        if tape.layer is not self:
-            raise ValueError(f"the tape comes from layer {tape.layer.name!r}, not from this {self.name!r}")
+        if not isinstance(tape, Tape) or tape.layer is not self:
+            raise ValueError(f"backward of layer {self.name!r} needs the tape of its own forward pass")
         batch = tape.shape[1]
         given = self._checked_states(state_gradient, batch, "state gradient")
         return tuple(np.zeros((self.units, batch), self.dtype) if d is None else d.T for d in given)
