@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -170,17 +170,24 @@ def check_layer(
     """Check the backward pass of a layer, or of a whole Sequential without its loss.
 
     The scalar is a random projection of the output and of every final state, so that no entry of any of them
-    can be wrong unnoticed. Checked are every weight, the input and every initial state.
+    can be wrong unnoticed. Checked are every weight, the input and every initial state, and that a second
+    call of `backward` gives the same and leaves its arguments as they are.
 
     x, initial_state and mask are those of `forward`; a layer with states that is given none is checked at
     random ones. options are those of `check_function`. The layer is not changed.
     """
     rng = np.random.default_rng(seed)
     subject = _Subject(layer, np.asarray(x), initial_state, mask, rng)
-    arrays, gradients = subject.arrays_and_gradients()
-    return check_function(
-        subject.projected, arrays, gradients, method=method, seed=seed, **{"title": layer.name, **options}
+    gradients = subject.gradients()
+    report = check_function(
+        subject.projected,
+        subject.arrays,
+        gradients,
+        method=method,
+        seed=seed,
+        **{"title": layer.name, **options},
     )
+    return replace(report, checks=[subject.checked_for_side_effects(check) for check in report.checks])
 
 
 def check_loss(
@@ -271,16 +278,34 @@ class _Subject:
         self.arrays = {**weights, "input": x.astype(layer.dtype), **states}
         self.projections = [rng.normal(size=output.shape) for output in self._run(self.layer, self.arrays)[0]]
 
-    def arrays_and_gradients(self) -> tuple[Arrays, Arrays]:
-        """Return the arrays by name, and by the same names what `backward` says of the projection."""
+    def gradients(self) -> Arrays:
+        """Return what `backward` says of the projection, by the names of the arrays; call it twice."""
         _, tape = self._run(self.layer, self.arrays)
-        dy, *dstates = (projection.astype(self.layer.dtype) for projection in self.projections)
+        given = [projection.astype(self.layer.dtype) for projection in self.projections]
+        kept = [array.copy() for array in given]
+        first = {name: np.array(gradient) for name, gradient in self._backward(given, tape).items()}
+        self.overwritten = not all(map(np.array_equal, given, kept))
+        second = self._backward(kept, tape)
+        self.changed = {
+            name for name in first if not np.array_equal(first[name], second[name], equal_nan=True)
+        }
+        return first
+
+    def _backward(self, projections: list[Array], tape: Any) -> dict[str, Array]:
+        dy, *dstates = projections
         if isinstance(self.layer, Sequential):
             gradients = self.layer.backward(dy, tape)
         else:
             gradients = self.layer.backward(dy, tape, dstates or None)
         values = [*gradients.weights, gradients.inputs, *gradients.initial_state]
-        return self.arrays, dict(zip(self.arrays, values, strict=True))  # type: ignore[arg-type]
+        return dict(zip(self.arrays, values, strict=True))  # type: ignore[arg-type]
+
+    def checked_for_side_effects(self, check: ArrayCheck) -> ArrayCheck:
+        """Return the verdict on an array, failed where backward has a side effect that touches it."""
+        problem = "dy overwritten" if self.overwritten else ""
+        if check.name in self.changed:
+            problem = "second call differs"
+        return replace(check, problem=problem, passed=False) if problem else check
 
     def projected(self, arrays: Arrays) -> Any:
         """Return Σ projection * output over the output and all final states."""

@@ -10,6 +10,7 @@ from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
 from scratch_rnn.cli import main
 from scratch_rnn.commands.gradcheck import VARIANTS, variants
 from scratch_rnn.gradient_check import METHODS, check_function, check_layer, check_loss
+from scratch_rnn.known_bugs import BUGS, inject
 
 ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64")]
 
@@ -183,6 +184,53 @@ def test_a_report_becomes_json():
     assert content["checks"][0]["analytic"] is None
 
 
+# Known bugs -----------------------------------------------------------------------------------------------
+
+BUGGY = [(name, cell) for name, bug in BUGS.items() for cell in bug.cells]
+
+
+@pytest.mark.parametrize(("name", "cell"), BUGGY)
+def test_every_bug_of_the_catalogue_is_found_in_every_cell_that_can_have_it(name, cell):
+    layer = built(cell(3, dtype="float64", return_sequences=True))
+    x = random_arrays((3, 4, 2))[0]
+    assert check_layer(layer, x).passed
+    report = check_layer(inject(layer, name), x)
+    assert not report.passed, report
+    assert check_layer(layer, x).passed  # the right layer is as it was
+
+
+def lets_through(name, cell):
+    """Whether the check that public code often makes passes: one call, weights of 0.01, error below 1e-5.
+
+    It begins with zero states and looks at the two kernels only.
+    """
+    layer = inject(built(cell(3, dtype="float64", return_sequences=True), scale=0.01), name)
+    (x,) = random_arrays((3, 4, 2))
+    zeros = [np.zeros((3, 3)) for _ in layer.state_names]
+    kernels = check_layer(layer, x, zeros, method="central").checks[:2]
+    return all(abs(kernel.analytic - kernel.numeric) < 1e-5 for kernel in kernels)
+
+
+def test_tiny_weights_and_an_absolute_tolerance_let_several_bugs_through():
+    assert {name for name, cell in BUGGY if lets_through(name, cell)} == {
+        "derivative-of-an-output",
+        "float32-buffers",
+        "input-gradient-of-one-step",
+        "initial-state-gradient-dropped",
+        "accumulator-not-reset",
+        "tape-overwritten",
+        "upstream-gradient-overwritten",
+    }
+
+
+def test_a_bug_that_does_not_exist_or_does_not_fit_is_refused():
+    layer = built(SimpleRNN(3, dtype="float64"))
+    with pytest.raises(ValueError, match="unknown bug 'typo'"):
+        inject(layer, "typo")
+    with pytest.raises(ValueError, match="cell-state-off-by-one is a bug of LSTM, not of SimpleRNN"):
+        inject(layer, "cell-state-off-by-one")
+
+
 # The command ----------------------------------------------------------------------------------------------
 
 
@@ -192,6 +240,19 @@ def test_the_command_shows_every_cell_and_option_green(method, capsys):
     text = capsys.readouterr().out
     assert "WRONG" not in text
     assert text.count(" ok") == len(ALL_VARIANTS)
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_command_turns_red_for_every_injected_bug(name, capsys):
+    cell = {"SimpleRNN": "simple_rnn", "GRU": "gru", "LSTM": "lstm"}[BUGS[name].cells[-1].__name__]
+    assert main(["gradcheck", "--cell", cell, "--inject", name]) == 1
+    text = capsys.readouterr().out
+    assert "WRONG" in text
+
+
+def test_the_command_refuses_a_bug_that_the_cell_cannot_have(capsys):
+    assert main(["gradcheck", "--cell", "dense", "--inject", "tape-overwritten"]) == 2
+    assert "cannot have the bug" in capsys.readouterr().err
 
 
 def test_the_command_prints_json(capsys):

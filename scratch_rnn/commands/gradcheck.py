@@ -15,6 +15,7 @@ from rich.text import Text
 
 from scratch_rnn.commands.options import positive_float, positive_int
 from scratch_rnn.gradient_check import METHODS, Report, check_layer
+from scratch_rnn.known_bugs import BUGS, inject
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
 
 BATCH, TIME, FEATURES = 3, 5, 3
@@ -55,6 +56,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--scale", type=positive_float, default=0.5, help="of the random weights (default: 0.5)"
     )
+    parser.add_argument(
+        "--inject", choices=list(BUGS), metavar="BUG", help=f"a wrong backward pass: {', '.join(BUGS)}"
+    )
     parser.add_argument("--json", action="store_true", help="print the reports as JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -63,6 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Check, show the table or the JSON, and return the exit status: 1 if a gradient is wrong."""
     names = VARIANTS if arguments.cell == "all" else [arguments.cell]
     layers = [layer for name in names for layer in variants(name, arguments.units, arguments.dtype)]
+    if arguments.inject:
+        layers = [
+            (layer, title) for layer, title in layers if isinstance(layer, BUGS[arguments.inject].cells)
+        ]
+        if not layers:
+            raise ValueError(
+                f"--cell {arguments.cell} cannot have the bug {arguments.inject}: leave --cell out"
+            )
     reports = [checked(layer, title, arguments) for layer, title in layers]
     if arguments.json:
         print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2))
@@ -89,6 +101,8 @@ def checked(layer: Layer, title: str, arguments: argparse.Namespace) -> Report:
     x = rng.normal(size=(BATCH, TIME, FEATURES)).astype(arguments.dtype)
     layer.build(x.shape)
     layer.set_weights([arguments.scale * rng.normal(size=weight.shape) for weight in layer.weights])
+    if arguments.inject:
+        layer = inject(layer, arguments.inject)  # type: ignore[arg-type]
     return check_layer(layer, x, method=arguments.method, title=title)
 
 
@@ -103,6 +117,7 @@ def as_table(reports: list[Report]) -> Table:
     for report in reports:
         worst = report.worst
         where = worst.name if worst.index is None else f"{worst.name} {list(worst.index)}"
+        where = f"{worst.name}: {worst.problem}" if worst.problem else where
         verdict = "[green]ok[/]" if report.passed else "[bold red]WRONG[/]"
         table.add_row(report.title, f"{worst.error:.1e}", Text(where), verdict)
     return table

@@ -1,0 +1,218 @@
+"""Wrong backward passes found in public from-scratch code, to be put into a layer on purpose.
+
+Most of them passed the tests that came with them: weights were tiny, tolerances absolute, biases zero, and
+only some of the arrays were checked. `scratch_rnn.gradient_check` finds each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.layers import GRU, LSTM, Recurrent, SimpleRNN
+
+EVERY_CELL = (SimpleRNN, GRU, LSTM)
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A mistake: its name, what it does, the cells that can have it, and the wrong cell of a right one."""
+
+    name: str
+    description: str
+    cells: tuple[type[Recurrent], ...]
+    spoil: Callable[[Any], Any]
+
+
+BUGS: dict[str, Bug] = {}
+
+
+def inject(layer: Recurrent, name: str) -> Recurrent:
+    """Return a copy of a layer whose backward pass has the bug of that name.
+
+    Raises ValueError for an unknown name and for a layer that cannot have the bug.
+    """
+    if name not in BUGS:
+        raise ValueError(f"unknown bug {name!r}: use one of {', '.join(BUGS)}")
+    bug = BUGS[name]
+    if not isinstance(layer, bug.cells):
+        cells = ", ".join(cell.__name__ for cell in bug.cells)
+        raise ValueError(f"{name} is a bug of {cells}, not of {type(layer).__name__}")
+    wrong = layer.astype(layer.dtype)
+    wrong.__class__ = bug.spoil(type(layer))
+    return wrong
+
+
+def _bug(
+    description: str, cells: tuple[type[Recurrent], ...] = EVERY_CELL
+) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Enter the decorated function, which makes a wrong subclass of a cell, into the catalogue."""
+
+    def enter(spoil: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        name = spoil.__name__.replace("_", "-")
+        BUGS[name] = Bug(name, description, cells, spoil)
+        return spoil
+
+    return enter
+
+
+# Time ------------------------------------------------------------------------------------------------------
+
+
+@_bug("dh_next and dc_next stay zero: no gradient through time at all")
+def carried_gradient_dropped(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            return tuple(np.zeros_like(d) for d in super().step_backward(s, dstate))
+
+    return Wrong
+
+
+@_bug("U where U transposed belongs, in the carried gradient", (SimpleRNN,))
+def kernel_not_transposed(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            super().step_backward(s, dstate)
+            return (self.recurrent_kernel.T @ s.dz,)
+
+    return Wrong
+
+
+@_bug("the gradient of the final states never enters the loop")
+def final_state_gradient_dropped(cell: Any) -> Any:
+    class Wrong(cell):
+        def backward(
+            self, dy: Any, tape: Any, state_gradient: Any = None, input_gradient: bool = True
+        ) -> Any:
+            return super().backward(dy, tape, None, input_gradient)
+
+    return Wrong
+
+
+@_bug("the gradient of the initial states is not handed out")
+def initial_state_gradient_dropped(cell: Any) -> Any:
+    class Wrong(cell):
+        def backward(self, *arguments: Any, **options: Any) -> Any:
+            gradients = super().backward(*arguments, **options)
+            return replace(gradients, initial_state=tuple(np.zeros_like(d) for d in gradients.initial_state))
+
+    return Wrong
+
+
+@_bug("dx leaves out the paths through later states, while the weights' gradients are right")
+def input_gradient_of_one_step(cell: Any) -> Any:
+    class Wrong(cell):
+        def backward(self, *arguments: Any, **options: Any) -> Any:
+            right = super().backward(*arguments, **options)
+            self.__class__ = carried_gradient_dropped(cell)
+            inputs = self.backward(*arguments, **options).inputs
+            self.__class__ = Wrong
+            return replace(right, inputs=inputs)
+
+    return Wrong
+
+
+@_bug("divided by T in the gradient and not in the loss: a constant factor, mistaken for lack of precision")
+def averaged_over_time(cell: Any) -> Any:
+    class Wrong(cell):
+        def matrix_gradient(self, tape: Any) -> Any:
+            return super().matrix_gradient(tape) / tape.shape[0]
+
+    return Wrong
+
+
+# Gates -----------------------------------------------------------------------------------------------------
+
+
+@_bug("the derivative of tanh taken of tanh(h), as if h were a pre-activation", (SimpleRNN,))
+def derivative_of_an_output(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            return super().step_backward(replace(s, h=np.tanh(s.h)), dstate)
+
+    return Wrong
+
+
+@_bug("df = f df in place of f (1 - f) df: the activation where its derivative belongs", (LSTM,))
+def activation_for_its_derivative(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            _, dc_prev = super().step_backward(s, dstate)
+            s.dz_f /= 1 - s.f
+            return self.recurrent_kernel @ s.dz, dc_prev
+
+    return Wrong
+
+
+@_bug("c_t where c_{t-1} belongs, in the gradient of the forget gate", (LSTM,))
+def cell_state_off_by_one(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            return super().step_backward(replace(s, c_prev=s.c), dstate)
+
+    return Wrong
+
+
+@_bug("u and 1 - u swapped, in the backward pass alone", (GRU,))
+def update_gate_swapped(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            return super().step_backward(replace(s, u=1 - s.u), dstate)
+
+    return Wrong
+
+
+# Memory ----------------------------------------------------------------------------------------------------
+
+
+@_bug("a generic backward pass that leaves the gradient of the weights unwritten")
+def weight_gradient_unwritten(cell: Any) -> Any:
+    class Wrong(cell):
+        def matrix_gradient(self, tape: Any) -> Any:
+            return np.zeros_like(self.matrix)
+
+    return Wrong
+
+
+@_bug("accumulators not reset between calls: the second batch adds to the first")
+def accumulator_not_reset(cell: Any) -> Any:
+    class Wrong(cell):
+        def matrix_gradient(self, tape: Any) -> Any:
+            self.accumulated = getattr(self, "accumulated", 0) + super().matrix_gradient(tape)
+            return self.accumulated
+
+    return Wrong
+
+
+@_bug("the upstream gradient overwritten in place")
+def upstream_gradient_overwritten(cell: Any) -> Any:
+    class Wrong(cell):
+        def backward(self, dy: Any, *arguments: Any, **options: Any) -> Any:
+            gradients = super().backward(dy, *arguments, **options)
+            dy *= 0.5
+            return gradients
+
+    return Wrong
+
+
+@_bug("what forward kept is changed by backward: a second call differs")
+def tape_overwritten(cell: Any) -> Any:
+    class Wrong(cell):
+        def matrix_gradient(self, tape: Any) -> Any:
+            gradient = super().matrix_gradient(tape)
+            tape.joined *= 0.5
+            return gradient
+
+    return Wrong
+
+
+@_bug("float32 buffers inside a float64 computation")
+def float32_buffers(cell: Any) -> Any:
+    class Wrong(cell):
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            return tuple(d.astype(np.float32).astype(d.dtype) for d in super().step_backward(s, dstate))
+
+    return Wrong
