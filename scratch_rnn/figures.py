@@ -372,6 +372,40 @@ def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
     axes.text(x, y, text, va="center", size=7.5, **style)
 
 
+# ---------------------------------------------------------------- gradient check
+
+
+@rc_context(STYLE)
+def step_sweep(steps: Sequence[float], errors: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw the relative error of numeric derivatives over the step size, both logarithmic.
+
+    Args:
+        steps: (N,), above zero.
+        errors: what `sweep_steps` returns: for each dtype (N,).
+        title: of the whole figure.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    names = {
+        "float32": "central differences, float32",
+        "float64": "central differences, float64",
+        "complex128": "complex step",
+    }
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    axes = figure.subplots()
+    for place, (dtype, values) in enumerate(errors.items()):
+        if len(values) != len(steps):
+            raise ValueError(f"{dtype}: expected {len(steps)} errors, one for each step, found {len(values)}")
+        shown = np.maximum(np.asarray(values, dtype=float), 1e-17)  # an error of zero has no logarithm
+        axes.loglog(steps, shown, color=_colour(place), marker="o", markersize=3.5, label=names[dtype])
+    axes.set(xlabel="step h", ylabel="relative error", ylim=(3e-18, 10))
+    axes.grid()
+    figure.suptitle(title)
+    figure.legend(loc="outside lower center", ncols=len(errors))
+    return figure
+
+
 # ---------------------------------------------------------------- checks
 
 

@@ -215,6 +215,34 @@ def check_loss(
     )
 
 
+def sweep_steps(
+    layer: Layer | Sequential, x: Array, steps: Sequence[float], *, seed: int = 0
+) -> dict[str, list[float]]:
+    """Return how wrong numeric derivatives of a layer are for each step: what explains the tolerances.
+
+    The derivative along one random direction of all arrays is compared with the analytic one in float64. The
+    result has the relative errors of central differences computed in "float32" and in "float64", and of the
+    complex step ("complex128"); NaN or infinite where a step is too small for the dtype.
+    """
+    rng = np.random.default_rng(seed)
+    subject = _Subject(layer.astype("float64"), np.asarray(x, np.float64), None, None, rng)
+    direction = {name: rng.normal(size=array.shape) for name, array in subject.arrays.items()}
+    analytic = sum((gradient * direction[name]).sum() for name, gradient in subject.gradients().items())
+
+    def moved(dtype: str, change: complex) -> Any:
+        arrays = {name: array.astype(dtype) for name, array in subject.arrays.items()}
+        return subject.projected({n: (a + change * direction[n]).astype(dtype) for n, a in arrays.items()})
+
+    def error(dtype: str, step: float) -> float:
+        if dtype == "complex128":
+            numeric = moved(dtype, 1j * step).imag / step
+        else:
+            numeric = (moved(dtype, step) - moved(dtype, -step)) / (2 * step)
+        return float(abs(numeric - analytic) / abs(analytic))
+
+    return {dtype: [error(dtype, step) for step in steps] for dtype in ("float32", "float64", "complex128")}
+
+
 class _Probe:
     """Numeric derivatives of a function at given arrays, which it holds in double precision."""
 

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 from helpers import CELLS, make_cell, random_arrays, random_call, random_cell, randomize
+from PIL import Image
 
 from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
 from scratch_rnn.cli import main
 from scratch_rnn.commands.gradcheck import VARIANTS, variants
-from scratch_rnn.gradient_check import METHODS, check_function, check_layer, check_loss
+from scratch_rnn.gradient_check import METHODS, check_function, check_layer, check_loss, sweep_steps
 from scratch_rnn.known_bugs import BUGS, inject
 
 ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64")]
@@ -267,3 +268,26 @@ def test_the_command_ends_with_one_where_a_gradient_is_wrong(monkeypatch, capsys
     monkeypatch.setattr(SimpleRNN, "step_backward", lambda self, s, dstate: (0 * right(self, s, dstate)[0],))
     assert main(["gradcheck", "--cell", "simple_rnn"]) == 1
     assert "WRONG" in capsys.readouterr().out
+
+
+# Step sizes -----------------------------------------------------------------------------------------------
+
+
+def test_central_differences_have_a_best_step_and_the_complex_step_has_none():
+    layer = LSTM(4, dtype="float64", seed=0)
+    steps = [1e-14, 1e-10, 1e-5, 1e-2, 1.0]
+    errors = sweep_steps(layer, random_arrays((3, 5, 3))[0], steps)
+    best = {dtype: steps[int(np.nanargmin(values))] for dtype, values in errors.items()}
+    assert best["float64"] == 1e-5
+    assert best["float32"] == 1e-2  # float32 keeps so few digits that the best step is far larger
+    assert min(errors["float32"]) > 100 * min(errors["float64"])
+    assert max(errors["complex128"][:2]) < 1e-13
+
+
+def test_the_command_draws_the_sweep(tmp_path, capsys):
+    path = tmp_path / "sweep.png"
+    assert main(["gradcheck", "--sweep", str(path)]) == 0
+    with Image.open(path) as image:
+        assert min(image.size) > 300
+    assert main(["gradcheck", "--sweep", str(path)]) == 2
+    assert "exists already" in capsys.readouterr().err

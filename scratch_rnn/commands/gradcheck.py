@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scratch_rnn.commands.options import positive_float, positive_int
-from scratch_rnn.gradient_check import METHODS, Report, check_layer
+from scratch_rnn.commands.options import check_new_figure, path, positive_float, positive_int
+from scratch_rnn.gradient_check import METHODS, Report, check_layer, sweep_steps
 from scratch_rnn.known_bugs import BUGS, inject
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
 
@@ -59,12 +59,21 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--inject", choices=list(BUGS), metavar="BUG", help=f"a wrong backward pass: {', '.join(BUGS)}"
     )
+    parser.add_argument(
+        "--sweep",
+        type=path,
+        metavar="FILE",
+        help="draw into a new file how the error of numeric derivatives depends on the step, for an LSTM",
+    )
     parser.add_argument("--json", action="store_true", help="print the reports as JSON instead of a table")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, show the table or the JSON, and return the exit status: 1 if a gradient is wrong."""
+    if arguments.sweep:
+        draw_sweep(arguments)
+        return 0
     names = VARIANTS if arguments.cell == "all" else [arguments.cell]
     layers = [layer for name in names for layer in variants(name, arguments.units, arguments.dtype)]
     if arguments.inject:
@@ -104,6 +113,20 @@ def checked(layer: Layer, title: str, arguments: argparse.Namespace) -> Report:
     if arguments.inject:
         layer = inject(layer, arguments.inject)  # type: ignore[arg-type]
     return check_layer(layer, x, method=arguments.method, title=title)
+
+
+def draw_sweep(arguments: argparse.Namespace) -> None:
+    """Draw the V curve of central differences beside the flat line of the complex step."""
+    from scratch_rnn import figures
+
+    check_new_figure(arguments.sweep, "--sweep")
+    rng = np.random.default_rng(0)
+    layer = LSTM(arguments.units, dtype="float64", seed=0)
+    steps = np.logspace(-16, 0, 65)
+    errors = sweep_steps(layer, rng.normal(size=(BATCH, TIME, FEATURES)), list(steps))
+    figure = figures.step_sweep(list(steps), errors, "How wrong a numeric derivative is")
+    figures.save(figure, arguments.sweep)
+    Console().print(f"drawn in {arguments.sweep}", soft_wrap=True, highlight=False)
 
 
 def as_table(reports: list[Report]) -> Table:

@@ -64,6 +64,16 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def check_new_figure(figure: Path, option: str) -> None:
+    """Raise OSError or ValueError where a figure cannot be written to that path without losing something."""
+    if figure.exists():
+        raise FileExistsError(f"{option} {figure} exists already: name a new file, so that nothing is lost")
+    if not figure.parent.is_dir():
+        raise FileNotFoundError(f"{option} {figure}: its folder does not exist")
+    if figure.suffix not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"{option} {figure}: the name must end in .png, .pdf or .svg")
+
+
 def _learning_rates() -> str:
     """Return each optimizer's own learning rate, in words."""
     rates = {name: optimizer().learning_rate for name, optimizer in OPTIMIZERS.items()}  # type: ignore[call-arg]

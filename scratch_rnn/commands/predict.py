@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from scratch_rnn.commands.options import natural_int, path
+from scratch_rnn.commands.options import check_new_figure, natural_int, path
 from scratch_rnn.mnist import load_mnist
 from scratch_rnn.recipe import Recipe
 from scratch_rnn.runs import load_run
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.images and arguments.test_index is None:
         raise ValueError("nothing to predict: name image files, or a test digit with --test-index N")
     if arguments.figure is not None:
-        _check_new(arguments.figure)
+        check_new_figure(arguments.figure, "--figure")
     recipe, model = load_run(arguments.folder)
     names, digits, labels = _digits(recipe, arguments.images, arguments.test_index)
     probabilities = model.predict(digits)
@@ -76,16 +76,6 @@ def _digits(
 def _grey(digit: np.ndarray) -> np.ndarray:
     """Return the digit as uint8, 0 to 255; data of one's own may be floats in [0, 1]."""
     return digit if digit.dtype == np.uint8 else np.rint(255 * digit).astype(np.uint8)
-
-
-def _check_new(figure: Path) -> None:
-    """Raise OSError or ValueError where a figure cannot be written to that path without losing something."""
-    if figure.exists():
-        raise FileExistsError(f"--figure {figure} exists already: name a new file, so that nothing is lost")
-    if not figure.parent.is_dir():
-        raise FileNotFoundError(f"--figure {figure}: its folder does not exist")
-    if figure.suffix not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"--figure {figure}: the name must end in .png, .pdf or .svg")
 
 
 def _title(names: list[str]) -> str:
