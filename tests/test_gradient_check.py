@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 from helpers import CELLS, make_cell, random_arrays, random_call, random_cell, randomize
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
@@ -45,6 +47,26 @@ def test_weights_input_and_initial_states_are_checked_under_a_mask(cell):
     assert report.passed, report
     names = {"kernel", "recurrent_kernel", "bias", "input", *(f"initial {s}" for s in layer.state_names)}
     assert {check.name for check in report.checks} == names
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    cell=st.sampled_from(CELLS),
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 4)),
+    units=st.integers(1, 5),
+    options=st.fixed_dictionaries(
+        {name: st.booleans() for name in ("use_bias", "return_sequences", "go_backwards")}
+    ),
+    masked=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+def test_every_entry_passes_for_any_shape_and_options(cell, shape, units, options, masked, seed):
+    """Biases and initial states are not zero, weights are of size 0.5; the complex step holds to 1e-12."""
+    layer = random_cell(cell, units=units, features=shape[2], seed=seed, **options)
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape[:2]) > 0.3 if masked else None
+    report = check_layer(layer, rng.normal(size=shape), mask=mask, seed=seed, tolerance=1e-12)
+    assert report.passed, report
 
 
 @pytest.mark.parametrize("cell", CELLS)
