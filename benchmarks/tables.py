@@ -5,7 +5,7 @@
 prints them; a test checks that README holds them as they are printed.
 
     results/simple_rnn, gru, lstm   summary.json and history.json of scratch-rnn compare --cell CELL
-    results/seeds/*.json            summary.json of scratch-rnn compare --seed N
+    results/seeds/CELL-N.json       summary.json of scratch-rnn compare --cell CELL --seed N
     results/parity.json             written by benchmarks/parity.py
 """
 
@@ -57,13 +57,20 @@ def lowest_and_highest(accuracies: list[float]) -> str:
 
 
 def seeds_table() -> str:
-    """Return the test accuracies of the default recipe for several seeds, a column per seed."""
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in (RESULTS / "seeds").glob("*.json")]
-    runs.sort(key=lambda run: run["recipe"]["seed"])
-    rows = [["LSTM, test accuracy", *(f"seed {run['recipe']['seed']}" for run in runs)]]
-    for model in (SCRATCH, KERAS):
-        rows.append([model, *(f"{run['test'][model]['accuracy']:.2%}" for run in runs)])
+    """Return the test accuracies of every run of the default recipe that was made, a column per seed."""
+    seeds = sorted({int(path.stem.rpartition("-")[2]) for path in (RESULTS / "seeds").glob("*.json")})
+    rows = [["test accuracy", *(f"seed {seed}" for seed in seeds)]]
+    for cell, name in CELLS.items():
+        rows.append([name, *(accuracies(RESULTS / "seeds" / f"{cell}-{seed}.json") for seed in seeds)])
     return markdown(rows)
+
+
+def accuracies(path: Path) -> str:
+    """Return both test accuracies of a run, or nothing where it was not made."""
+    if not path.is_file():
+        return ""
+    test = json.loads(path.read_text(encoding="utf-8"))["test"]
+    return " / ".join(f"{test[model]['accuracy']:.2%}" for model in (SCRATCH, KERAS))
 
 
 def parity_table() -> str:

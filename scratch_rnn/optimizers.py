@@ -2,7 +2,7 @@
 
 Keras rounds some of its constants (momentum, weight decay, Adam's beta powers) through float32 even when it
 computes in float64. These here stay exact: with constants that float32 cannot hold, such as 0.9, the two
-libraries differ by up to about 1e-6 relative in float64.
+libraries differ by more than the rounding of float64.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ def read(path):
 def assert_figure(path):
     """The file is a picture of a legible size with more than one colour."""
     with Image.open(path) as image:
-        assert min(image.size) > 250
+        assert image.width >= 660
+        assert image.height >= 290
         assert len(image.convert("L").getcolors(maxcolors=256)) > 10
 
 

@@ -20,7 +20,7 @@ from keras_reference.twin import build_twin, floatx_of, weights_from_keras, weig
 
 CELLS = [SimpleRNN, GRU, LSTM]
 
-# JAX computes in float64 only when told to, and Keras's recurrent layers on PyTorch round through float32.
+# JAX computes in float64 only when told to, and Keras's SimpleRNN on PyTorch rounds through float32.
 TENSORFLOW = keras.config.backend() == "tensorflow"
 needs_float64 = pytest.mark.skipif(not TENSORFLOW, reason="this backend of Keras does not compute in float64")
 

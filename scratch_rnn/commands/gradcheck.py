@@ -131,7 +131,7 @@ def draw_sweep(arguments: argparse.Namespace) -> None:
 
 def as_table(reports: list[Report]) -> Table:
     """Return a row per layer: the worst error of all its arrays, where it is, and the verdict."""
-    title = f"{reports[0].method}, tolerance {reports[0].tolerance:g}"
+    title = f"{reports[0].method}, tolerance {reports[0].tolerance:g} above a floor of {reports[0].floor:g}"
     table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("layer", no_wrap=True)
     table.add_column("error", justify="right", no_wrap=True)
