@@ -73,7 +73,7 @@ def train_side_by_side(
     scratch: Sequential,
     twin: Twin,
     train: Split,
-    validation: Split,
+    validation: Split | None,
     *,
     epochs: int,
     batch_size: int,
@@ -82,7 +82,7 @@ def train_side_by_side(
 ) -> dict[str, Record]:
     """Train both models: each epoch first the scratch model, then its twin, on the same batches.
 
-    train, validation  x (N, ...) uint8 or float, y (N,) integer labels
+    train, validation  x (N, ...) uint8 or float, y (N,) integer labels; validation may be None
     seed               decides the order of the rows, a new one for each epoch
 
     Returns a Record for each model by name. Epoch times include validation and, in the first epoch of the
@@ -101,7 +101,7 @@ def train_epoch(
     scratch: Sequential,
     twin: Twin,
     train: Split,
-    validation: Split,
+    validation: Split | None,
     batch_size: int,
     epoch: int,
     records: dict[str, Record],
@@ -124,7 +124,7 @@ def train_epoch(
             Batches(scratch, *train, batch_size),
             shuffle=False,
             verbose=0,
-            validation_data=Batches(scratch, *validation, batch_size),
+            validation_data=validation and Batches(scratch, *validation, batch_size),
             callbacks=[_KerasHooks(epoch, records[KERAS], watchers)],
         )
     _note_epoch(KERAS, epoch, history.history, started, records, watchers)
