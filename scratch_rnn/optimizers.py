@@ -2,7 +2,8 @@
 
 Keras rounds some of its constants (momentum, weight decay, Adam's beta powers) through float32 even when it
 computes in float64. These here stay exact: with constants that float32 cannot hold, such as 0.9, the two
-libraries differ by more than the rounding of float64.
+libraries differ by more than the rounding of float64. A momentum of 0.9 is off by 2.4e-8; 0.999 by 1.3e-8,
+which is 1.3e-5 of 1 - 0.999, and Adam takes its root: each step is off by up to 6.5e-6 of its length.
 """
 
 from __future__ import annotations
