@@ -62,6 +62,8 @@ class Sigmoid(Activation):
     name = "sigmoid"
 
     def __call__(self, z: Array, out: Array | None = None) -> Array:
+        if np.iscomplexobj(z):  # a huge exp(-z) has no complex reciprocal
+            return np.divide(1 + np.tanh(z / 2), 2, out=out)
         y = np.negative(z, out=out)
         with np.errstate(over="ignore"):  # exp(-z) = inf gives y = 0, which is right
             np.exp(y, out=y)

@@ -33,10 +33,10 @@ def randomize(layer_or_model, seed=0, scale=0.5):
     return layer_or_model
 
 
-def random_cell(cell, units=2, features=3, seed=0, **options):
+def random_cell(cell, units=2, features=3, seed=0, scale=0.5, **options):
     layer = make_cell(cell, units, **options)
     layer.build((None, None, features))
-    return randomize(layer, seed)
+    return randomize(layer, seed, scale)
 
 
 def random_arrays(*shapes, seed=1, dtype="float64"):

@@ -94,6 +94,16 @@ def test_an_imaginary_step_gives_the_derivative(name):
     np.testing.assert_allclose(derivative, f.backward(direction, f(z)), rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("z", [-1e4, -700.0, 700.0, 1e4])
+def test_an_imaginary_step_gives_no_derivative_where_the_function_is_flat(name, z):
+    (y,) = activations.get(name)(np.array([z + 1e-200j]))
+    (expected,) = activations.get(name)(np.array([z]))
+    assert y.real == pytest.approx(expected, abs=1e-16)
+    assert abs(y.imag) < 1e-213
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_activation_is_found_by_its_name(name):
     assert activations.get(name).name == name

@@ -14,7 +14,15 @@ from scratch_rnn.cli import main
 from scratch_rnn.commands.gradcheck import VARIANTS, variants
 from scratch_rnn.gradient_check import METHODS, check_function, check_layer, check_loss, sweep_steps
 from scratch_rnn.known_bugs import BUGS, inject
+from scratch_rnn.losses import CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
 
+LOSSES = [
+    CategoricalCrossentropy(),
+    CategoricalCrossentropy(from_logits=True),
+    SparseCategoricalCrossentropy(),
+    SparseCategoricalCrossentropy(from_logits=True),
+    MeanSquaredError(),
+]
 ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64")]
 
 
@@ -49,23 +57,36 @@ def test_weights_input_and_initial_states_are_checked_under_a_mask(cell):
     assert {check.name for check in report.checks} == names
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     cell=st.sampled_from(CELLS),
     shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 4)),
     units=st.integers(1, 5),
     options=st.fixed_dictionaries(
-        {name: st.booleans() for name in ("use_bias", "return_sequences", "go_backwards")}
+        {
+            "activation": st.sampled_from(["tanh", "relu", "linear", "sigmoid"]),
+            **{name: st.booleans() for name in ("use_bias", "return_sequences", "go_backwards")},
+        }
     ),
+    scale=st.one_of(st.just(0.5), st.floats(0.01, 3)),
     masked=st.booleans(),
     seed=st.integers(0, 10**6),
 )
-def test_every_entry_passes_for_any_shape_and_options(cell, shape, units, options, masked, seed):
-    """Biases and initial states are not zero, weights are of size 0.5; the complex step holds to 1e-12."""
-    layer = random_cell(cell, units=units, features=shape[2], seed=seed, **options)
+def test_every_entry_passes_for_any_shape_options_and_size_of_weights(
+    cell, shape, units, options, scale, masked, seed
+):
+    """Biases and initial states are not zero. Up to weights of size 0.5 the complex step holds to 1e-12.
+
+    The floor is 1e-2 here: one draw in 1,500 had an entry of 2e-4, left of terms of size one that cancelled,
+    that was off by 1e-15. With weights above 0.5 relu and linear cells have states in the hundreds, whose
+    rounding is as much larger: the worst of 7,000 draws was 1.6e-10. A wrong term is off by 1e-3 or more.
+    """
+    layer = random_cell(cell, units=units, features=shape[2], seed=seed, scale=scale, **options)
     rng = np.random.default_rng(seed)
     mask = rng.random(shape[:2]) > 0.3 if masked else None
-    report = check_layer(layer, rng.normal(size=shape), mask=mask, seed=seed, tolerance=1e-12)
+    tolerance = 1e-12 if scale <= 0.5 else 1e-9
+    x = rng.normal(size=shape)
+    report = check_layer(layer, x, mask=mask, seed=seed, tolerance=tolerance, floor=1e-2)
     assert report.passed, report
 
 
@@ -94,6 +115,21 @@ def test_the_loss_of_a_stack_passes(loss, activation):
     labels = np.random.default_rng(0).integers(0, 4, 70)
     model.layers[-1].bias[...] += 3 * (activation == "linear")  # cross-entropy wants positive outputs
     report = check_loss(model, x, np.eye(4)[labels])
+    assert report.passed, report
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)], ids=["rows", "sequences"])
+@pytest.mark.parametrize("soft", [False, True], ids=["one-hot", "soft labels"])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_every_loss_passes_by_itself(loss, soft, shape):
+    targets, y_pred = np.random.default_rng(0).uniform(0.1, 0.9, (2, *shape))
+    if not soft:
+        targets = np.eye(4)[targets.argmax(axis=-1)]
+    report = check_function(
+        lambda arrays: loss.values(targets, arrays["y_pred"]).sum(),
+        {"y_pred": y_pred},
+        {"y_pred": loss.gradient(targets, y_pred)},
+    )
     assert report.passed, report
 
 
