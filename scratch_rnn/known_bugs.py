@@ -124,6 +124,24 @@ def averaged_over_time(cell: Any) -> Any:
     return Wrong
 
 
+@_bug("b added twice, as if it were both of a framework's two biases; its gradient counts one of them")
+def bias_loaded_twice(cell: Any) -> Any:
+    class Wrong(cell):
+        def _start(self, *arguments: Any) -> Any:
+            tape = super()._start(*arguments)
+            if self.use_bias:
+                tape.joined[:, self.features] = 2  # the row of ones that meets the bias
+            return tape
+
+        def matrix_gradient(self, tape: Any) -> Any:
+            gradient = super().matrix_gradient(tape)
+            if self.use_bias:
+                gradient[self.features] /= 2
+            return gradient
+
+    return Wrong
+
+
 # Gates -----------------------------------------------------------------------------------------------------
 
 

@@ -272,6 +272,7 @@ def lets_through(name, cell):
 
 def test_tiny_weights_and_an_absolute_tolerance_let_several_bugs_through():
     assert {name for name, cell in BUGGY if lets_through(name, cell)} == {
+        "bias-loaded-twice",
         "derivative-of-an-output",
         "float32-buffers",
         "input-gradient-of-one-step",
@@ -280,6 +281,29 @@ def test_tiny_weights_and_an_absolute_tolerance_let_several_bugs_through():
         "tape-overwritten",
         "upstream-gradient-overwritten",
     }
+
+
+# Two mistakes that checks themselves have made: what they call the error, and when they call it too large.
+
+
+def fails_where_error_exceeds_tolerance(a, n, tolerance):
+    return bool(np.any(np.abs(a - n) / np.maximum(np.abs(a), np.abs(n)) > tolerance))
+
+
+def fails_by_error_over_the_sum(a, n, tolerance):
+    return bool(np.any(np.abs(a - n) / np.abs(a + n) > tolerance))
+
+
+def test_nan_compares_false_and_hides_from_a_check_that_asks_for_a_large_error():
+    gradient = np.array([[2.0, np.nan], [6.0, 8.0]])
+    assert not fails_where_error_exceeds_tolerance(gradient, np.array([[2.0, 4.0], [6.0, 8.0]]), 1e-6)
+    assert not squares(gradient).passed
+
+
+def test_the_sum_of_both_numbers_halves_the_error_of_equal_signs():
+    gradient = np.array([[2.0, 4.0], [6.0, 8.0]]) * (1 + 1.5e-6)
+    assert not fails_by_error_over_the_sum(gradient, np.array([[2.0, 4.0], [6.0, 8.0]]), 1e-6)
+    assert not squares(gradient, tolerance=1e-6).passed
 
 
 def test_a_bug_that_does_not_exist_or_does_not_fit_is_refused():
@@ -307,8 +331,9 @@ def test_the_command_turns_red_for_every_injected_bug(name, capsys):
     assert main(["gradcheck", "--cell", cell, "--inject", name]) == 1
     text = capsys.readouterr().out
     right = [line for line in text.splitlines() if line.rstrip().endswith(" ok")]
-    # tanh(h) in place of h makes no difference to the derivatives of relu, h > 0, and linear, 1.
-    allowed = ("relu", "linear") if name == "derivative-of-an-output" else ()
+    # tanh(h) in place of h makes no difference to the derivatives of relu, h > 0, and linear, 1; and a layer
+    # without a bias cannot load one twice.
+    allowed = {"derivative-of-an-output": ("relu", "linear"), "bias-loaded-twice": ("-bias",)}.get(name, ())
     assert "WRONG" in text
     assert all(any(word in line for word in allowed) for line in right), text
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from helpers import CELLS, MASK, as_tuple, random_arrays, random_call, random_cell, randomize
+from helpers import CELLS, MASK, as_tuple, make_cell, random_arrays, random_call, random_cell, randomize
 
 import scratch_rnn
 from scratch_rnn import Dense, Sequential, losses
@@ -133,6 +133,67 @@ def compare_gradients(layer, x, states, mask=None):
         assert_same(ours, theirs, f"gradient of the initial {name}")
     for name, ours, theirs in zip(layer.weight_names, gradients.weights, dweights, strict=True):
         assert_same(ours, theirs, f"gradient of {name}")
+
+
+@every_cell
+def test_on_real_digits_all_that_keras_shows_is_the_same(cell, digits):
+    """128 units with Keras's initial weights, 28 rows, softmax and cross-entropy: one line for each place."""
+    x, labels = digits[0][:32] / 255, np.eye(10)[digits[1][:32]]
+    layer = make_cell(cell, 128, return_sequences=True, return_state=True, seed=0)
+    dense = Dense(10, "softmax", dtype="float64", seed=1)
+    layer.build((None, 28, 28))
+    dense.build((None, 128))
+    states = [0.1 * state for state in random_arrays(*[(32, 128)] * len(layer.state_names))]
+
+    (y, *last), tape = layer.forward(x, states)
+    p, dense_tape = dense.forward(y[:, -1])
+    loss = losses.CategoricalCrossentropy(from_logits=True)
+    dense_gradients = dense.backward_from_pre_activation(loss.gradient(labels, dense_tape.z) / 32, dense_tape)
+    dy = np.zeros_like(y)
+    dy[:, -1] = dense_gradients.inputs
+    gradients = layer.backward(dy, tape)
+
+    twin, dense_twin = keras_twin(layer, 28), keras.layers.Dense(10, "softmax", dtype="float64")
+    dense_twin.build((None, 128))
+    dense_twin.set_weights(dense.get_weights())
+    tensors = [tf.convert_to_tensor(array) for array in (x, *states)]
+    with tf.GradientTape() as keras_tape:
+        keras_tape.watch(tensors)
+        keras_y, *keras_last = call_twin(twin, tensors[0], tensors[1:], None)
+        keras_p = dense_twin(keras_y[:, -1])
+        keras_loss = tf.reduce_mean(-tf.reduce_sum(labels * tf.math.log(keras_p), axis=-1))
+    variables = [v.value for v in (*twin.trainable_weights, *dense_twin.trainable_weights)]
+    keras_gradients = keras_tape.gradient(keras_loss, [*tensors, *variables])
+
+    for t in range(28):
+        assert_same(y[:, t], keras_y[:, t], f"h after row {t}")
+    for name, ours, theirs in zip(layer.state_names, last, keras_last, strict=True):
+        assert_same(ours, theirs, f"final {name}")
+    assert_same(p, keras_p, "probabilities")
+    assert_same(loss(labels, dense_tape.z), keras_loss, "loss")
+    names = [
+        "x",
+        *(f"initial {name}" for name in layer.state_names),
+        *layer.weight_names,
+        "Dense",
+        "its bias",
+    ]
+    ours = [gradients.inputs, *gradients.initial_state, *gradients.weights, *dense_gradients.weights]
+    for name, own, theirs in zip(names, ours, keras_gradients, strict=True):
+        assert_same(own, theirs, f"gradient of {name}")
+
+
+@every_cell
+def test_a_bias_loaded_twice_shows_only_where_biases_are_not_zero(cell):
+    layer = random_cell(cell)
+    x, _ = random_call(layer)
+    for bias in (0.0, 0.5):
+        layer.bias[...] = bias
+        twin = keras_twin(layer)
+        kernel, recurrent_kernel, once = twin.get_weights()
+        twin.set_weights([kernel, recurrent_kernel, 2 * once])
+        difference = np.abs(layer.forward(x)[0] - np.asarray(twin(x))).max()
+        assert difference < 1e-15 if bias == 0 else difference > 1e-2
 
 
 @every_cell
