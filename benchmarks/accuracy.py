@@ -8,7 +8,7 @@ significantly would not say so: it may only mean that too few runs were made.
 
     python benchmarks/accuracy.py --seeds 10
 
-prints the table and writes results/accuracy.json, after every run.
+prints the table and writes results/accuracy/first.json, after every run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scipy import stats
 
 from keras_reference.backend import import_keras
 from keras_reference.comparison import KERAS, SCRATCH, agreement
-from scratch_rnn.commands.options import positive_float, positive_int
+from scratch_rnn.commands.options import natural_int, positive_float, positive_int
 from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.recipe import CELLS, OPTIMIZERS, Recipe
 
@@ -38,20 +38,22 @@ def main() -> None:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     add = parser.add_argument
-    add("--seeds", type=positive_int, default=5, help="how many runs of each cell, from seed 0 (default: 5)")
+    add("--cell", choices=[*CELLS, "all"], default="all", help="default: all")
+    add("--seeds", type=positive_int, default=5, help="how many runs of each cell (default: 5)")
+    add("--first-seed", type=natural_int, default=0, help="the others follow it (default: 0)")
     add("--epochs", type=positive_int, default=3, help="default: 3")
     add("--optimizer", choices=list(OPTIMIZERS), default="adam", help="default: adam")
     add("--margin", type=positive_float, default=0.3, help="of equivalence, in points (default: 0.3)")
     add("--data", default="auto", help="as for scratch-rnn compare (default: auto)")
-    add("--out", type=Path, default=Path(__file__).parent / "results" / "accuracy.json")
+    add("--out", type=Path, default=Path(__file__).parent / "results" / "accuracy" / "first.json")
     arguments = parser.parse_args()
     if arguments.seeds < 2:
         parser.error("--seeds: one run has no spread; take two or more")
     import_keras()
     train, test = load_mnist(arguments.data)
     console, runs = Console(), []
-    for cell in CELLS:
-        for seed in range(arguments.seeds):
+    for cell in CELLS if arguments.cell == "all" else [arguments.cell]:
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             recipe = Recipe(cell=cell, optimizer=arguments.optimizer, epochs=arguments.epochs, seed=seed)
             runs.append({"cell": cell, "seed": seed, **train_and_test(recipe, train, test)})
             console.print(runs[-1])

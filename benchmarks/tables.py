@@ -7,6 +7,8 @@ prints them; a test checks that README holds them as they are printed.
     results/simple_rnn, gru, lstm   summary.json and history.json of scratch-rnn compare --cell CELL
     results/seeds/CELL-N.json       summary.json of scratch-rnn compare --cell CELL --seed N
     results/parity.json             written by benchmarks/parity.py
+    results/gradients.json          written by benchmarks/gradients.py
+    results/accuracy                written by benchmarks/accuracy.py
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ SCRATCH, KERAS = "scratch_rnn", "Keras"
 
 def main() -> None:
     """Print the tables."""
-    print(results_table(), seeds_table(), parity_table(), sep="\n\n")
+    for table in TABLES:
+        print(table(), end="\n\n")
 
 
 def results_table() -> str:
@@ -87,6 +90,44 @@ def parity_table() -> str:
     return markdown(rows)
 
 
+def gradients_table() -> str:
+    """Return the table of the worst errors of the gradients and of training, a row per cell."""
+    columns = {
+        "complex": "complex step",
+        "central": "central differences",
+        "directional": "directions, 28 × 28, 128 units",
+        "Keras": "gradients of Keras",
+        "losses": "losses of 200 steps",
+        "weights": "weights after them",
+    }
+    rows = [["cell", *columns.values()]]
+    for cell, row in read("gradients.json")["rows"].items():
+        rows.append([CELLS[cell], *(f"{row[column]:.0e}" for column in columns)])
+    return markdown(rows)
+
+
+def accuracy_table() -> str:
+    """Return the table of the mean test accuracies over several seeds, a row per cell and series of runs."""
+    rows = [["cell", "seeds", SCRATCH, KERAS, "difference, 95 % interval", "TOST p, ± 0.3"]]
+    for name in ("first", "simple_rnn_again"):
+        result = read(f"accuracy/{name}.json")
+        for cell, row in result["summaries"].items():
+            seeds = [run["seed"] for run in result["runs"] if run["cell"] == cell]
+            rows.append(
+                [
+                    CELLS[cell],
+                    f"{min(seeds)} to {max(seeds)}",
+                    *(
+                        f"{row[f'{model} mean']:.2f} ± {row[f'{model} sd']:.2f} %"
+                        for model in (SCRATCH, KERAS)
+                    ),
+                    f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
+                    f"{row['p']:.1g}",
+                ]
+            )
+    return markdown(rows)
+
+
 def read(name: str) -> Any:
     """Return the content of a file of results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
@@ -98,6 +139,8 @@ def markdown(rows: list[list[str]]) -> str:
     lines.insert(1, f"|{'---|' * len(rows[0])}")
     return "\n".join(lines)
 
+
+TABLES = (results_table, seeds_table, parity_table, gradients_table, accuracy_table)
 
 if __name__ == "__main__":
     main()

@@ -85,6 +85,13 @@ def test_softmax_rows_sum_to_one_and_ignore_a_shift():
     np.testing.assert_allclose(softmax(z + 7), softmax(z), rtol=1e-14)
 
 
+@pytest.mark.filterwarnings("error")
+def test_each_row_of_softmax_is_shifted_by_its_own_maximum():
+    z = np.array([[1e4, 1e4 - 1], [-1e4, -1e4 - 1]])
+    first, second = activations.get("softmax")(z)
+    np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_imaginary_step_gives_the_derivative(name):
     f = activations.get(name)

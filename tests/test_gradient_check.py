@@ -238,9 +238,56 @@ def test_unknown_methods_and_names_are_refused():
 
 def test_a_report_becomes_json():
     content = json.loads(squares(np.array([[2.0, np.nan], [6.0, 8.0]])).to_json())
-    assert content["passed"] is False
-    assert content["checks"][0]["index"] == [0, 1]
-    assert content["checks"][0]["analytic"] is None
+    (check,) = content.pop("checks")
+    assert content == {
+        "title": "function",
+        "method": "complex",
+        "tolerance": 1e-12,
+        "floor": 1e-3,
+        "passed": False,
+    }
+    assert check == {
+        "name": "x",
+        "shape": [2, 2],
+        "index": [0, 1],
+        "analytic": None,  # JSON has no NaN
+        "numeric": 4.0,
+        "error": None,
+        "problem": "",
+        "passed": False,
+    }
+
+
+def test_a_report_prints_a_line_for_each_array():
+    arrays = {"a": np.array([1.0, 2.0]), "b": np.array([3.0])}
+    gradients = {"a": np.array([1.0, 1.0]), "b": np.array([1.5])}
+    report = check_function(
+        lambda values: values["a"].sum() + values["b"].sum(), arrays, gradients, title="sums"
+    )
+    assert str(report).splitlines() == [
+        "sums: complex, tolerance 1e-12 above a floor of 0.001",
+        "  ok     a                        (2,)         error 0.0e+00  analytic 1, numeric 1 at [0]",
+        "  WRONG  b                        (1,)         error 3.3e-01  analytic 1.5, numeric 1 at [0]",
+    ]
+    assert report.worst.name == "b"
+
+
+def test_a_report_of_directions_prints_no_index():
+    report = squares(np.array([[2.0, 4.0], [6.0, 8.0]]), method="directional")
+    assert str(report).splitlines()[1].count("[") == 0
+    assert report.worst.index is None
+
+
+def test_a_check_of_a_loss_is_named_and_repeatable():
+    model = Sequential([SimpleRNN(3, dtype="float64"), Dense(2, "softmax", dtype="float64")], name="mine")
+    model.compile("sgd", "mse")
+    model.build((None, 4, 2))
+    x, y = random_arrays((3, 4, 2), (3, 2))
+    report = check_loss(model, x, y, method="directional", seed=5)
+    assert (report.title, report.method) == ("mine", "directional")
+    assert report == check_loss(model, x, y, method="directional", seed=5)
+    assert report != check_loss(model, x, y, method="directional", seed=6)
+    assert check_loss(model, x, y, title="other").title == "other"
 
 
 # Known bugs -----------------------------------------------------------------------------------------------

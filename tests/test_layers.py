@@ -323,6 +323,15 @@ def test_the_gradient_of_the_input_can_be_left_out(cell):
         np.testing.assert_array_equal(a, b)
 
 
+def test_the_gradient_of_the_input_of_dense_can_be_left_out():
+    layer = Dense(2, dtype="float64")
+    (x,) = random_arrays((4, 3))
+    y, tape = layer.forward(x)
+    assert layer.backward(y, tape, input_gradient=False).inputs is None
+    full = layer.backward(y, tape).inputs
+    np.testing.assert_array_equal(layer.backward_from_pre_activation(y, tape).inputs, full)
+
+
 class CarriedGradientForgotten(SimpleRNN):
     def step_backward(self, s, dstate):
         return (np.zeros_like(super().step_backward(s, dstate)[0]),)

@@ -101,6 +101,28 @@ def test_probabilities_of_zero_and_one_are_clipped(make, dtype):
     assert values[1] == pytest.approx(-np.log(1e-7), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@both_names
+def test_each_row_of_logits_is_shifted_by_its_own_maximum(make):
+    z = np.array([[1e4, 1e4 - 1], [-1e4, -1e4 - 1]])
+    first, second = make(from_logits=True).values(np.array([0, 0]), z)
+    assert first == second == pytest.approx(np.log1p(np.exp(-1)))
+
+
+def test_a_sure_and_right_answer_still_costs_what_the_clip_leaves():
+    p, labels = np.array([[1.0, 0.0, 0.0]]), np.array([0])
+    # 1 - 1e-7; the sparse form then divides by the sum of what it clipped, 1 + 1e-7.
+    assert CategoricalCrossentropy().values(labels, p) == pytest.approx(1e-7, rel=1e-6)
+    assert SparseCategoricalCrossentropy().values(labels, p) == pytest.approx(2e-7, rel=1e-6)
+
+
+@both_names
+def test_probabilities_at_the_clip_itself_have_a_gradient(make):
+    p = np.array([[losses.EPSILON, 1 - losses.EPSILON]])
+    assert p.sum() == 1
+    assert make().gradient(np.array([0]), p).all()
+
+
 @both_names
 def test_clipped_probabilities_have_no_gradient(make):
     gradient = make().gradient(np.array([1]), np.array([[1.0, 0.0, 0.0]]))

@@ -8,6 +8,7 @@ from scratch_rnn.activations import Tanh
 
 keras = pytest.importorskip("keras")
 
+from keras_reference.gradients import twin_loss_and_gradients  # noqa: E402
 from keras_reference.side_by_side import (  # noqa: E402
     KERAS,
     SCRATCH,
@@ -63,6 +64,27 @@ def test_options_of_a_layer_reach_its_twin(layer):
     twin = build_twin(model, (None, 28, 28))
     x, _ = digits(10)
     np.testing.assert_allclose(model.predict(x), predict_twin(model, twin, x, 10), rtol=1e-4, atol=1e-6)
+
+
+@needs_float64
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_a_twin_are_those_written_by_hand(cell, loss):
+    model = compiled(cell(6, dtype="float64"), Dense(10, "softmax", dtype="float64"), loss=loss)
+    twin = build_twin(model, (None, 28, 28))
+    x, y = digits(20)
+    value, gradients = model.loss_and_gradients(x, y)
+    expected, theirs = twin_loss_and_gradients(model, twin, x, y)
+    assert value == pytest.approx(expected, rel=1e-14)
+    for ours, keras_gradient in zip(gradients, theirs, strict=True):
+        scale = np.abs(keras_gradient).max()
+        np.testing.assert_allclose(ours / scale, keras_gradient / scale, rtol=0, atol=1e-12)
+
+
+def test_gradients_of_a_twin_need_tensorflow(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="Keras runs on jax: set the environment variable KERAS_BACKEND"):
+        twin_loss_and_gradients(None, None, None, None)
 
 
 def test_weights_move_both_ways_unchanged():

@@ -84,7 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError(
                 f"--cell {arguments.cell} cannot have the bug {arguments.inject}: leave --cell out"
             )
-    reports = [checked(layer, title, arguments) for layer, title in layers]
+    reports = [
+        random_check(layer, method=arguments.method, scale=arguments.scale, bug=arguments.inject, title=title)
+        for layer, title in layers
+    ]
     if arguments.json:
         print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2))
     else:
@@ -104,15 +107,17 @@ def variants(name: str, units: int, dtype: str) -> list[tuple[Layer, str]]:
     return layers
 
 
-def checked(layer: Layer, title: str, arguments: argparse.Namespace) -> Report:
-    """Give the layer random weights, biases too, and check it on random inputs."""
+def random_check(
+    layer: Layer, *, method: str = "complex", scale: float = 0.5, bug: str | None = None, title: str = ""
+) -> Report:
+    """Give the layer random weights, biases too, and perhaps a bug; check it on random inputs."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(BATCH, TIME, FEATURES)).astype(arguments.dtype)
+    x = rng.normal(size=(BATCH, TIME, FEATURES)).astype(layer.dtype)
     layer.build(x.shape)
-    layer.set_weights([arguments.scale * rng.normal(size=weight.shape) for weight in layer.weights])
-    if arguments.inject:
-        layer = inject(layer, arguments.inject)  # type: ignore[arg-type]
-    return check_layer(layer, x, method=arguments.method, title=title)
+    layer.set_weights([scale * rng.normal(size=weight.shape) for weight in layer.weights])
+    if bug:
+        layer = inject(layer, bug)  # type: ignore[arg-type]
+    return check_layer(layer, x, method=method, title=title)
 
 
 def draw_sweep(arguments: argparse.Namespace) -> None:
