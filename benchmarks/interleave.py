@@ -1,0 +1,135 @@
+"""Timing contestants in turn, each in a process of its own, so that a noisy machine is noisy for all of them.
+
+A contestant is a function that prepares something and returns what is to be timed. Every round times each
+contestant once, in an order that changes from round to round; the first rounds warm up and do not count. What
+is quoted are medians, and ratios of medians from one run: on a shared machine nothing else means much.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from scratch_rnn.parallel import available_cores
+
+RESULTS = Path(__file__).parent / "results"
+FIGURES = Path(__file__).parents[1] / "docs" / "figures"
+PACKAGES = ("numpy", "tensorflow", "keras", "torch", "jax")
+
+Prepare = Callable[..., Callable[[], Any]]
+
+
+class Contestant:
+    """A process that prepares once and then times its work whenever it is asked to.
+
+    `missing` names the package that it lacks, if it lacks one.
+    """
+
+    def __init__(self, prepare: Prepare, **options: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, other_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(other_end, prepare, options), daemon=True)
+        self._process.start()
+        other_end.close()
+        self.missing: str | None = self._connection.recv()
+
+    def seconds(self) -> float:
+        """Let it work once; return how long that took."""
+        self._connection.send("work")
+        return float(self._connection.recv())
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.join()
+
+
+def _serve(connection: Connection, prepare: Prepare, options: Mapping[str, Any]) -> None:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    try:
+        work = prepare(**options)
+    except ModuleNotFoundError as error:
+        connection.send(error.name)
+        return
+    connection.send(None)
+    try:
+        while connection.recv():
+            started = time.perf_counter()
+            work()
+            connection.send(time.perf_counter() - started)
+    except EOFError:
+        pass  # the other end is closed: all rounds are done
+
+
+def in_turn(
+    contestants: Mapping[str, tuple[Prepare, dict[str, Any]]], rounds: int, warm_up: int, title: str
+) -> dict[str, list[float]]:
+    """Return the seconds of each round for each contestant by name; those that lack a package are named."""
+    running = {name: Contestant(prepare, **options) for name, (prepare, options) in contestants.items()}
+    for name, contestant in list(running.items()):
+        if contestant.missing:
+            print(f"{name}: skipped, {contestant.missing} is not installed")
+            running.pop(name).close()
+    seconds: dict[str, list[float]] = {name: [] for name in running}
+    order = list(running)
+    shuffle = random.Random(0).shuffle
+    for number in track(range(warm_up + rounds), description=title):
+        shuffle(order)
+        for name in order:
+            took = running[name].seconds()
+            if number >= warm_up:
+                seconds[name].append(took)
+    for contestant in running.values():
+        contestant.close()
+    return seconds
+
+
+def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return the median of each contestant's rounds."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def conditions() -> dict[str, Any]:
+    """Return what a measurement depends on: the machine, the versions, the threads, the day."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "cores": available_cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": versions,
+        "date": date.today().isoformat(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write the conditions and the measurements as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(conditions() | dict(content), indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path}")
