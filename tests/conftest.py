@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import Phase, settings
 
 from scratch_rnn import load_mnist
+
+# For mutation testing, which wants to know that a test fails and not the smallest example on which it does.
+settings.register_profile("no-shrinking", phases=[Phase.explicit, Phase.generate])
 
 
 @pytest.fixture(scope="session")

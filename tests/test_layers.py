@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from scratch_rnn import GRU, LSTM, Dense, Layer, SimpleRNN
 from scratch_rnn.activations import Activation
+from scratch_rnn.initializers import RandomNormal
 
 ACTIVATIONS = ("tanh", "relu", "linear", "sigmoid")
 
@@ -724,6 +725,54 @@ def test_weights_of_dense_have_kerass_order_and_shapes():
     assert layer.weight_names == ["kernel", "bias"]
     assert [weight.shape for weight in layer.weights] == [(3, 2), (2,)]
     assert [weight.shape for weight in without.weights] == [(3, 2)]
+
+
+def every_layer(**options):
+    """Return one of each, with a bias that is drawn at random."""
+    options |= {"bias_initializer": RandomNormal()}
+    return [*(make_cell(cell, 2, **options) for cell in CELLS), Dense(2, **{"dtype": "float64", **options})]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_new_weights_have_the_dtype_of_their_layer(dtype):
+    for layer in every_layer(dtype=dtype):
+        layer.build((4, 5, 3))
+        assert all(weight.dtype == dtype for weight in layer.weights)
+
+
+def built_weights(layer, rng=None):
+    layer.build((4, 5, 3), rng)
+    return np.concatenate([weight.ravel() for weight in layer.get_weights()])
+
+
+def test_a_layers_own_seed_decides_its_weights():
+    for first, same, other in zip(every_layer(seed=1), every_layer(seed=1), every_layer(seed=2), strict=True):
+        np.testing.assert_array_equal(built_weights(first), built_weights(same, np.random.default_rng(5)))
+        assert (built_weights(first) != built_weights(other)).any()
+
+
+def test_without_a_seed_of_its_own_a_layer_draws_from_the_generator():
+    for first, same, other in zip(every_layer(), every_layer(), every_layer(), strict=True):
+        expected = built_weights(first, np.random.default_rng(1))
+        np.testing.assert_array_equal(expected, built_weights(same, np.random.default_rng(1)))
+        assert (expected != built_weights(other, np.random.default_rng(2))).any()
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 5, 3), (None, 3), (None, None, 3)])
+def test_dense_keeps_all_axes_but_the_last(shape):
+    layer = Dense(2)
+    layer.build(shape)
+    assert layer.compute_output_shape(shape) == (*shape[:-1], 2)
+    with pytest.raises(ValueError, match=r"the input of layer 'dense' has shape .*7\), expected \(any, "):
+        layer.compute_output_shape((*shape[:-1], 7))
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "GRU reset before"])
+def test_both_activations_reach_the_layer(cell):
+    layer = make_cell(cell, 2, "relu", "tanh")
+    assert (layer.activation.name, layer.recurrent_activation.name) == ("relu", "tanh")
+    layer = make_cell(cell, 2, activation="linear", recurrent_activation="relu")
+    assert (layer.activation.name, layer.recurrent_activation.name) == ("linear", "relu")
 
 
 @every_cell

@@ -268,6 +268,10 @@ def test_values_out_of_range_are_refused(make, message):
         make()
 
 
+def test_values_at_the_ends_of_their_range_are_taken():
+    assert (SGD(momentum=1).momentum, RMSprop(rho=1, momentum=0).rho, Adam(beta_1=0).beta_1) == (1, 1, 0)
+
+
 @every_optimizer
 def test_gradients_that_do_not_fit_the_weights_are_refused_and_change_nothing(make):
     optimizer, weights = make(0.1), [np.ones((2, 3)), np.ones(3)]

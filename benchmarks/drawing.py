@@ -1,0 +1,70 @@
+"""Figures of the benchmarks, in the library's style."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scratch_rnn.figures import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
+
+OURS = "scratch_rnn"
+MARKERS = "os^D"
+
+
+@rc_context(STYLE)
+def contest(panels: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
+    """Draw a panel for each key: a row per contestant, each round a dot, the median a bar with its number."""
+    rows = max(len(contestants) for contestants in panels.values())
+    figure = Figure(figsize=(WIDTH, 0.9 + len(panels) * (0.4 + 0.24 * rows)), layout="constrained")
+    grid = figure.subplots(len(panels), 1, squeeze=False)
+    for axes, (name, contestants) in zip(grid[:, 0], panels.items(), strict=True):
+        _draw_contest(axes, contestants)
+        axes.set_title(name)
+    figure.suptitle(title)
+    return figure
+
+
+def _draw_contest(axes: Axes, contestants: Mapping[str, Sequence[float]]) -> None:
+    slowest_first = sorted(contestants, key=lambda name: -statistics.median(contestants[name]))
+    medians = [statistics.median(contestants[name]) for name in slowest_first]
+    reach = 1.12 * max(max(rounds) for rounds in contestants.values())
+    for place, (name, median) in enumerate(zip(slowest_first, medians, strict=True)):
+        colour = ORANGE if name == OURS else BLUE
+        axes.barh(place, median, height=0.62, color=colour, alpha=0.35, linewidth=0)
+        axes.plot(contestants[name], [place] * len(contestants[name]), ".", color=colour, markersize=4)
+        axes.text(1.01 * reach, place, f"{median:.3g}", va="center", color=INK)
+    axes.set(xlim=(0, reach), yticks=range(len(slowest_first)), yticklabels=slowest_first)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+
+
+@rc_context(STYLE)
+def scaling(
+    panels: Mapping[str, Mapping[str, Mapping[float, float]]], title: str, unit: str = "milliseconds a step"
+) -> Figure:
+    """Draw a panel for each key: for each contestant its number over the size, both logarithmic."""
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False)
+    for axes, (name, contestants) in zip(grid[0], panels.items(), strict=True):
+        for place, (contestant, values) in enumerate(contestants.items()):
+            axes.loglog(
+                list(values),
+                list(values.values()),
+                color=MODEL_COLOURS[place % len(MODEL_COLOURS)],
+                marker=MARKERS[place % len(MARKERS)],
+                markersize=4,
+                label=contestant,
+            )
+        sizes = sorted({size for values in contestants.values() for size in values})
+        axes.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45 if len(sizes) > 6 else 0)
+        axes.minorticks_off()
+        axes.set(title=name, ylabel=unit if axes is grid[0][0] else "")
+        axes.grid(color=FAINT, alpha=0.25)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,92 @@
+"""Peak memory of a training run on all of MNIST, scratch_rnn beside Keras; and the bytes of a tape.
+
+Each run is a process of its own, as a user would write it: load the digits, one epoch of LSTM(128) in batches
+of 128. What is quoted is the largest resident set of the process. (Linux and macOS.)
+
+    python benchmarks/memory.py
+
+prints the table and writes results/memory.json. About two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+
+from interleave import RESULTS, write
+from rich.console import Console
+from rich.table import Table
+
+from scratch_rnn.commands.options import positive_int
+
+MEGABYTE = 2**20
+
+PEAK = """
+import resource, sys
+scale = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
+"""
+RUNS = {
+    "scratch_rnn": """
+from scratch_rnn import LSTM, Dense, Sequential, load_mnist
+(x, y), _ = load_mnist()
+model = Sequential([LSTM(128), Dense(10, "softmax")])
+model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"])
+model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
+""",
+    "Keras": """
+import keras
+from scratch_rnn import load_mnist
+(x, y), _ = load_mnist()
+x = x.astype("float32") / 255
+model = keras.Sequential([keras.Input((28, 28)), keras.layers.LSTM(128), keras.layers.Dense(10, "softmax")])
+model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"])
+model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
+""",
+}
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
+    parser.add_argument("--rounds", type=positive_int, default=3, help="default: 3")
+    rounds = parser.parse_args().rounds
+    peaks: dict[str, list[float]] = {name: [] for name in RUNS}
+    for _ in range(rounds):
+        for name, code in RUNS.items():
+            done = subprocess.run(
+                [sys.executable, "-c", code + PEAK], capture_output=True, text=True, check=True
+            )
+            peaks[name].append(int(done.stdout.split()[-1]) / MEGABYTE)
+    medians = {name: statistics.median(values) for name, values in peaks.items()}
+    ratio = medians["scratch_rnn"] / medians["Keras"]
+    tapes = {cell: tape_bytes(cell) for cell in ("simple_rnn", "gru", "lstm")}
+    table = Table(title="peak memory of a training run")
+    table.add_column("library")
+    table.add_column("MiB", justify="right")
+    for name, value in medians.items():
+        table.add_row(name, f"{value:.0f}")
+    Console().print(table, f"scratch_rnn needs {ratio:.2f} of Keras's")
+    Console().print(f"bytes of a tape for 128 digits, 128 units: {tapes}")
+    write(
+        RESULTS / "memory.json",
+        {"MiB": peaks, "medians": medians, "ratio": ratio, "tape_bytes": tapes},
+    )
+
+
+def tape_bytes(cell: str) -> int:
+    """Return what the tape of a batch of 128 digits holds, 128 units: its arrays, without their views."""
+    import numpy as np
+
+    from scratch_rnn.recipe import CELLS
+
+    _, tape = CELLS[cell](128).forward(np.zeros((128, 28, 28), "float32"))
+    arrays = [value for value in vars(tape).values() if isinstance(value, np.ndarray)]
+    return sum(array.nbytes for array in arrays if array.base is None)
+
+
+if __name__ == "__main__":
+    main()

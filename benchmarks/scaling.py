@@ -1,0 +1,95 @@
+"""How the time of a training step grows with the sequence, units, batch and threads, beside Keras.
+
+LSTM and Dense(10), RMSprop, float32; what is not varied is 28 rows, 128 units, batches of 128, all cores.
+Sequences longer than a digit are its rows over and over.
+
+    python benchmarks/scaling.py
+
+prints the tables, writes results/scaling.json and draws docs/figures/scaling.png. About ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import contestants as c
+import drawing
+from interleave import FIGURES, RESULTS, in_turn, medians, write
+from rich.console import Console
+from rich.table import Table
+
+from scratch_rnn import figures
+from scratch_rnn.commands.options import positive_int
+from scratch_rnn.parallel import available_cores
+
+LIBRARIES = {"scratch_rnn": c.scratch_rnn, "Keras": c.keras}
+SIZES: dict[str, tuple[int, ...]] = {
+    "time": (28, 56, 112, 224, 448, 784),
+    "units": (32, 64, 128, 256, 512),
+    "batch": (1, 8, 32, 64, 128, 256, 512, 1024),
+}
+TITLES = {"time": "timesteps T", "units": "units H", "batch": "batch B"}
+WORK = 20 * 28 * 128**2 * 128  # timesteps, units², samples: about as much in every round
+
+
+def main() -> None:
+    """Measure, print the tables, write the JSON, draw the figure."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
+    parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
+    rounds = parser.parse_args().rounds
+    results = {axis: measured(axis, sizes, LIBRARIES, rounds) for axis, sizes in SIZES.items()}
+    threads = tuple(range(1, available_cores() + 1))
+    results["threads"] = measured("threads", threads, {"scratch_rnn": c.scratch_rnn}, rounds)
+    for axis, result in results.items():
+        Console().print(as_table(axis, result["medians"]))
+    write(RESULTS / "scaling.json", {"axes": results})
+    panels = {TITLES[axis]: results[axis]["medians"] for axis in SIZES}
+    figures.save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
+
+
+def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Return milliseconds a step for each library and size: every round, and the medians."""
+    settings = {size: setting(axis, size) for size in sizes}
+    entrants = {
+        f"{name} {size}": (prepare, {"setting": settings[size]})
+        for name, prepare in libraries.items()
+        for size in sizes
+    }
+    seconds = in_turn(entrants, rounds, warm_up=2, title=axis)
+    milliseconds: dict[str, dict[int, list[float]]] = {
+        name: {
+            size: [1000 * value / settings[size].steps for value in seconds[f"{name} {size}"]]
+            for size in sizes
+            if f"{name} {size}" in seconds
+        }
+        for name in libraries
+    }
+    return {
+        "milliseconds": milliseconds,
+        "medians": {name: medians(values) for name, values in milliseconds.items()},
+    }
+
+
+def setting(axis: str, size: int) -> c.Setting:
+    """Return the setting with that size, and as many steps as keep every round about equally long."""
+    chosen = c.Setting().but(**{axis: size})
+    work = chosen.time * max(chosen.units, 32) ** 2 * max(chosen.batch, 16)
+    return chosen.but(steps=int(min(200, max(2, WORK // work))))
+
+
+def as_table(axis: str, result: dict[str, dict[int, float]]) -> Table:
+    """Return a row for each size, with the time for each timestep where those are what grows."""
+    table = Table(title=f"milliseconds a step over {axis}")
+    for name in (axis, *result, *(f"{name}, µs / T" for name in result if axis == "time")):
+        table.add_column(name, justify="right")
+    for size in next(iter(result.values())):
+        times = [values[size] for values in result.values()]
+        shares = [f"{1000 * value / size:.0f}" for value in times if axis == "time"]
+        table.add_row(str(size), *(f"{value:.2f}" for value in times), *shares)
+    return table
+
+
+if __name__ == "__main__":
+    main()

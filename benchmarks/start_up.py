@@ -1,0 +1,80 @@
+"""How long one waits: for the import, for --help, for the first trained batch; each in a new process.
+
+    python benchmarks/start_up.py
+
+prints the table and writes results/start_up.json. About two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from interleave import RESULTS, write
+from rich.console import Console
+from rich.table import Table
+
+from scratch_rnn.commands.options import positive_int
+
+BATCH = "import numpy as np\nx, y = np.random.rand(128, 28, 28).astype('float32'), np.arange(128) % 10\n"
+COMMANDS = {
+    "python alone": ["-c", "pass"],
+    "import numpy": ["-c", "import numpy"],
+    "import scratch_rnn": ["-c", "import scratch_rnn"],
+    "import keras": ["-c", "import keras"],
+    "scratch-rnn --help": ["-m", "scratch_rnn", "--help"],
+    "first batch, scratch_rnn": [
+        "-c",
+        BATCH
+        + "from scratch_rnn import LSTM, Dense, Sequential\n"
+        + "model = Sequential([LSTM(128), Dense(10, 'softmax')])\n"
+        + "model.compile('rmsprop', 'sparse_categorical_crossentropy')\n"
+        + "model.train_on_batch(x, y)",
+    ],
+    "first batch, Keras": [
+        "-c",
+        BATCH
+        + "import keras\n"
+        + "model = keras.Sequential([keras.layers.LSTM(128), keras.layers.Dense(10, 'softmax')])\n"
+        + "model.compile('rmsprop', 'sparse_categorical_crossentropy')\n"
+        + "model.train_on_batch(x, y)",
+    ],
+}
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
+    parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
+    rounds = parser.parse_args().rounds
+    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for number in range(rounds + 1):
+        for name, command in COMMANDS.items():
+            took = timed(command)
+            if number:  # the first round fills the disk cache
+                seconds[name].append(took)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    table = Table(title="seconds from the start of the process")
+    table.add_column("what")
+    table.add_column("median", justify="right")
+    for name, value in medians.items():
+        table.add_row(name, f"{value:.2f}")
+    Console().print(table)
+    write(RESULTS / "start_up.json", {"seconds": seconds, "medians": medians})
+
+
+def timed(command: list[str]) -> float:
+    """Return how long Python takes for a command."""
+    started = time.perf_counter()
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, *command], capture_output=True, check=True, env=quiet)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
