@@ -79,7 +79,8 @@ def keras(setting: Setting, unroll: bool = False, jit_compile: bool = False) -> 
             library.layers.Dense(10, "softmax"),
         ]
     )
-    model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"], jit_compile=jit_compile)
+    loss = "sparse_categorical_crossentropy"
+    model.compile("rmsprop", loss, metrics=["accuracy"], jit_compile=jit_compile)
     x, y = rows(setting)
     return lambda: model.fit(x, y, batch_size=setting.batch, shuffle=False, verbose=0)
 

@@ -14,7 +14,9 @@ import platform
 import random
 import statistics
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
@@ -35,7 +37,8 @@ Prepare = Callable[..., Callable[[], Any]]
 class Contestant:
     """A process that prepares once and then times its work whenever it is asked to.
 
-    `missing` names the package that it lacks, if it lacks one.
+    `missing` names the package that it lacks, if it lacks one. Raises RuntimeError, with the traceback, where
+    the work fails.
     """
 
     def __init__(self, prepare: Prepare, **options: Any) -> None:
@@ -44,12 +47,18 @@ class Contestant:
         self._process = context.Process(target=_serve, args=(other_end, prepare, options), daemon=True)
         self._process.start()
         other_end.close()
-        self.missing: str | None = self._connection.recv()
+        self.missing: str | None = self._answer()
 
     def seconds(self) -> float:
         """Let it work once; return how long that took."""
         self._connection.send("work")
-        return float(self._connection.recv())
+        return float(self._answer())
+
+    def _answer(self) -> Any:
+        answer = self._connection.recv()
+        if isinstance(answer, Failure):
+            raise RuntimeError(answer.traceback)
+        return answer
 
     def close(self) -> None:
         """End the process."""
@@ -57,21 +66,28 @@ class Contestant:
         self._process.join()
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a contestant's process."""
+
+    traceback: str
+
+
 def _serve(connection: Connection, prepare: Prepare, options: Mapping[str, Any]) -> None:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's log; what matters goes through the connection
     try:
         work = prepare(**options)
-    except ModuleNotFoundError as error:
-        connection.send(error.name)
-        return
-    connection.send(None)
-    try:
+        connection.send(None)
         while connection.recv():
             started = time.perf_counter()
             work()
             connection.send(time.perf_counter() - started)
+    except ModuleNotFoundError as error:
+        connection.send(error.name)
     except EOFError:
         pass  # the other end is closed: all rounds are done
+    except Exception:
+        connection.send(Failure(traceback.format_exc()))
 
 
 def in_turn(

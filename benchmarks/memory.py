@@ -42,7 +42,7 @@ from scratch_rnn import load_mnist
 (x, y), _ = load_mnist()
 x = x.astype("float32") / 255
 model = keras.Sequential([keras.Input((28, 28)), keras.layers.LSTM(128), keras.layers.Dense(10, "softmax")])
-model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"])
+model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
 """,
 }

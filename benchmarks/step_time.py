@@ -69,7 +69,8 @@ def ratios(rounds: dict[str, list[float]]) -> dict[str, float]:
     """Return scratch_rnn's median over that of each other; and its share of the floor."""
     middle = medians(rounds)
     result = {name: middle[SCRATCH] / value for name, value in middle.items() if name != PRODUCTS}
-    result["best Keras"] = max(result[name] for name in KERAS if name in result)
+    if keras := [result[name] for name in KERAS if name in result]:
+        result["best Keras"] = max(keras)
     result["share of the floor"] = middle[PRODUCTS] / middle[SCRATCH]
     return result
 
