@@ -234,14 +234,15 @@ def sweep_steps(
     analytic = sum((gradient * direction[name]).sum() for name, gradient in subject.gradients().items())
 
     def moved(dtype: str, change: complex) -> Any:
-        arrays = {name: array.astype(dtype) for name, array in subject.arrays.items()}
-        return subject.projected({n: (a + change * direction[n]).astype(dtype) for n, a in arrays.items()})
+        arrays = {name: array + change * direction[name] for name, array in subject.arrays.items()}
+        return subject.projected({name: array.astype(dtype) for name, array in arrays.items()})
 
     def error(dtype: str, step: float) -> float:
         if dtype == "complex128":
             numeric = moved(dtype, 1j * step).imag / step
         else:
-            numeric = (moved(dtype, step) - moved(dtype, -step)) / (2 * step)
+            forward, backward = (moved(dtype, sign * step) for sign in (1, -1))
+            numeric = (forward - backward) / (2 * step)
         return float(abs(numeric - analytic) / abs(analytic))
 
     return {dtype: [error(dtype, step) for step in steps] for dtype in ("float32", "float64", "complex128")}
