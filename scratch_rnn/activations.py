@@ -24,8 +24,11 @@ class Activation:
         """Return y = f(z), like z; written into `out` where given, which may be z itself."""
         raise NotImplementedError
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        """Return dz, the gradient of the pre-activation, like y, from dy and the **output** y = f(z)."""
+    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        """Return dz, the gradient of the pre-activation, like y, from dy and the **output** y = f(z).
+
+        Written into `out` where given.
+        """
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -40,8 +43,8 @@ class Linear(Activation):
     def __call__(self, z: Array, out: Array | None = None) -> Array:
         return np.positive(z, out=out)
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        return dy
+    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        return np.positive(dy, out=out)
 
 
 class Tanh(Activation):
@@ -52,8 +55,8 @@ class Tanh(Activation):
     def __call__(self, z: Array, out: Array | None = None) -> Array:
         return np.tanh(z, out=out)
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        return dy * (1 - y * y)
+    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        return np.multiply(dy, 1 - y * y, out=out)
 
 
 class Sigmoid(Activation):
@@ -70,8 +73,8 @@ class Sigmoid(Activation):
         y += 1
         return np.reciprocal(y, out=y)
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        return dy * (y * (1 - y))
+    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        return np.multiply(dy, y * (1 - y), out=out)
 
 
 class ReLU(Activation):
@@ -83,8 +86,8 @@ class ReLU(Activation):
         # NumPy orders complex numbers by their real part first: the complex step passes through unharmed.
         return np.maximum(z, 0, out=out)
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        return dy * (y > 0)
+    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        return np.multiply(dy, y > 0, out=out)
 
 
 class Softmax(Activation):
@@ -99,8 +102,8 @@ class Softmax(Activation):
         y /= y.sum(axis=-1, keepdims=True)
         return y
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        return np.multiply(y, dy - (dy * y).sum(axis=-1, keepdims=True), out=out)
 
 
 _BY_NAME = {cls.name: cls() for cls in (Linear, Tanh, Sigmoid, ReLU, Softmax)}

@@ -42,6 +42,15 @@ def test_result_can_be_written_in_place(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_gradient_can_be_written_into_an_array(name):
+    f = activations.get(name)
+    y, dy = f(random_arrays((4, 5))[0]), random_arrays((4, 5), seed=2)[0]
+    out = np.empty((4, 5))
+    assert f.backward(dy, y, out=out) is out
+    np.testing.assert_array_equal(out, f.backward(dy, y))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_arguments_stay_as_they_are(name):
     f = activations.get(name)
     z, dy = random_arrays((4, 5), (4, 5))

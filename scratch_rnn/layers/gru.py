@@ -30,18 +30,22 @@ from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 class GRUStep:
     """Timestep t of the tape; every array is a view, of shape (H, B) where nothing else is said."""
 
+    of_u_and_r: Array  # (D + 2 + H, 2 H)  the columns of u and r in [W; b; b'; U]
+    input_of_g: Array  # (D + 1, H)  the columns of g in [W; b]
+    past_of_g: Array  # (1 + H, H)  those in [b'; U]; (H, H) where there is no b'
+    recurrent_of_u_and_r: Array  # (H, 2 H)  the columns of u and r in U
+    recurrent_of_g: Array  # (H, H)  those of g
+    joined: Array  # (D + 2 + H, B)  [x_t; 1; 1; h_{t-1}]; (D + 1 + H, B) where there is no b'
     x: Array  # (D + 1, B)  [x_t; 1], what meets W and b
     past: Array  # (1 + H, B)  [1; h_{t-1}], what meets b' and U; (H, B) where there is no b'
     h_prev: Array
-    gates: Array  # (3 H, B)  the pre-activations z and, later in their place, u, r, g
-    u_and_r: Array  # (2 H, B)
+    u_and_r: Array  # (2 H, B)  the pre-activations z and, later in their place, u and r; likewise g
     u: Array
     r: Array
     g: Array
     projected: Array  # the bracket of (G3); empty with (G4)
     reset_h: Array  # r ⊙ h_{t-1} of (G4); empty with (G3)
     h: Array
-    dz: Array  # (3 H, B)
     dz_u_and_r: Array  # (2 H, B)
     dz_u: Array
     dz_r: Array
@@ -55,7 +59,7 @@ class GRUTape(Tape):
     gates      (T, 3 H, B)  u, r, g after their activations
     projected  (T, H, B)    U_gᵀ h_{t-1} + b'_g of (G3); (T, 0, B) with (G4)
     reset_h    (T, H, B)    r ⊙ h_{t-1} of (G4); (T, 0, B) with (G3)
-    dproduct   (T, H, B)    the gradient of the product with U_g, filled by backward
+    dproduct   (H, T, B)    the gradient of the product with U_g, filled by backward
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
@@ -66,16 +70,24 @@ class GRUTape(Tape):
         self.gates = np.empty((time, 3 * units, batch), layer.dtype)
         self.projected = np.empty((time, units if after else 0, batch), layer.dtype)
         self.reset_h = np.empty((time, 0 if after else units, batch), layer.dtype)
-        self.dproduct = np.empty((time, units, batch), layer.dtype)
+        of_u_and_r, of_g = np.split(layer.matrix, [2 * units], axis=1)
+        input_of_g, past_of_g = np.split(of_g, [input_rows])
+        recurrent_of_u_and_r, recurrent_of_g = np.split(layer.recurrent_kernel, [2 * units], axis=1)
+        self.dproduct = np.empty((units, time, batch), layer.dtype)
         for t in range(time):
             u, r, g = np.split(self.gates[t], 3)
-            dz_u, dz_r, dz_g = np.split(self.dz[t], 3)
+            dz_u, dz_r, dz_g = np.split(self.dz[:, t], 3)
             self.steps.append(
                 GRUStep(
+                    of_u_and_r=of_u_and_r,
+                    input_of_g=input_of_g,
+                    past_of_g=past_of_g,
+                    recurrent_of_u_and_r=recurrent_of_u_and_r,
+                    recurrent_of_g=recurrent_of_g,
+                    joined=self.joined[t],
                     x=self.joined[t, :input_rows],
                     past=self.joined[t, input_rows:],
                     h_prev=h[t],
-                    gates=self.gates[t],
                     u_and_r=self.gates[t, : 2 * units],
                     u=u,
                     r=r,
@@ -83,12 +95,11 @@ class GRUTape(Tape):
                     projected=self.projected[t],
                     reset_h=self.reset_h[t],
                     h=h[t + 1],
-                    dz=self.dz[t],
-                    dz_u_and_r=self.dz[t, : 2 * units],
+                    dz_u_and_r=self.dz[: 2 * units, t],
                     dz_u=dz_u,
                     dz_r=dz_r,
                     dz_g=dz_g,
-                    dproduct=self.dproduct[t],
+                    dproduct=self.dproduct[:, t],
                 )
             )
 
@@ -129,54 +140,52 @@ class GRU(Recurrent):
 
     def step(self, s: GRUStep) -> None:
         sigma, phi = self.recurrent_activation, self.activation
-        of_input, of_past = self.matrix[: self.input_rows], self.matrix[self.input_rows :]
-        candidate = slice(2 * self.units, None)  # its columns; those of u and r come first
-        np.matmul(of_input.T, s.x, out=s.gates)
-        s.u_and_r += of_past[:, : 2 * self.units].T @ s.past
+        np.matmul(s.of_u_and_r.T, s.joined, out=s.u_and_r)
         sigma(s.u_and_r, out=s.u_and_r)  # (G1), (G2)
+        np.matmul(s.input_of_g.T, s.x, out=s.g)
         if self.reset_after:
-            np.matmul(of_past[:, candidate].T, s.past, out=s.projected)
+            np.matmul(s.past_of_g.T, s.past, out=s.projected)
             s.g += s.r * s.projected  # (G3)
         else:
-            s.reset_h[...] = s.r * s.h_prev
-            s.g += of_past[:, candidate].T @ s.reset_h  # (G4)
+            np.multiply(s.r, s.h_prev, out=s.reset_h)
+            s.g += s.past_of_g.T @ s.reset_h  # (G4)
         phi(s.g, out=s.g)
-        s.h[...] = s.u * s.h_prev + (1 - s.u) * s.g  # (G5)
+        np.add(s.u * s.h_prev, (1 - s.u) * s.g, out=s.h)  # (G5)
 
     def step_backward(self, s: GRUStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         sigma, phi = self.recurrent_activation, self.activation
-        of_u_and_r, of_g = np.split(self.recurrent_kernel, [2 * self.units], axis=1)
         (dh,) = dstate
         # (G5), h_t = u ⊙ h_{t-1} + (1 - u) ⊙ g
         du, dg = dh * (s.h_prev - s.g), dh * (1 - s.u)
         dh_prev = dh * s.u
         # (G3) or (G4), through φ, then to r and to h_{t-1}
-        s.dz_g[...] = phi.backward(dg, s.g)
+        phi.backward(dg, s.g, out=s.dz_g)
         if self.reset_after:
-            s.dproduct[...] = s.dz_g * s.r
+            np.multiply(s.dz_g, s.r, out=s.dproduct)
             dr = s.dz_g * s.projected
-            dh_prev += of_g @ s.dproduct
+            dh_prev += s.recurrent_of_g @ s.dproduct
         else:
             s.dproduct[...] = s.dz_g
-            dreset_h = of_g @ s.dproduct
+            dreset_h = s.recurrent_of_g @ s.dz_g
             dr = dreset_h * s.h_prev
             dh_prev += dreset_h * s.r
         # (G1), (G2), through σ, then to h_{t-1}
-        s.dz_u[...] = sigma.backward(du, s.u)
-        s.dz_r[...] = sigma.backward(dr, s.r)
-        dh_prev += of_u_and_r @ s.dz_u_and_r
+        sigma.backward(du, s.u, out=s.dz_u)
+        sigma.backward(dr, s.r, out=s.dz_r)
+        dh_prev += s.recurrent_of_u_and_r @ s.dz_u_and_r
         return (dh_prev,)
 
     def matrix_gradient(self, tape: GRUTape) -> Array:
         """Return the gradient of `matrix`, which here takes three products.
 
-        W and b           meet [x_t; 1] and receive dz
-        U and b' of u, r  meet [1; h_{t-1}] and receive dz
-        U and b' of g     meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
+        all rows of u, r   meet joined and receive dz
+        W and b of g       meet [x_t; 1] and receive dz
+        U and b' of g      meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
         """
-        x, past = np.split(tape.joined[:-1], [self.input_rows], axis=1)
-        dz_u_and_r = tape.dz[:, : 2 * self.units]
-        of_input = summed_product(x, tape.dz)
-        of_u_and_r = summed_product(past, dz_u_and_r)
-        of_g = summed_product(past if self.reset_after else tape.reset_h, tape.dproduct)
-        return np.vstack([of_input, np.hstack([of_u_and_r, of_g])])
+        joined = tape.joined[:-1]
+        x, past = np.split(joined, [self.input_rows], axis=1)
+        dz_u_and_r, dz_g = np.split(tape.dz, [2 * self.units])
+        of_u_and_r = summed_product(joined, dz_u_and_r)
+        input_of_g = summed_product(x, dz_g)
+        past_of_g = summed_product(past if self.reset_after else tape.reset_h, tape.dproduct)
+        return np.hstack([of_u_and_r, np.vstack([input_of_g, past_of_g])])

@@ -28,6 +28,8 @@ from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 class LSTMStep:
     """Timestep t of the tape; every array is a view, of shape (H, B) where nothing else is said."""
 
+    matrix: Array  # (D + 1 + H, 4 H)  [W; b; U]
+    recurrent_kernel: Array  # (H, 4 H)  U
     joined: Array  # (D + 1 + H, B)  [x_t; 1; h_{t-1}]
     gates: Array  # (4 H, B)  the pre-activations z and, later in their place, i, f, g, o
     i_and_f: Array  # (2 H, B)  neighbours, so that one call of σ serves both
@@ -64,9 +66,11 @@ class LSTMTape(Tape):
         self.states = (h, self.c)
         for t in range(time):
             i, f, g, o = np.split(self.gates[t], 4)
-            dz_i, dz_f, dz_g, dz_o = np.split(self.dz[t], 4)
+            dz_i, dz_f, dz_g, dz_o = np.split(self.dz[:, t], 4)
             self.steps.append(
                 LSTMStep(
+                    matrix=layer.matrix,
+                    recurrent_kernel=layer.recurrent_kernel,
                     joined=self.joined[t],
                     gates=self.gates[t],
                     i_and_f=self.gates[t, : 2 * units],
@@ -78,7 +82,7 @@ class LSTMTape(Tape):
                     c=self.c[t + 1],
                     activated_c=self.activated_c[t],
                     h=h[t + 1],
-                    dz=self.dz[t],
+                    dz=self.dz[:, t],
                     dz_i=dz_i,
                     dz_f=dz_f,
                     dz_g=dz_g,
@@ -121,13 +125,13 @@ class LSTM(Recurrent):
 
     def step(self, s: LSTMStep) -> None:
         sigma, phi = self.recurrent_activation, self.activation
-        np.matmul(self.matrix.T, s.joined, out=s.gates)
+        np.matmul(s.matrix.T, s.joined, out=s.gates)
         sigma(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
         phi(s.g, out=s.g)  # (L3)
         sigma(s.o, out=s.o)  # (L4)
-        s.c[...] = s.f * s.c_prev + s.i * s.g  # (L5)
+        np.add(s.f * s.c_prev, s.i * s.g, out=s.c)  # (L5)
         phi(s.c, out=s.activated_c)
-        s.h[...] = s.o * s.activated_c  # (L6)
+        np.multiply(s.o, s.activated_c, out=s.h)  # (L6)
 
     def step_backward(self, s: LSTMStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         sigma, phi = self.recurrent_activation, self.activation
@@ -139,10 +143,10 @@ class LSTM(Recurrent):
         df, dc_prev = dc * s.c_prev, dc * s.f
         di, dg = dc * s.g, dc * s.i
         # (L1) to (L4), through the activations
-        s.dz_i[...] = sigma.backward(di, s.i)
-        s.dz_f[...] = sigma.backward(df, s.f)
-        s.dz_g[...] = phi.backward(dg, s.g)
-        s.dz_o[...] = sigma.backward(do, s.o)
+        sigma.backward(di, s.i, out=s.dz_i)
+        sigma.backward(df, s.f, out=s.dz_f)
+        phi.backward(dg, s.g, out=s.dz_g)
+        sigma.backward(do, s.o, out=s.dz_o)
         # (L1) to (L4), through U: h_{t-1} is used four times, and one product adds the four gradients up
-        dh_prev = self.recurrent_kernel @ s.dz
+        dh_prev = s.recurrent_kernel @ s.dz
         return dh_prev, dc_prev

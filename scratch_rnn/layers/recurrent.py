@@ -45,17 +45,20 @@ class Tape:
     t counts from 0 in the order of processing.
 
     joined  (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
-    dz      (T, G*H, B)        dz[t] is the gradient of step t's pre-activations, filled by backward
+    dz      (G*H, T, B)        dz[:, t] is the gradient of step t's pre-activations, filled by backward; so laid
+                               out that the product over all timesteps and samples needs no copy of it
     states  ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
     mask    (T, B) or None     False where a step is skipped
-    steps   T objects          the views that a step works on, made once: slicing in the loop costs time
+    steps   T objects          the views that a step works on, those of the weights too, made once: to slice in
+                               the loop costs time, and threads then wait for each other
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
         rows, columns = layer.matrix.shape
         self.layer = layer
+        self.matrix = layer.matrix
         self.joined = np.ones((time + 1, rows, batch), layer.dtype)
-        self.dz = np.empty((time, columns, batch), layer.dtype)
+        self.dz = np.empty((columns, time, batch), layer.dtype)
         self.states: tuple[Array, ...] = (self.joined[:, rows - layer.units :],)
         self.mask: Array | None = None
         self.steps: list[Any] = []
@@ -63,7 +66,7 @@ class Tape:
     @property
     def shape(self) -> tuple[int, int]:
         """(T, B)."""
-        return self.dz.shape[0], self.dz.shape[2]
+        return self.dz.shape[1], self.dz.shape[2]
 
     @property
     def seen(self) -> Array:
@@ -73,9 +76,7 @@ class Tape:
 
     def fits(self, layer: Recurrent, time: int, batch: int) -> bool:
         """Return whether the memory can serve another forward pass of this layer."""
-        return (
-            self.layer is layer and self.shape == (time, batch) and self.joined.shape[1] == len(layer.matrix)
-        )
+        return self.layer is layer and self.matrix is layer.matrix and self.shape == (time, batch)
 
 
 class Recurrent(Layer):
@@ -249,7 +250,7 @@ class Recurrent(Layer):
 
     def _input_gradient(self, tape: Tape) -> Array:
         """Return dx (B, T, D) in the order of x: dx_t = W dz_t for all timesteps at once."""
-        dx = np.matmul(self.kernel, tape.dz).transpose(2, 0, 1)
+        dx = np.tensordot(self.kernel, tape.dz, axes=1).transpose(2, 1, 0)
         return self._processing_order(dx).copy()
 
     def _processing_order(self, x: Array) -> Array:
@@ -350,8 +351,8 @@ class Recurrent(Layer):
 
 
 def summed_product(a: Array, db: Array) -> Array:
-    """Return Σ_t a_t db_tᵀ (M, N) of a (T, M, B) and db (T, N, B): over time and batch in one product."""
-    return np.tensordot(a, db, axes=((0, 2), (0, 2)))
+    """Return Σ_t a_t db_tᵀ (M, N) of a (T, M, B) and db (N, T, B): over time and batch in one product."""
+    return np.tensordot(a, db, axes=((0, 2), (1, 2)))
 
 
 def elementwise_activation(identifier: str | activations.Activation | None) -> activations.Activation:

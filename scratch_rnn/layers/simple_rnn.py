@@ -19,6 +19,8 @@ from scratch_rnn.layers.recurrent import Recurrent, Tape
 class SimpleRNNStep:
     """Timestep t of the tape; every array is a view."""
 
+    matrix: Array  # (D + 1 + H, H)  [W; b; U]
+    recurrent_kernel: Array  # (H, H)  U
     joined: Array  # (D + 1 + H, B)  [x_t; 1; h_{t-1}]
     h: Array  # (H, B)
     dz: Array  # (H, B)
@@ -30,7 +32,8 @@ class SimpleRNNTape(Tape):
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
         super().__init__(layer, time, batch)
         (h,) = self.states
-        self.steps = [SimpleRNNStep(self.joined[t], h[t + 1], self.dz[t]) for t in range(time)]
+        weights = layer.matrix, layer.recurrent_kernel
+        self.steps = [SimpleRNNStep(*weights, self.joined[t], h[t + 1], self.dz[:, t]) for t in range(time)]
 
 
 class SimpleRNN(Recurrent):
@@ -43,11 +46,11 @@ class SimpleRNN(Recurrent):
     tape_class = SimpleRNNTape
 
     def step(self, s: SimpleRNNStep) -> None:
-        np.matmul(self.matrix.T, s.joined, out=s.h)
+        np.matmul(s.matrix.T, s.joined, out=s.h)
         self.activation(s.h, out=s.h)  # (S1)
 
     def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         (dh,) = dstate
-        s.dz[...] = self.activation.backward(dh, s.h)  # through φ of (S1)
-        dh_prev = self.recurrent_kernel @ s.dz  # through Uᵀ h_{t-1} of (S1)
+        self.activation.backward(dh, s.h, out=s.dz)  # through φ of (S1)
+        dh_prev = s.recurrent_kernel @ s.dz  # through Uᵀ h_{t-1} of (S1)
         return (dh_prev,)
