@@ -60,18 +60,16 @@ class Tanh(Activation):
 
 
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-z)), dy/dz = y (1 - y)."""
+    """y = 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2, dy/dz = y (1 - y)."""
 
     name = "sigmoid"
 
     def __call__(self, z: Array, out: Array | None = None) -> Array:
-        if np.iscomplexobj(z):  # a huge exp(-z) has no complex reciprocal
-            return np.divide(1 + np.tanh(z / 2), 2, out=out)
-        y = np.negative(z, out=out)
-        with np.errstate(over="ignore"):  # exp(-z) = inf gives y = 0, which is right
-            np.exp(y, out=y)
+        y = np.multiply(z, 0.5, out=out)
+        np.tanh(y, out=y)  # exp(-z) can overflow, and is slower than NumPy's tanh
         y += 1
-        return np.reciprocal(y, out=y)
+        y *= 0.5
+        return y
 
     def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         return np.multiply(dy, y * (1 - y), out=out)

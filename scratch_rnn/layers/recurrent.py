@@ -45,12 +45,12 @@ class Tape:
     t counts from 0 in the order of processing.
 
     joined  (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
-    dz      (G*H, T, B)        dz[:, t] is the gradient of step t's pre-activations, filled by backward; so laid
-                               out that the product over all timesteps and samples needs no copy of it
+    dz      (G*H, T, B)        dz[:, t] is the gradient of step t's pre-activations, filled by backward; so
+                               that the product over all timesteps and samples needs no copy
     states  ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
     mask    (T, B) or None     False where a step is skipped
-    steps   T objects          the views that a step works on, those of the weights too, made once: to slice in
-                               the loop costs time, and threads then wait for each other
+    steps   T objects          the views that a step works on, those of the weights too, made once: slicing in
+                               the loop costs time, in which threads wait for each other
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
