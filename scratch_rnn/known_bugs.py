@@ -118,8 +118,9 @@ def input_gradient_of_one_step(cell: Any) -> Any:
 @_bug("divided by T in the gradient and not in the loss: a constant factor, mistaken for lack of precision")
 def averaged_over_time(cell: Any) -> Any:
     class Wrong(cell):
-        def matrix_gradient(self, tape: Any) -> Any:
-            return super().matrix_gradient(tape) / tape.shape[0]
+        def backward(self, dy: Any, tape: Any, *arguments: Any, **options: Any) -> Any:
+            gradients = super().backward(dy, tape, *arguments, **options)
+            return replace(gradients, weights=[dw / len(tape.steps) for dw in gradients.weights])
 
     return Wrong
 
@@ -133,11 +134,10 @@ def bias_loaded_twice(cell: Any) -> Any:
                 tape.joined[:, self.features] = 2  # the row of ones that meets the bias
             return tape
 
-        def matrix_gradient(self, tape: Any) -> Any:
-            gradient = super().matrix_gradient(tape)
+        def add_weight_gradients(self, s: Any, dmatrix: Any) -> None:
             if self.use_bias:
-                gradient[self.features] /= 2
-            return gradient
+                s.joined[self.features] = 1
+            super().add_weight_gradients(s, dmatrix)
 
     return Wrong
 
@@ -189,8 +189,8 @@ def update_gate_swapped(cell: Any) -> Any:
 @_bug("a generic backward pass that leaves the gradient of the weights unwritten")
 def weight_gradient_unwritten(cell: Any) -> Any:
     class Wrong(cell):
-        def matrix_gradient(self, tape: Any) -> Any:
-            return np.zeros_like(self.matrix)
+        def add_weight_gradients(self, s: Any, dmatrix: Any) -> None:
+            pass
 
     return Wrong
 
@@ -198,9 +198,11 @@ def weight_gradient_unwritten(cell: Any) -> Any:
 @_bug("accumulators not reset between calls: the second batch adds to the first")
 def accumulator_not_reset(cell: Any) -> Any:
     class Wrong(cell):
-        def matrix_gradient(self, tape: Any) -> Any:
-            self.accumulated = getattr(self, "accumulated", 0) + super().matrix_gradient(tape)
-            return self.accumulated
+        def backward(self, *arguments: Any, **options: Any) -> Any:
+            gradients = super().backward(*arguments, **options)
+            before = getattr(self, "accumulated", [0] * len(gradients.weights))
+            self.accumulated = [old + new for old, new in zip(before, gradients.weights, strict=True)]
+            return replace(gradients, weights=self.accumulated)
 
     return Wrong
 
@@ -219,10 +221,9 @@ def upstream_gradient_overwritten(cell: Any) -> Any:
 @_bug("what forward kept is changed by backward: a second call differs")
 def tape_overwritten(cell: Any) -> Any:
     class Wrong(cell):
-        def matrix_gradient(self, tape: Any) -> Any:
-            gradient = super().matrix_gradient(tape)
-            tape.joined *= 0.5
-            return gradient
+        def add_weight_gradients(self, s: Any, dmatrix: Any) -> None:
+            super().add_weight_gradients(s, dmatrix)
+            s.joined *= 0.5
 
     return Wrong
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from scratch_rnn import activations
 from scratch_rnn.layers.base import Array
-from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation, summed_product
+from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class GRUStep:
     projected: Array  # the bracket of (G3); empty with (G4)
     reset_h: Array  # r ⊙ h_{t-1} of (G4); empty with (G3)
     h: Array
+    dz: Array  # (3 H, B)
     dz_u_and_r: Array  # (2 H, B)
     dz_u: Array
     dz_r: Array
@@ -54,12 +55,12 @@ class GRUStep:
 
 
 class GRUTape(Tape):
-    """About T * B * (D + 2 + 9 H) numbers: beside `joined` = [x_t; 1; 1; h_{t-1}] and `dz`
+    """About T * B * (D + 2 + 5 H) numbers: beside `joined` = [x_t; 1; 1; h_{t-1}] and `dz`
 
     gates      (T, 3 H, B)  u, r, g after their activations
     projected  (T, H, B)    U_gᵀ h_{t-1} + b'_g of (G3); (T, 0, B) with (G4)
     reset_h    (T, H, B)    r ⊙ h_{t-1} of (G4); (T, 0, B) with (G3)
-    dproduct   (H, T, B)    the gradient of the product with U_g, filled by backward
+    dproduct   (H, B)       the gradient of one step's product with U_g, overwritten by the next
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
@@ -73,10 +74,10 @@ class GRUTape(Tape):
         of_u_and_r, of_g = np.split(layer.matrix, [2 * units], axis=1)
         input_of_g, past_of_g = np.split(of_g, [input_rows])
         recurrent_of_u_and_r, recurrent_of_g = np.split(layer.recurrent_kernel, [2 * units], axis=1)
-        self.dproduct = np.empty((units, time, batch), layer.dtype)
+        self.dproduct = np.empty((units, batch), layer.dtype)
+        dz_u, dz_r, dz_g = np.split(self.dz, 3)
         for t in range(time):
             u, r, g = np.split(self.gates[t], 3)
-            dz_u, dz_r, dz_g = np.split(self.dz[:, t], 3)
             self.steps.append(
                 GRUStep(
                     of_u_and_r=of_u_and_r,
@@ -95,11 +96,12 @@ class GRUTape(Tape):
                     projected=self.projected[t],
                     reset_h=self.reset_h[t],
                     h=h[t + 1],
-                    dz_u_and_r=self.dz[: 2 * units, t],
+                    dz=self.dz,
+                    dz_u_and_r=self.dz[: 2 * units],
                     dz_u=dz_u,
                     dz_r=dz_r,
                     dz_g=dz_g,
-                    dproduct=self.dproduct[:, t],
+                    dproduct=self.dproduct,
                 )
             )
 
@@ -175,17 +177,14 @@ class GRU(Recurrent):
         dh_prev += s.recurrent_of_u_and_r @ s.dz_u_and_r
         return (dh_prev,)
 
-    def matrix_gradient(self, tape: GRUTape) -> Array:
-        """Return the gradient of `matrix`, which here takes three products.
+    def add_weight_gradients(self, s: GRUStep, dmatrix: Array) -> None:
+        """Add to dmatrix what step t contributes: three products, because g is computed by two.
 
         all rows of u, r   meet joined and receive dz
         W and b of g       meet [x_t; 1] and receive dz
         U and b' of g      meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
         """
-        joined = tape.joined[:-1]
-        x, past = np.split(joined, [self.input_rows], axis=1)
-        dz_u_and_r, dz_g = np.split(tape.dz, [2 * self.units])
-        of_u_and_r = summed_product(joined, dz_u_and_r)
-        input_of_g = summed_product(x, dz_g)
-        past_of_g = summed_product(past if self.reset_after else tape.reset_h, tape.dproduct)
-        return np.hstack([of_u_and_r, np.vstack([input_of_g, past_of_g])])
+        gates, rows = len(s.dz_u_and_r), len(s.x)
+        dmatrix[:, :gates] += s.joined @ s.dz_u_and_r.T
+        dmatrix[:rows, gates:] += s.x @ s.dz_g.T
+        dmatrix[rows:, gates:] += (s.past if self.reset_after else s.reset_h) @ s.dproduct.T

@@ -49,7 +49,7 @@ class LSTMStep:
 
 
 class LSTMTape(Tape):
-    """T * B * (D + 1 + 11 H) numbers: beside `joined` and `dz`
+    """About T * B * (D + 1 + 7 H) numbers: beside `joined` and `dz`
 
     gates        (T, 4 H, B)  i, f, g, o after their activations
     c            (T+1, H, B)  cell states, the initial one first
@@ -64,9 +64,9 @@ class LSTMTape(Tape):
         self.c = np.empty((time + 1, units, batch), layer.dtype)
         self.activated_c = np.empty((time, units, batch), layer.dtype)
         self.states = (h, self.c)
+        dz_i, dz_f, dz_g, dz_o = np.split(self.dz, 4)
         for t in range(time):
             i, f, g, o = np.split(self.gates[t], 4)
-            dz_i, dz_f, dz_g, dz_o = np.split(self.dz[:, t], 4)
             self.steps.append(
                 LSTMStep(
                     matrix=layer.matrix,
@@ -82,7 +82,7 @@ class LSTMTape(Tape):
                     c=self.c[t + 1],
                     activated_c=self.activated_c[t],
                     h=h[t + 1],
-                    dz=self.dz[:, t],
+                    dz=self.dz,
                     dz_i=dz_i,
                     dz_f=dz_f,
                     dz_g=dz_g,

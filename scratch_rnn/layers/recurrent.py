@@ -24,7 +24,8 @@ Backward, four rules are enough:
 
 h_t is used twice, for the output y_t and in step t+1. So dh is the part from y_t plus the part carried back
 from t+1; step t+1 has to come first, and the loop runs backwards. The weights are used in every step, so
-their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ, one product after the loop.
+their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ. They are added up in the loop, while dz_t is
+at hand: to keep every dz_t for one large product afterwards gains little and slows long sequences down.
 """
 
 from __future__ import annotations
@@ -45,8 +46,7 @@ class Tape:
     t counts from 0 in the order of processing.
 
     joined  (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
-    dz      (G*H, T, B)        dz[:, t] is the gradient of step t's pre-activations, filled by backward; so
-                               that the product over all timesteps and samples needs no copy
+    dz      (G*H, B)           the gradient of one step's pre-activations, overwritten by the next
     states  ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
     mask    (T, B) or None     False where a step is skipped
     steps   T objects          the views that a step works on, those of the weights too, made once: slicing in
@@ -58,7 +58,7 @@ class Tape:
         self.layer = layer
         self.matrix = layer.matrix
         self.joined = np.ones((time + 1, rows, batch), layer.dtype)
-        self.dz = np.empty((columns, time, batch), layer.dtype)
+        self.dz = np.empty((columns, batch), layer.dtype)
         self.states: tuple[Array, ...] = (self.joined[:, rows - layer.units :],)
         self.mask: Array | None = None
         self.steps: list[Any] = []
@@ -66,7 +66,7 @@ class Tape:
     @property
     def shape(self) -> tuple[int, int]:
         """(T, B)."""
-        return self.dz.shape[1], self.dz.shape[2]
+        return len(self.joined) - 1, self.joined.shape[2]
 
     @property
     def seen(self) -> Array:
@@ -128,9 +128,9 @@ class Recurrent(Layer):
         """Fill in s.dz from the gradients of h_t (and c_t); return those of h_{t-1} (and c_{t-1})."""
         raise NotImplementedError
 
-    def matrix_gradient(self, tape: Any) -> Array:
-        """Return the gradient of `matrix`: Σ_t joined_t dz_tᵀ."""
-        return summed_product(tape.joined[:-1], tape.dz)
+    def add_weight_gradients(self, s: Any, dmatrix: Array) -> None:
+        """Add to dmatrix, which is like `matrix`, what step t contributes: joined_t dz_tᵀ."""
+        dmatrix += s.joined @ s.dz.T
 
     # The loop over time --------------------------------------------------------------------------------
 
@@ -180,18 +180,24 @@ class Recurrent(Layer):
         """
         dstate = self._final_state_gradient(state_gradient, tape)
         doutput = self._output_gradient(dy, tape)
+        dmatrix, kernel = np.zeros_like(self.matrix), self.kernel
+        dx = np.empty((len(tape.steps), len(kernel), tape.shape[1]), self.dtype) if input_gradient else None
         for t in reversed(range(len(tape.steps))):
+            s = tape.steps[t]
             if (dh_own := doutput[t]) is not None:
                 dh_carried, *dc = dstate
                 dstate = (dh_own + dh_carried, *dc)  # h_t is used twice, for y_t and in step t+1
             if tape.mask is None:
-                dstate = self.step_backward(tape.steps[t], dstate)
+                dstate = self.step_backward(s, dstate)
             else:
-                dstate = self._masked_step_backward(tape.steps[t], dstate, tape.mask[t])
+                dstate = self._masked_step_backward(s, dstate, tape.mask[t])
+            self.add_weight_gradients(s, dmatrix)
+            if dx is not None:
+                np.matmul(kernel, s.dz, out=dx[t])
         return Gradients(
-            self._input_gradient(tape) if input_gradient else None,
+            None if dx is None else self._processing_order(dx.transpose(2, 0, 1)).copy(),
             tuple(d.T.copy() for d in dstate),
-            self._split(self.matrix_gradient(tape)),
+            self._split(dmatrix),
         )
 
     def _masked_step_backward(self, s: Any, dstate: tuple[Array, ...], mask: Array) -> tuple[Array, ...]:
@@ -247,11 +253,6 @@ class Recurrent(Layer):
         batch = tape.shape[1]
         given = self._checked_states(state_gradient, batch, "state gradient")
         return tuple(np.zeros((self.units, batch), self.dtype) if d is None else d.T for d in given)
-
-    def _input_gradient(self, tape: Tape) -> Array:
-        """Return dx (B, T, D) in the order of x: dx_t = W dz_t for all timesteps at once."""
-        dx = np.tensordot(self.kernel, tape.dz, axes=1).transpose(2, 1, 0)
-        return self._processing_order(dx).copy()
 
     def _processing_order(self, x: Array) -> Array:
         """Reverse time, the second axis, where the layer goes backwards; its own inverse."""
@@ -348,11 +349,6 @@ class Recurrent(Layer):
                 f"mask of layer {self.name!r} must be bool {(batch, time)}, not {mask.dtype} {mask.shape}"
             )
         return self._processing_order(mask).T.copy()
-
-
-def summed_product(a: Array, db: Array) -> Array:
-    """Return Σ_t a_t db_tᵀ (M, N) of a (T, M, B) and db (N, T, B): over time and batch in one product."""
-    return np.tensordot(a, db, axes=((0, 2), (1, 2)))
 
 
 def elementwise_activation(identifier: str | activations.Activation | None) -> activations.Activation:

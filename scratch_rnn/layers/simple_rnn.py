@@ -27,13 +27,13 @@ class SimpleRNNStep:
 
 
 class SimpleRNNTape(Tape):
-    """Nothing beside `joined` and `dz`: T * B * (D + 1 + 2 H) numbers."""
+    """Nothing beside `joined` and `dz`: about T * B * (D + 1 + H) numbers."""
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
         super().__init__(layer, time, batch)
         (h,) = self.states
         weights = layer.matrix, layer.recurrent_kernel
-        self.steps = [SimpleRNNStep(*weights, self.joined[t], h[t + 1], self.dz[:, t]) for t in range(time)]
+        self.steps = [SimpleRNNStep(*weights, self.joined[t], h[t + 1], self.dz) for t in range(time)]
 
 
 class SimpleRNN(Recurrent):
