@@ -9,6 +9,7 @@ prints them; a test checks that README holds them as they are printed.
     results/parity.json             written by benchmarks/parity.py
     results/gradients.json          written by benchmarks/gradients.py
     results/accuracy                written by benchmarks/accuracy.py
+    results/step_time.json          written by benchmarks/step_time.py
 """
 
 from __future__ import annotations
@@ -128,6 +129,22 @@ def accuracy_table() -> str:
     return markdown(rows)
 
 
+def step_time_table() -> str:
+    """Return the table of training steps: milliseconds, and how scratch_rnn compares, a column per cell."""
+    results = read("step_time.json")["cells"]
+    names = sorted(results["lstm"]["medians"], key=lambda name: results["lstm"]["medians"][name])
+    rows = [["milliseconds a step", *CELLS.values()]]
+    for name in names:
+        entries = []
+        for cell in CELLS:
+            median, ratio = results[cell]["medians"][name], results[cell]["ratios"].get(name)
+            compared = "" if name == SCRATCH or ratio is None else f" (scratch_rnn: {ratio:.2f} of it)"
+            entries.append(f"{median:.1f}{compared}")
+        rows.append([name, *entries])
+    shares = [f"{results[cell]['ratios']['share of the floor']:.0%}" for cell in CELLS]
+    return markdown([*rows, ["share of the floor that scratch_rnn reaches", *shares]])
+
+
 def read(name: str) -> Any:
     """Return the content of a file of results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
@@ -140,7 +157,7 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-TABLES = (results_table, seeds_table, parity_table, gradients_table, accuracy_table)
+TABLES = (results_table, seeds_table, parity_table, gradients_table, accuracy_table, step_time_table)
 
 if __name__ == "__main__":
     main()
