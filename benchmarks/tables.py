@@ -9,7 +9,7 @@ prints them; a test checks that README holds them as they are printed.
     results/parity.json             written by benchmarks/parity.py
     results/gradients.json          written by benchmarks/gradients.py
     results/accuracy                written by benchmarks/accuracy.py
-    results/step_time.json          written by benchmarks/step_time.py
+    results/*.json                  written by the script of the same name
 """
 
 from __future__ import annotations
@@ -145,6 +145,41 @@ def step_time_table() -> str:
     return markdown([*rows, ["share of the floor that scratch_rnn reaches", *shares]])
 
 
+def scaling_table() -> str:
+    """Return the table of the step's time over the length of the sequence."""
+    medians = read("scaling.json")["axes"]["time"]["medians"]
+    sizes = list(medians[SCRATCH])
+    rows = [["timesteps", *sizes]]
+    for name, values in medians.items():
+        rows.append([f"{name}, ms a step", *(f"{values[size]:.0f}" for size in sizes)])
+        rows.append([f"{name}, µs a timestep", *(f"{1000 * values[size] / int(size):.0f}" for size in sizes)])
+    return markdown(rows)
+
+
+def other_costs_table() -> str:
+    """Return the table of prediction, memory and start-up."""
+    inference, memory, start = (
+        read(f"{name}.json")["medians"] for name in ("inference", "memory", "start_up")
+    )
+    many, one = inference["10,000 digits"], inference["one digit"]
+    pairs = [
+        ("predict 10,000 digits, ms", many[SCRATCH], many[KERAS], ".0f"),
+        ("predict one digit, ms", one[SCRATCH], one[KERAS], ".1f"),
+        ("peak memory of a training run, MiB", memory[SCRATCH], memory[KERAS], ".0f"),
+        ("import, s", start["import scratch_rnn"], start["import keras"], ".2f"),
+        (
+            "from the start to the first trained batch, s",
+            start["first batch, scratch_rnn"],
+            start["first batch, Keras"],
+            ".2f",
+        ),
+    ]
+    rows = [["", SCRATCH, KERAS, "ratio"]]
+    for what, ours, theirs, form in pairs:
+        rows.append([what, f"{ours:{form}}", f"{theirs:{form}}", f"{ours / theirs:.2f}"])
+    return markdown(rows)
+
+
 def read(name: str) -> Any:
     """Return the content of a file of results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
@@ -157,7 +192,16 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-TABLES = (results_table, seeds_table, parity_table, gradients_table, accuracy_table, step_time_table)
+TABLES = (
+    results_table,
+    seeds_table,
+    parity_table,
+    gradients_table,
+    accuracy_table,
+    step_time_table,
+    scaling_table,
+    other_costs_table,
+)
 
 if __name__ == "__main__":
     main()

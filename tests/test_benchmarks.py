@@ -1,12 +1,53 @@
-"""The benchmarks' own arithmetic."""
+"""The benchmarks: their arithmetic, how they take turns, and that each explains itself."""
 
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+SCRIPTS = [
+    "accuracy",
+    "gradients",
+    "inference",
+    "memory",
+    "parity",
+    "scaling",
+    "start_up",
+    "step_time",
+]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_explains_itself(name):
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"python benchmarks/{name}.py" in done.stdout
+
+
+def test_an_option_out_of_range_is_refused_in_one_line():
+    command = [sys.executable, str(BENCHMARKS / "accuracy.py"), "--seeds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--seeds: one run has no spread; take two or more" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def idle():
+    return lambda: None
+
+
+def without_its_package():
+    raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
+def broken():
+    return lambda: 1 / 0
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +77,23 @@ def test_a_wide_spread_shows_nothing_even_around_zero(equivalence):
 def test_equal_differences_have_no_spread_to_test_with(equivalence, difference, p):
     result = equivalence(np.full(5, difference), 0.3)
     assert result == {"difference": difference, "low": difference, "high": difference, "p": p}
+
+
+def test_contestants_take_turns_and_the_missing_are_named(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from interleave import in_turn
+
+    contestants = {"idle": (idle, {}), "PyTorch": (without_its_package, {})}
+    seconds = in_turn(contestants, rounds=3, warm_up=1, title="")
+    assert list(seconds) == ["idle"]
+    assert len(seconds["idle"]) == 3
+    assert all(0 < value < 1 for value in seconds["idle"])
+    assert "PyTorch: skipped, torch is not installed" in capsys.readouterr().out
+
+
+def test_a_contestant_that_fails_says_why(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from interleave import in_turn
+
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        in_turn({"broken": (broken, {})}, rounds=1, warm_up=0, title="")

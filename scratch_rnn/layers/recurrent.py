@@ -359,9 +359,9 @@ class Recurrent(Layer):
 def _flush_to_zero(arrays: tuple[Array, ...]) -> None:
     """Set numbers below about 1e-25 (float32) or 1e-304 (float64) to zero, in place.
 
-    A gradient that has vanished over hundreds of steps ends in denormal numbers, with which a CPU computes some
-    forty times slower. Adding a number and subtracting it again rounds away what is below its last digit, and
-    changes no number by more than that.
+    A gradient that has vanished over hundreds of steps ends in denormal numbers, with which a CPU computes
+    some forty times slower. Adding a number and subtracting it again rounds away what is below its last
+    digit, and changes no number by more than that.
     """
     for array in arrays:
         number = FLUSH * np.finfo(array.dtype).tiny
