@@ -55,10 +55,8 @@ def scratch_model(setting: Setting) -> Any:
     """Return the compiled scratch_rnn model."""
     from scratch_rnn.recipe import Recipe
 
-    model = Recipe(cell=setting.cell, units=setting.units).build_model((setting.time, setting.features))
-    if setting.threads:
-        model.threads = setting.threads
-    return model
+    recipe = Recipe(cell=setting.cell, units=setting.units)
+    return recipe.build_model((setting.time, setting.features), setting.threads)
 
 
 def scratch_rnn(setting: Setting) -> Work:

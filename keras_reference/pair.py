@@ -29,12 +29,15 @@ from scratch_rnn.runs import Run
 
 
 class Pair:
-    """Both models of a recipe, with the same initial weights, for images (H, W)."""
+    """Both models of a recipe, with the same initial weights, for images (H, W).
 
-    def __init__(self, recipe: Recipe, image_shape: tuple[int, int]) -> None:
+    `threads` are those of the scratch_rnn model; Keras takes all cores.
+    """
+
+    def __init__(self, recipe: Recipe, image_shape: tuple[int, int], threads: int | None = None) -> None:
         self.recipe = recipe
         self.image_shape = image_shape
-        self.scratch = recipe.build_model(image_shape)
+        self.scratch = recipe.build_model(image_shape, threads)
         self.twin = build_twin(self.scratch, (None, *image_shape))
         self.records: dict[str, Record] = {}
 

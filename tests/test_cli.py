@@ -90,7 +90,7 @@ def test_help_names_every_option_of_a_recipe(command, tmp_path):
     text = scratch_rnn(command, "--help", cwd=tmp_path).stdout
     for option in ("cell", "units", "layers", "optimizer", "learning-rate", "epochs", "batch-size", "seed"):
         assert f"--{option}" in text
-    for option in ("data", "dtype", "out", "quick"):
+    for option in ("data", "dtype", "threads", "out", "quick"):
         assert f"--{option}" in text
 
 
@@ -116,10 +116,11 @@ def test_train_needs_no_framework(tmp_path, tiny_data):
     assert len(list(tmp_path.glob("runs/train-lstm-*/summary.json"))) == 1
 
 
-def test_the_same_seed_trains_the_same_weights(trained, tmp_path, tiny_data):
-    for seed, same in ((1, True), (2, False)):
-        out = tmp_path / str(seed)
-        scratch_rnn("train", "--data", tiny_data, "--out", out, "--seed", seed, *TINY, cwd=tmp_path)
+def test_the_seed_and_not_the_number_of_threads_decides_the_weights(trained, tmp_path, tiny_data):
+    for seed, threads, same in ((1, 1, True), (1, 3, True), (2, 1, False)):
+        out = tmp_path / f"{seed} {threads}"
+        options = ["--seed", seed, "--threads", threads]
+        scratch_rnn("train", "--data", tiny_data, "--out", out, *options, *TINY, cwd=tmp_path)
         with (
             np.load(trained[0] / "scratch_rnn.weights.npz") as a,
             np.load(out / "scratch_rnn.weights.npz") as b,
@@ -187,6 +188,7 @@ def assert_refused(done, *words):
         (["train", "--cell", "transformer"], ["--cell", "transformer", "gru"]),
         (["train", "--optimizer", "adamw"], ["--optimizer", "rmsprop"]),
         (["train", "--units", "0"], ["--units", "'0'", "above zero"]),
+        (["train", "--threads", "0"], ["--threads", "'0'", "above zero"]),
         (["train", "--epochs", "ten"], ["--epochs", "'ten'"]),
         (["train", "--learning-rate", "nan"], ["--learning-rate", "'nan'"]),
         (["train", "--seed", "-1"], ["--seed", "'-1'"]),

@@ -32,6 +32,11 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         "package; PATH: a folder of IDX files or an .npz (default: auto, with --quick sample)",
     )
     add("--dtype", choices=["float32", "float64"], default=default.dtype, help=known)
+    add(
+        "--threads",
+        type=positive_int,
+        help="of scratch_rnn; results do not depend on it (default: all cores)",
+    )
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")
 

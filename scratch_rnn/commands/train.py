@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = load_mnist(recipes[0].data)
     split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
-    models = [recipe.build_model(image_shape) for recipe in recipes]
+    models = [recipe.build_model(image_shape, arguments.threads) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"train-{arguments.cell}"), recipes, image_shape)
     for model, run in zip(models, runs, strict=True):
         train_one(model, run, train, test, console)
