@@ -549,6 +549,15 @@ def test_a_tape_from_before_the_layer_was_built_anew_does_no_harm(cell):
 
 
 @every_cell
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_array_of_a_tape_has_the_dtype_of_its_layer(cell, dtype):
+    layer = random_cell(cell, dtype=dtype)
+    _, tape = layer.forward(random_call(layer)[0])
+    arrays = [value for value in vars(tape).values() if isinstance(value, np.ndarray)]
+    assert {array.dtype.name for array in arrays} == {dtype}
+
+
+@every_cell
 @pytest.mark.parametrize(("batch", "units"), [(4, 2), (1, 2), (4, 1), (1, 1)])
 @either_output
 def test_outputs_stay_as_they_are_when_the_tape_is_used_again(cell, batch, units, return_sequences):
@@ -1050,6 +1059,11 @@ def test_weights_cannot_be_had_before_they_are_made(make, ask):
 def test_weights_cannot_be_set_before_they_are_made():
     with pytest.raises(ValueError, match=r"layer 'mine' has no weights yet: call build\(input_shape\) first"):
         GRU(2, name="mine").set_weights([])
+
+
+def test_layers_and_activations_show_what_they_are():
+    assert repr(LSTM(2, name="mine")) == "<LSTM 'mine', float32>"
+    assert repr(Dense(2, "relu").activation) == "ReLU()"
 
 
 def test_an_unknown_option_is_refused():

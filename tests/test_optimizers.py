@@ -289,6 +289,8 @@ def test_weights_other_than_those_of_the_first_step_are_refused(make):
     optimizer.apply([np.ones(3)], [np.ones(3)])
     with pytest.raises(ValueError, match=r"have shapes \[\(2,\)\], but this optimizer began with \[\(3,\)\]"):
         optimizer.apply([np.ones(2)], [np.ones(2)])
+    with pytest.raises(ValueError, match=r"^weights have shapes \[\(2,\)\], but this optimizer began with"):
+        optimizer.apply([np.ones(3)], [np.ones(2)])
 
 
 def test_an_optimizer_is_taken_as_it_is():
