@@ -16,10 +16,10 @@ from __future__ import annotations
 import argparse
 import json
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from interleave import RESULTS, digits, result_file
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
@@ -27,7 +27,7 @@ from scipy import stats
 from keras_reference.backend import import_keras
 from keras_reference.comparison import KERAS, SCRATCH, agreement
 from scratch_rnn.commands.options import natural_int, positive_float, positive_int
-from scratch_rnn.mnist import Split, load_mnist
+from scratch_rnn.mnist import Split
 from scratch_rnn.recipe import CELLS, OPTIMIZERS, Recipe
 
 CONFIDENCE = 0.95
@@ -45,12 +45,12 @@ def main() -> None:
     add("--optimizer", choices=list(OPTIMIZERS), default="adam", help="default: adam")
     add("--margin", type=positive_float, default=0.3, help="of equivalence, in points (default: 0.3)")
     add("--data", default="auto", help="as for scratch-rnn compare (default: auto)")
-    add("--out", type=Path, default=Path(__file__).parent / "results" / "accuracy" / "first.json")
+    add("--out", type=result_file, default=RESULTS / "accuracy" / "first.json")
     arguments = parser.parse_args()
     if arguments.seeds < 2:
         parser.error("--seeds: one run has no spread; take two or more")
     import_keras()
-    train, test = load_mnist(arguments.data)
+    train, test = digits(parser, arguments.data)
     console, runs = Console(), []
     for cell in CELLS if arguments.cell == "all" else [arguments.cell]:
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):

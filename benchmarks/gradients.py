@@ -19,9 +19,9 @@ from __future__ import annotations
 import argparse
 import json
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
+from interleave import RESULTS, result_file
 from rich.console import Console
 from rich.table import Table
 
@@ -41,7 +41,7 @@ def main() -> None:
     """Measure, print the table, write the JSON."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "gradients.json")
+    parser.add_argument("--out", type=result_file, default=RESULTS / "gradients.json")
     arguments = parser.parse_args()
     import_keras()
     digits, _ = load_mnist("sample")

@@ -7,6 +7,7 @@ is quoted are medians, and ratios of medians from one run: on a shared machine n
 
 from __future__ import annotations
 
+import argparse
 import json
 import multiprocessing
 import os
@@ -25,6 +26,7 @@ from typing import Any
 
 from rich.progress import track
 
+from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.parallel import available_cores
 
 RESULTS = Path(__file__).parent / "results"
@@ -142,6 +144,22 @@ def _processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def result_file(text: str) -> Path:
+    """Parse the path of a file to write, before hours of work go into it: its folder has to exist."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"the folder of {text!r} does not exist")
+    return path
+
+
+def digits(parser: argparse.ArgumentParser, data: str) -> tuple[Split, Split]:
+    """Return what `load_mnist` does; end with one line where it cannot."""
+    try:
+        return load_mnist(data)
+    except (OSError, ValueError) as error:
+        parser.error(f"--data: {error}")
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from interleave import RESULTS, digits, result_file
 from rich.console import Console
 from rich.table import Table
 
 from keras_reference.backend import import_keras
 from keras_reference.comparison import FIRST_BATCHES, KERAS, SCRATCH, largest_relative_difference
-from scratch_rnn.mnist import Split, load_mnist
+from scratch_rnn.mnist import Split
 from scratch_rnn.model import split_row
 from scratch_rnn.recipe import CELLS, Recipe
 
@@ -41,10 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 (default: 5)")
     parser.add_argument("--data", default="auto", help="as for scratch-rnn compare (default: auto)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "parity.json")
+    parser.add_argument("--out", type=result_file, default=RESULTS / "parity.json")
     arguments = parser.parse_args()
     keras, console = import_keras(), Console()
-    train, _ = load_mnist(arguments.data)
+    train, _ = digits(parser, arguments.data)
     rows: list[dict[str, Any]] = []
     for cell in CELLS:
         for seed in range(arguments.seeds):

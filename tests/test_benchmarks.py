@@ -1,12 +1,13 @@
 """The benchmarks: their arithmetic, how they take turns, and that each explains itself."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from accuracy import equivalence
+from interleave import in_turn
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -30,11 +31,25 @@ def test_every_script_explains_itself(name):
     assert f"python benchmarks/{name}.py" in done.stdout
 
 
-def test_an_option_out_of_range_is_refused_in_one_line():
-    command = [sys.executable, str(BENCHMARKS / "accuracy.py"), "--seeds", "1"]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["accuracy.py", "--seeds", "1"], "--seeds: one run has no spread; take two or more"),
+        (["accuracy.py", "--data", "missing.npz"], "--data: 'missing.npz': expected 'auto', 'sample' or"),
+        (
+            ["parity.py", "--out", "no/such/x.json"],
+            "--out: the folder of 'no/such/x.json' does not",
+        ),
+        (["step_time.py", "--rounds", "0"], "--rounds: '0' is not a whole number above zero"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_line(arguments, message):
+    script, *options = arguments
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *options], capture_output=True, text=True
+    )
     assert done.returncode == 2
-    assert "--seeds: one run has no spread; take two or more" in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -50,12 +65,7 @@ def broken():
     return lambda: 1 / 0
 
 
-@pytest.fixture(scope="module")
-def equivalence():
-    return runpy.run_path(str(BENCHMARKS / "accuracy.py"))["equivalence"]
-
-
-def test_small_differences_around_zero_are_equivalent(equivalence):
+def test_small_differences_around_zero_are_equivalent():
     result = equivalence(np.array([0.1, -0.1, 0.2, -0.2, 0.0]), 0.3)
     # Error sqrt(0.025 / 5), t = 0.3 / 0.0707 = 4.243 with 4 degrees of freedom: as in printed tables.
     assert result["difference"] == pytest.approx(0, abs=1e-15)
@@ -65,24 +75,21 @@ def test_small_differences_around_zero_are_equivalent(equivalence):
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_difference_beyond_the_margin_is_not_equivalent_on_either_side(equivalence, sign):
+def test_a_difference_beyond_the_margin_is_not_equivalent_on_either_side(sign):
     assert equivalence(sign * np.array([0.39, 0.4, 0.41]), 0.3)["p"] > 0.99
 
 
-def test_a_wide_spread_shows_nothing_even_around_zero(equivalence):
+def test_a_wide_spread_shows_nothing_even_around_zero():
     assert equivalence(np.array([1.0, -1.0, 0.5, -0.5]), 0.3)["p"] > 0.2
 
 
 @pytest.mark.parametrize(("difference", "p"), [(0.0, 0), (0.2, 0), (-0.3, 1), (0.4, 1)])
-def test_equal_differences_have_no_spread_to_test_with(equivalence, difference, p):
+def test_equal_differences_have_no_spread_to_test_with(difference, p):
     result = equivalence(np.full(5, difference), 0.3)
     assert result == {"difference": difference, "low": difference, "high": difference, "p": p}
 
 
-def test_contestants_take_turns_and_the_missing_are_named(monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from interleave import in_turn
-
+def test_contestants_take_turns_and_the_missing_are_named(capsys):
     contestants = {"idle": (idle, {}), "PyTorch": (without_its_package, {})}
     seconds = in_turn(contestants, rounds=3, warm_up=1, title="")
     assert list(seconds) == ["idle"]
@@ -91,9 +98,6 @@ def test_contestants_take_turns_and_the_missing_are_named(monkeypatch, capsys):
     assert "PyTorch: skipped, torch is not installed" in capsys.readouterr().out
 
 
-def test_a_contestant_that_fails_says_why(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from interleave import in_turn
-
+def test_a_contestant_that_fails_says_why():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         in_turn({"broken": (broken, {})}, rounds=1, warm_up=0, title="")

@@ -1,17 +1,14 @@
 """README says what is so."""
 
 import re
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-TABLES = runpy.run_path(str(ROOT / "benchmarks" / "tables.py"))["TABLES"]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
