@@ -811,6 +811,16 @@ def test_weights_set_are_weights_got(cell, use_bias):
 
 
 @every_cell
+def test_a_float32_layer_takes_float64_weights_and_rounds_them(cell):
+    layer = random_cell(cell, dtype="float32")
+    weights = [1.1 * weight.astype("float64") for weight in layer.get_weights()]
+    layer.set_weights(weights)
+    for own, weight in zip(layer.weights, weights, strict=True):
+        assert own.dtype == "float32"
+        np.testing.assert_array_equal(own, weight.astype("float32"))
+
+
+@every_cell
 def test_weights_changed_in_place_change_the_layer(cell):
     layer = random_cell(cell)
     x, _ = random_call(layer)
