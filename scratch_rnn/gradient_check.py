@@ -229,7 +229,7 @@ def sweep_steps(
     complex step ("complex128"); NaN or infinite where a step is too small for the dtype.
     """
     rng = np.random.default_rng(seed)
-    subject = _Subject(layer.astype("float64"), np.asarray(x, np.float64), None, None, rng)
+    subject = _Subject(layer.astype("float64"), np.asarray(x), None, None, rng)
     direction = {name: rng.normal(size=array.shape) for name, array in subject.arrays.items()}
     analytic = sum((gradient * direction[name]).sum() for name, gradient in subject.gradients().items())
 
