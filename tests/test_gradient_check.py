@@ -220,6 +220,9 @@ def test_the_worst_entry_is_named_with_both_numbers(method):
 def test_a_single_wrong_entry_is_noticed_along_a_random_direction():
     assert squares(np.array([[2.0, 4.0], [6.0, 8.0]]), method="directional").passed
     assert not squares(np.array([[2.0, 4.0], [6.0, 8.001]]), method="directional").passed
+    assert not squares(
+        np.array([[2.001, 3.999], [6.0, 8.0]]), method="directional"
+    ).passed  # the sum is right
 
 
 @pytest.mark.parametrize("method", METHODS)
