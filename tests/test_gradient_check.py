@@ -242,7 +242,10 @@ def test_numbers_that_are_not_finite_fail(method, value):
 def test_a_wrong_shape_or_dtype_fails_and_is_named(gradient, problem):
     report = squares(gradient)
     assert not report.passed
-    assert problem in report.checks[0].problem
+    (check,) = report.checks
+    assert (check.shape, check.passed) == ((2, 2), False)
+    assert np.isnan([check.analytic, check.numeric, check.error]).all()
+    assert problem in check.problem
     assert problem in str(report)
 
 
