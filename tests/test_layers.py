@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from scratch_rnn import GRU, LSTM, Dense, Layer, SimpleRNN
 from scratch_rnn.activations import Activation
 from scratch_rnn.initializers import RandomNormal
+from scratch_rnn.known_bugs import inject
 
 ACTIVATIONS = ("tanh", "relu", "linear", "sigmoid")
 
@@ -348,70 +349,20 @@ def test_the_gradient_of_the_input_of_dense_can_be_left_out():
     np.testing.assert_array_equal(layer.backward_from_pre_activation(y, tape).inputs, full)
 
 
-class CarriedGradientForgotten(SimpleRNN):
-    def step_backward(self, s, dstate):
-        return (np.zeros_like(super().step_backward(s, dstate)[0]),)
-
-
-class RecurrentKernelNotTransposed(SimpleRNN):
-    def step_backward(self, s, dstate):
-        super().step_backward(s, dstate)
-        return (self.recurrent_kernel.T @ s.dz,)
-
-
-class DerivativeOfThePreActivation(SimpleRNN):
-    def step_backward(self, s, dstate):
-        s.dz[...] = self.activation.backward(dstate[0], np.tanh(s.h))
-        return (self.recurrent_kernel @ s.dz,)
-
-
-class CellStateOffByOne(LSTM):
-    def step_backward(self, s, dstate):
-        s.c_prev, right = s.c, s.c_prev
-        result = super().step_backward(s, dstate)
-        s.c_prev = right
-        return result
-
-
-class FinalCellStateForgotten(LSTM):
-    def step_backward(self, s, dstate):
-        last = s.h is self.last_step.h
-        return super().step_backward(s, (dstate[0], 0 * dstate[1]) if last else dstate)
-
-    def backward(self, dy, tape, *args, **options):
-        self.last_step = tape.steps[-1]
-        return super().backward(dy, tape, *args, **options)
-
-
-class GatesActivationInsteadOfItsDerivative(LSTM):
-    def step_backward(self, s, dstate):
-        result = super().step_backward(s, dstate)
-        s.dz_f[...] = s.dz_f / (1 - s.f)
-        return result
-
-
-class UpdateGateSwapped(GRU):
-    def step_backward(self, s, dstate):
-        s.u[...] = 1 - s.u
-        return super().step_backward(s, dstate)
-
-
 @pytest.mark.parametrize(
-    "wrong",
+    ("cell", "bug"),
     [
-        CarriedGradientForgotten,
-        RecurrentKernelNotTransposed,
-        DerivativeOfThePreActivation,
-        CellStateOffByOne,
-        FinalCellStateForgotten,
-        GatesActivationInsteadOfItsDerivative,
-        UpdateGateSwapped,
+        ("SimpleRNN", "carried-gradient-dropped"),
+        ("SimpleRNN", "kernel-not-transposed"),
+        ("SimpleRNN", "derivative-of-an-output"),
+        ("LSTM", "cell-state-off-by-one"),
+        ("LSTM", "final-state-gradient-dropped"),
+        ("LSTM", "activation-for-its-derivative"),
+        ("GRU", "update-gate-swapped"),
     ],
 )
-def test_the_check_notices_the_mistakes_of_other_libraries(wrong):
-    layer = wrong(2, dtype="float64", return_state=True)
-    layer.build((None, None, 3))
-    randomize(layer)
+def test_the_check_of_these_tests_notices_known_bugs(cell, bug):
+    layer = inject(random_cell(cell, return_state=True), bug)
     x, states = random_call(layer)
     projections, gradients = differentiate(layer, x, states)
     with pytest.raises(AssertionError, match="relative error"):
