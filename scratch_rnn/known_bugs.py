@@ -159,7 +159,7 @@ def activation_for_its_derivative(cell: Any) -> Any:
     class Wrong(cell):
         def step_backward(self, s: Any, dstate: Any) -> Any:
             _, dc_prev = super().step_backward(s, dstate)
-            s.dz_f /= 1 - s.f
+            s.df /= 1 - s.f
             return self.recurrent_kernel @ s.dz, dc_prev
 
     return Wrong

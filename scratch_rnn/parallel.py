@@ -9,6 +9,7 @@ a fixed order, so a run gives the same bits on one thread as on sixteen.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,13 +23,33 @@ Result = TypeVar("Result")
 class Workers:
     """What the shards of one call share: a `map` in the order of its items, and spare tapes."""
 
-    def __init__(self, pool: ThreadPoolExecutor | None) -> None:
+    def __init__(self, pool: ThreadPoolExecutor | None, helpers: int = 0) -> None:
         self._pool = pool
+        self._helpers = helpers
         self._spare: list[Any] = []
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return [function(item) for item in items], computed on the threads."""
-        return list(map(function, items) if self._pool is None else self._pool.map(function, items))
+        """Return [function(item) for item in items], computed on the calling thread and its helpers.
+
+        The calling thread works too: the weights that it has just updated are in its core's cache.
+        """
+        items = list(items)
+        results: dict[int, Result] = {}
+        numbers = iter(range(len(items)))
+
+        def work() -> None:
+            try:
+                for number in numbers:  # each thread takes the next one that is left
+                    results[number] = function(items[number])
+            finally:
+                list(numbers)  # after an error or Ctrl-C nobody needs the others
+
+        helpers = min(self._helpers, len(items) - 1)
+        pending = [self._pool.submit(work) for _ in range(helpers)] if self._pool else []
+        work()
+        for helper in pending:
+            helper.result()
+        return [results[number] for number in range(len(items))]
 
     @contextmanager
     def lend(self, new: Callable[[], Any]) -> Iterator[Any]:
@@ -43,13 +64,27 @@ class Workers:
 
 @contextmanager
 def workers(threads: int) -> Iterator[Workers]:
-    """Provide that many threads, with BLAS held to one thread each until the end."""
+    """Provide that many threads, the calling one included, with BLAS held to one thread each meanwhile."""
     with _controller().limit(limits=1, user_api="blas"):
         if threads == 1:
             yield Workers(None)
         else:
-            with ThreadPoolExecutor(threads) as pool:
-                yield Workers(pool)
+            with ThreadPoolExecutor(threads - 1) as pool, _impatient_threads():
+                yield Workers(pool, threads - 1)
+
+
+@contextmanager
+def _impatient_threads() -> Iterator[None]:
+    """Let a thread that waits for the interpreter's lock ask again at once, in place of sleeping.
+
+    The lock is free again in microseconds, but to wake a sleeping thread takes tens of them.
+    """
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # seconds
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def available_cores() -> int:

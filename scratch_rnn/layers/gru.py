@@ -46,11 +46,11 @@ class GRUStep:
     projected: Array  # the bracket of (G3); empty with (G4)
     reset_h: Array  # r ⊙ h_{t-1} of (G4); empty with (G3)
     h: Array
-    dz: Array  # (3 H, B)
-    dz_u_and_r: Array  # (2 H, B)
-    dz_u: Array
-    dz_r: Array
-    dz_g: Array
+    dz: Array  # (3 H, B)  the gradients of the gates and, later in their place, of z
+    du_and_dr: Array  # (2 H, B)
+    du: Array
+    dr: Array
+    dg: Array
     dproduct: Array  # the gradient of the product with U_g
 
 
@@ -75,7 +75,7 @@ class GRUTape(Tape):
         input_of_g, past_of_g = np.split(of_g, [input_rows])
         recurrent_of_u_and_r, recurrent_of_g = np.split(layer.recurrent_kernel, [2 * units], axis=1)
         self.dproduct = np.empty((units, batch), layer.dtype)
-        dz_u, dz_r, dz_g = np.split(self.dz, 3)
+        du, dr, dg = np.split(self.dz, 3)
         for t in range(time):
             u, r, g = np.split(self.gates[t], 3)
             self.steps.append(
@@ -97,10 +97,10 @@ class GRUTape(Tape):
                     reset_h=self.reset_h[t],
                     h=h[t + 1],
                     dz=self.dz,
-                    dz_u_and_r=self.dz[: 2 * units],
-                    dz_u=dz_u,
-                    dz_r=dz_r,
-                    dz_g=dz_g,
+                    du_and_dr=self.dz[: 2 * units],
+                    du=du,
+                    dr=dr,
+                    dg=dg,
                     dproduct=self.dproduct,
                 )
             )
@@ -158,23 +158,23 @@ class GRU(Recurrent):
         sigma, phi = self.recurrent_activation, self.activation
         (dh,) = dstate
         # (G5), h_t = u ⊙ h_{t-1} + (1 - u) ⊙ g
-        du, dg = dh * (s.h_prev - s.g), dh * (1 - s.u)
+        np.multiply(dh, s.h_prev - s.g, out=s.du)
+        np.multiply(dh, 1 - s.u, out=s.dg)
         dh_prev = dh * s.u
         # (G3) or (G4), through φ, then to r and to h_{t-1}
-        phi.backward(dg, s.g, out=s.dz_g)
+        phi.backward(s.dg, s.g, out=s.dg)
         if self.reset_after:
-            np.multiply(s.dz_g, s.r, out=s.dproduct)
-            dr = s.dz_g * s.projected
+            np.multiply(s.dg, s.projected, out=s.dr)
+            np.multiply(s.dg, s.r, out=s.dproduct)
             dh_prev += s.recurrent_of_g @ s.dproduct
         else:
-            s.dproduct[...] = s.dz_g
-            dreset_h = s.recurrent_of_g @ s.dz_g
-            dr = dreset_h * s.h_prev
+            s.dproduct[...] = s.dg
+            dreset_h = s.recurrent_of_g @ s.dproduct
+            np.multiply(dreset_h, s.h_prev, out=s.dr)
             dh_prev += dreset_h * s.r
         # (G1), (G2), through σ, then to h_{t-1}
-        sigma.backward(du, s.u, out=s.dz_u)
-        sigma.backward(dr, s.r, out=s.dz_r)
-        dh_prev += s.recurrent_of_u_and_r @ s.dz_u_and_r
+        sigma.backward(s.du_and_dr, s.u_and_r, out=s.du_and_dr)
+        dh_prev += s.recurrent_of_u_and_r @ s.du_and_dr
         return (dh_prev,)
 
     def add_weight_gradients(self, s: GRUStep, dmatrix: Array) -> None:
@@ -184,7 +184,7 @@ class GRU(Recurrent):
         W and b of g       meet [x_t; 1] and receive dz
         U and b' of g      meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
         """
-        gates, rows = len(s.dz_u_and_r), len(s.x)
-        dmatrix[:, :gates] += s.joined @ s.dz_u_and_r.T
-        dmatrix[:rows, gates:] += s.x @ s.dz_g.T
+        gates, rows = len(s.du_and_dr), len(s.x)
+        dmatrix[:, :gates] += s.joined @ s.du_and_dr.T
+        dmatrix[:rows, gates:] += s.x @ s.dg.T
         dmatrix[rows:, gates:] += (s.past if self.reset_after else s.reset_h) @ s.dproduct.T

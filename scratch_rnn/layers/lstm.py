@@ -41,11 +41,12 @@ class LSTMStep:
     c: Array
     activated_c: Array  # φ(c_t)
     h: Array
-    dz: Array  # (4 H, B)
-    dz_i: Array
-    dz_f: Array
-    dz_g: Array
-    dz_o: Array
+    dz: Array  # (4 H, B)  the gradients of the gates and, later in their place, of z
+    di_and_df: Array  # (2 H, B)
+    di: Array
+    df: Array
+    dg: Array
+    do: Array
 
 
 class LSTMTape(Tape):
@@ -64,7 +65,7 @@ class LSTMTape(Tape):
         self.c = np.empty((time + 1, units, batch), layer.dtype)
         self.activated_c = np.empty((time, units, batch), layer.dtype)
         self.states = (h, self.c)
-        dz_i, dz_f, dz_g, dz_o = np.split(self.dz, 4)
+        di, df, dg, do = np.split(self.dz, 4)
         for t in range(time):
             i, f, g, o = np.split(self.gates[t], 4)
             self.steps.append(
@@ -83,10 +84,11 @@ class LSTMTape(Tape):
                     activated_c=self.activated_c[t],
                     h=h[t + 1],
                     dz=self.dz,
-                    dz_i=dz_i,
-                    dz_f=dz_f,
-                    dz_g=dz_g,
-                    dz_o=dz_o,
+                    di_and_df=self.dz[: 2 * units],
+                    di=di,
+                    df=df,
+                    dg=dg,
+                    do=do,
                 )
             )
 
@@ -137,16 +139,18 @@ class LSTM(Recurrent):
         sigma, phi = self.recurrent_activation, self.activation
         dh, dc_carried = dstate
         # (L6), h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
-        do = dh * s.activated_c
-        dc = phi.backward(dh * s.o, s.activated_c) + dc_carried
+        np.multiply(dh, s.activated_c, out=s.do)
+        dc = phi.backward(dh * s.o, s.activated_c)
+        dc += dc_carried
         # (L5), c_t = f ⊙ c_{t-1} + i ⊙ g
-        df, dc_prev = dc * s.c_prev, dc * s.f
-        di, dg = dc * s.g, dc * s.i
-        # (L1) to (L4), through the activations
-        sigma.backward(di, s.i, out=s.dz_i)
-        sigma.backward(df, s.f, out=s.dz_f)
-        phi.backward(dg, s.g, out=s.dz_g)
-        sigma.backward(do, s.o, out=s.dz_o)
+        np.multiply(dc, s.c_prev, out=s.df)
+        np.multiply(dc, s.g, out=s.di)
+        np.multiply(dc, s.i, out=s.dg)
+        dc_prev = dc * s.f
+        # (L1) to (L4), through the activations: the gradient of a gate becomes that of its pre-activation
+        sigma.backward(s.di_and_df, s.i_and_f, out=s.di_and_df)
+        phi.backward(s.dg, s.g, out=s.dg)
+        sigma.backward(s.do, s.o, out=s.do)
         # (L1) to (L4), through U: h_{t-1} is used four times, and one product adds the four gradients up
         dh_prev = s.recurrent_kernel @ s.dz
         return dh_prev, dc_prev

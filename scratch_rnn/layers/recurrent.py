@@ -39,9 +39,8 @@ from numpy.typing import DTypeLike
 from scratch_rnn import activations, initializers
 from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, positive_integer
 
-FLUSH = (
-    1e20  # times the smallest normal number of a dtype: gradients below the last digit of this become zero
-)
+FLUSH_BELOW = 1e13  # times the smallest normal number of a dtype
+FLUSH_EVERY = 16  # steps: few enough that a gradient above that seldom gets down to the denormal numbers
 
 
 class Tape:
@@ -195,7 +194,8 @@ class Recurrent(Layer):
                 dstate = self.step_backward(s, dstate)
             else:
                 dstate = self._masked_step_backward(s, dstate, tape.mask[t])
-            _flush_to_zero(dstate)
+            if t % FLUSH_EVERY == 0:
+                _flush_to_zero(dstate)
             self.add_weight_gradients(s, dmatrix)
             if dx is not None:
                 np.matmul(kernel, s.dz, out=dx[t])
@@ -357,14 +357,15 @@ class Recurrent(Layer):
 
 
 def _flush_to_zero(arrays: tuple[Array, ...]) -> None:
-    """Set numbers below about 1e-25 (float32) or 1e-304 (float64) to zero, in place.
+    """Set numbers below about 1e-25 (float32) or 1e-295 (float64) to zero, in place.
 
     A gradient that has vanished over hundreds of steps ends in denormal numbers, with which a CPU computes
     some forty times slower. Adding a number and subtracting it again rounds away what is below its last
     digit, and changes no number by more than that.
     """
     for array in arrays:
-        number = FLUSH * np.finfo(array.dtype).tiny
+        limits = np.finfo(array.dtype)
+        number = FLUSH_BELOW * limits.tiny / limits.eps
         array += number
         array -= number
 
