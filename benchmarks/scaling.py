@@ -31,6 +31,7 @@ SIZES: dict[str, tuple[int, ...]] = {
 }
 TITLES = {"time": "timesteps T", "units": "units H", "batch": "batch B"}
 WORK = 20 * 28 * 128**2 * 128  # timesteps, units², samples: about as much in every round
+FEWEST_STEPS = 10  # of one fit, which begins by making its tapes: 0.5 MB a timestep, paid once
 
 
 def main() -> None:
@@ -73,10 +74,10 @@ def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], round
 
 
 def setting(axis: str, size: int) -> c.Setting:
-    """Return the setting with that size, and as many steps as keep every round about equally long."""
+    """Return the setting with that size, and steps enough to make every round about equally long."""
     chosen = c.Setting().but(**{axis: size})
     work = chosen.time * max(chosen.units, 32) ** 2 * max(chosen.batch, 16)
-    return chosen.but(steps=int(min(200, max(2, WORK // work))))
+    return chosen.but(steps=int(min(200, max(FEWEST_STEPS, WORK // work))))
 
 
 def as_table(axis: str, result: dict[str, dict[int, float]]) -> Table:
