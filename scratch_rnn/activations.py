@@ -48,7 +48,7 @@ class Linear(Activation):
 
 
 class Tanh(Activation):
-    """y = tanh(z), dy/dz = 1 - y²."""
+    """y = tanh(z), dy/dz = 1 - y² (A1)."""
 
     name = "tanh"
 
@@ -60,7 +60,7 @@ class Tanh(Activation):
 
 
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2, dy/dz = y (1 - y)."""
+    """y = 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2, dy/dz = y (1 - y) (A2)."""
 
     name = "sigmoid"
 
@@ -76,7 +76,7 @@ class Sigmoid(Activation):
 
 
 class ReLU(Activation):
-    """y = max(z, 0), dy/dz = 1 where y > 0, else 0 (also at z = 0, as in Keras)."""
+    """y = max(z, 0), dy/dz = 1 where y > 0, else 0, also at z = 0, as in Keras (A3)."""
 
     name = "relu"
 
@@ -89,7 +89,7 @@ class ReLU(Activation):
 
 
 class Softmax(Activation):
-    """y_k = exp(z_k) / Σ_j exp(z_j) over the last axis, dz = y (dy - Σ_j dy_j y_j)."""
+    """y_k = exp(z_k) / Σ_j exp(z_j) over the last axis, dz = y (dy - Σ_j dy_j y_j) (A4)."""
 
     name = "softmax"
     elementwise = False

@@ -3,13 +3,13 @@
 Three methods, each of which asks how a scalar f changes with its arrays:
 
     complex      f(x + ih) has the imaginary part h f'(x), and nothing is subtracted: with h = 1e-200 the
-                 error is rounding alone (Squire and Trapp 1998). f has to compute with complex numbers.
-    central      (f(x + h) - f(x - h)) / 2h needs nothing but f. Its error has a floor: a small h loses digits
+                 error is rounding alone (Squire and Trapp 1998), (N2). f has to compute with complex numbers.
+    central      (f(x + h) - f(x - h)) / 2h, (N1), needs nothing but f. Its error has a floor: a small h loses digits
                  to the subtraction, a large one to the curvature of f.
     directional  the complex step along one random direction for each array: a single number stands for all
                  its entries. Cheap on big models; it does not tell which entry is wrong.
 
-The relative error is |a - n| / max(|a|, |n|, floor), a analytic and n numeric. A number below the floor
+The relative error (N3) is |a - n| / max(|a|, |n|, floor), a analytic and n numeric. A number below the floor
 counts as if it were the floor: it is what is left of larger numbers that cancelled, and so is its error. The
 floor is 1e-3 in float64: an entry of 3e-4, the sum of terms of 0.5, was seen to be off by 1.1e-12 of itself,
 one rounding of its terms. NaN and infinity fail, and so does a gradient of another shape or dtype than its
@@ -179,7 +179,12 @@ def check_layer(
 
     x, initial_state and mask are those of `forward`; a layer with states that is given none is checked at
     random ones. options are those of `check_function`. The layer is not changed.
+
+    The gradient of a layer with `bptt_steps` ends where (K1) says; the complex step's ends there too, because
+    the imaginary part of the state is cut. Raises ValueError for such a layer and central differences.
     """
+    if method == "central" and _truncated(layer):
+        raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
     rng = np.random.default_rng(seed)
     subject = _Subject(layer, np.asarray(x), initial_state, mask, rng)
     gradients = subject.gradients()
@@ -203,6 +208,8 @@ def check_loss(
     """
     _, gradients = model.loss_and_gradients(x, y)
     names = model.weight_names
+    if method == "central" and _truncated(model):
+        raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
 
     def loss(values: Arrays) -> Any:
         other = model.astype(np.result_type(*values.values()))
@@ -353,6 +360,11 @@ class _Subject:
             states = [arrays[name] for name in self.state_names]
             y, tape = layer.forward(arrays["input"], states or None, self.mask)
         return (y if isinstance(y, tuple) else (y,)), tape
+
+
+def _truncated(layer: Layer | Sequential) -> bool:
+    parts = layer.layers if isinstance(layer, Sequential) else [layer]
+    return any(getattr(part, "bptt_steps", None) for part in parts)
 
 
 def _mismatch(array: Array, gradient: Array) -> str:

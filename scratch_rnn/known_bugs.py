@@ -19,12 +19,20 @@ EVERY_CELL = (SimpleRNN, GRU, LSTM)
 
 @dataclass(frozen=True)
 class Bug:
-    """A mistake: its name, what it does, the cells that can have it, and the wrong cell of a right one."""
+    """A mistake: its name, what it does, the cells that can have it, and the wrong cell of a right one.
+
+    `option` names what a layer has to be given before it can have the mistake.
+    """
 
     name: str
     description: str
     cells: tuple[type[Recurrent], ...]
+    option: str | None
     spoil: Callable[[Any], Any]
+
+    def fits(self, layer: Any) -> bool:
+        """Return whether the layer can have this mistake."""
+        return isinstance(layer, self.cells) and (self.option is None or bool(getattr(layer, self.option)))
 
 
 BUGS: dict[str, Bug] = {}
@@ -38,22 +46,23 @@ def inject(layer: Recurrent, name: str) -> Recurrent:
     if name not in BUGS:
         raise ValueError(f"unknown bug {name!r}: use one of {', '.join(BUGS)}")
     bug = BUGS[name]
-    if not isinstance(layer, bug.cells):
+    if not bug.fits(layer):
         cells = ", ".join(cell.__name__ for cell in bug.cells)
-        raise ValueError(f"{name} is a bug of {cells}, not of {type(layer).__name__}")
+        needed = f" with {bug.option}" if bug.option else ""
+        raise ValueError(f"{name} is a bug of {cells}{needed}, not of this {type(layer).__name__}")
     wrong = layer.astype(layer.dtype)
     wrong.__class__ = bug.spoil(type(layer))
     return wrong
 
 
 def _bug(
-    description: str, cells: tuple[type[Recurrent], ...] = EVERY_CELL
+    description: str, cells: tuple[type[Recurrent], ...] = EVERY_CELL, option: str | None = None
 ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
     """Enter the decorated function, which makes a wrong subclass of a cell, into the catalogue."""
 
     def enter(spoil: Callable[[Any], Any]) -> Callable[[Any], Any]:
         name = spoil.__name__.replace("_", "-")
-        BUGS[name] = Bug(name, description, cells, spoil)
+        BUGS[name] = Bug(name, description, cells, option, spoil)
         return spoil
 
     return enter
@@ -121,6 +130,19 @@ def averaged_over_time(cell: Any) -> Any:
         def backward(self, dy: Any, tape: Any, *arguments: Any, **options: Any) -> Any:
             gradients = super().backward(dy, tape, *arguments, **options)
             return replace(gradients, weights=[dw / len(tape.steps) for dw in gradients.weights])
+
+    return Wrong
+
+
+@_bug("truncation after k + 1 steps in place of k", option="bptt_steps")
+def one_step_too_far(cell: Any) -> Any:
+    class Wrong(cell):
+        def backward(self, *arguments: Any, **options: Any) -> Any:
+            self.bptt_steps += 1
+            try:
+                return super().backward(*arguments, **options)
+            finally:
+                self.bptt_steps -= 1
 
     return Wrong
 

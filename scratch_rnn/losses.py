@@ -39,10 +39,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class CategoricalCrossentropy(Loss):
-    """-Σ_k y_k log p_k, from probabilities or, with `from_logits`, from what enters the softmax.
+    """-Σ_k y_k log p_k, from probabilities or, with `from_logits`, from what enters the softmax, (C1).
 
     Labels are one-hot (..., K) or integers (...). A model whose last layer is softmax uses the logits by
-    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y for labels that sum to one.
+    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y, (C2), for labels that sum to one.
     Bare probabilities are divided by their sum and clipped, as in Keras: where clipped the gradient is zero.
     """
 

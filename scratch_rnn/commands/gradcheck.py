@@ -19,6 +19,7 @@ from scratch_rnn.known_bugs import BUGS, inject
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
 
 BATCH, TIME, FEATURES = 3, 5, 3
+BPTT_STEPS = 2
 
 # The layers to check by the command line's names: what to call them, the class and the options of its own.
 VARIANTS: dict[str, list[tuple[str, type[Any], dict[str, Any]]]] = {
@@ -76,10 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     names = VARIANTS if arguments.cell == "all" else [arguments.cell]
     layers = [layer for name in names for layer in variants(name, arguments.units, arguments.dtype)]
+    if arguments.method == "central":  # which sees the whole function, beyond where a truncated gradient ends
+        layers = [(layer, title) for layer, title in layers if not getattr(layer, "bptt_steps", None)]
     if arguments.inject:
-        layers = [
-            (layer, title) for layer, title in layers if isinstance(layer, BUGS[arguments.inject].cells)
-        ]
+        layers = [(layer, title) for layer, title in layers if BUGS[arguments.inject].fits(layer)]
         if not layers:
             raise ValueError(
                 f"--cell {arguments.cell} cannot have the bug {arguments.inject}: leave --cell out"
@@ -104,6 +105,9 @@ def variants(name: str, units: int, dtype: str) -> list[tuple[Layer, str]]:
             chosen = {key: SWITCHES[key][0] == on for key, on in zip(switches, turned, strict=True)}
             words = [SWITCHES[key][1] for key, on in zip(switches, turned, strict=True) if on]
             layers.append((cls(units, dtype=dtype, **own, **chosen), " ".join([title, *words])))
+        if issubclass(cls, Recurrent):
+            cut = cls(units, dtype=dtype, **own, return_sequences=True, bptt_steps=BPTT_STEPS)
+            layers.append((cut, f"{title} +seq +bptt_steps={BPTT_STEPS}"))
     return layers
 
 

@@ -27,7 +27,7 @@ class DenseTape:
 
 
 class Dense(Layer):
-    """y = f(x W + b) on the last axis of x. Arguments, weights and defaults have Keras's names and meaning.
+    """y = f(x W + b), (D1) and an activation, on the last axis of x. Arguments, weights and defaults have Keras's names and meaning.
 
     kernel (D, U), bias (U,). x may be (B, D) or (B, T, D): every timestep then meets the same weights.
     """
@@ -97,7 +97,7 @@ class Dense(Layer):
         if not self.built:
             self.build(x.shape)
         x = self._cast(x, "the input", (*(None,) * max(x.ndim - 1, 1), self.features))
-        z = x @ self.kernel if self.bias is None else x @ self.kernel + self.bias
+        z = x @ self.kernel if self.bias is None else x @ self.kernel + self.bias  # (D1)
         y = self.activation(z)
         return y, DenseTape(x, z, y)
 
@@ -118,7 +118,7 @@ class Dense(Layer):
         """Return the gradients from dz, like z: where softmax and cross-entropy are differentiated in one."""
         x_rows = tape.x.reshape(-1, tape.x.shape[-1])
         dz_rows = dz.reshape(-1, self.units)
-        weights = [x_rows.T @ dz_rows]
+        weights = [x_rows.T @ dz_rows]  # (D2)
         if self.use_bias:
-            weights.append(dz_rows.sum(axis=0))
-        return Gradients(dz @ self.kernel.T if input_gradient else None, (), weights)
+            weights.append(dz_rows.sum(axis=0))  # (D2)
+        return Gradients(dz @ self.kernel.T if input_gradient else None, (), weights)  # (D3)

@@ -142,7 +142,7 @@ class GRU(Recurrent):
 
     def step(self, s: GRUStep) -> None:
         sigma, phi = self.recurrent_activation, self.activation
-        np.matmul(s.of_u_and_r.T, s.joined, out=s.u_and_r)
+        np.matmul(s.of_u_and_r.T, s.joined, out=s.u_and_r)  # (T1) of u and r
         sigma(s.u_and_r, out=s.u_and_r)  # (G1), (G2)
         np.matmul(s.input_of_g.T, s.x, out=s.g)
         if self.reset_after:
@@ -157,34 +157,33 @@ class GRU(Recurrent):
     def step_backward(self, s: GRUStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         sigma, phi = self.recurrent_activation, self.activation
         (dh,) = dstate
-        # (G5), h_t = u ⊙ h_{t-1} + (1 - u) ⊙ g
-        np.multiply(dh, s.h_prev - s.g, out=s.du)
-        np.multiply(dh, 1 - s.u, out=s.dg)
-        dh_prev = dh * s.u
-        # (G3) or (G4), through φ, then to r and to h_{t-1}
-        phi.backward(s.dg, s.g, out=s.dg)
+        # Back through h_t = u ⊙ h_{t-1} + (1 - u) ⊙ g
+        np.multiply(dh, s.h_prev - s.g, out=s.du)  # (G6)
+        np.multiply(dh, 1 - s.u, out=s.dg)  # (G7)
+        dh_prev = dh * s.u  # (G8), the first of four parts
+        # Through φ, then to r and to h_{t-1}. The gradient of a gate becomes, in its place, that of its z.
+        phi.backward(s.dg, s.g, out=s.dg)  # (G9)
         if self.reset_after:
-            np.multiply(s.dg, s.projected, out=s.dr)
-            np.multiply(s.dg, s.r, out=s.dproduct)
-            dh_prev += s.recurrent_of_g @ s.dproduct
+            np.multiply(s.dg, s.projected, out=s.dr)  # (G10)
+            np.multiply(s.dg, s.r, out=s.dproduct)  # (G11)
+            dh_prev += s.recurrent_of_g @ s.dproduct  # (G12)
         else:
             s.dproduct[...] = s.dg
-            dreset_h = s.recurrent_of_g @ s.dproduct
-            np.multiply(dreset_h, s.h_prev, out=s.dr)
-            dh_prev += dreset_h * s.r
-        # (G1), (G2), through σ, then to h_{t-1}
-        sigma.backward(s.du_and_dr, s.u_and_r, out=s.du_and_dr)
-        dh_prev += s.recurrent_of_u_and_r @ s.du_and_dr
+            dreset_h = s.recurrent_of_g @ s.dproduct  # (G13)
+            np.multiply(dreset_h, s.h_prev, out=s.dr)  # (G14)
+            dh_prev += dreset_h * s.r  # (G15)
+        sigma.backward(s.du_and_dr, s.u_and_r, out=s.du_and_dr)  # (G16)
+        dh_prev += s.recurrent_of_u_and_r @ s.du_and_dr  # (G17)
         return (dh_prev,)
 
     def add_weight_gradients(self, s: GRUStep, dmatrix: Array) -> None:
-        """Add to dmatrix what step t contributes: three products, because g is computed by two.
+        """Add to dmatrix what step t contributes, (G18): three products, because g is computed by two.
 
         all rows of u, r   meet joined and receive dz
         W and b of g       meet [x_t; 1] and receive dz
         U and b' of g      meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
         """
         gates, rows = len(s.du_and_dr), len(s.x)
-        dmatrix[:, :gates] += s.joined @ s.du_and_dr.T
+        dmatrix[:, :gates] += s.joined @ s.du_and_dr.T  # (T3) of u and r
         dmatrix[:rows, gates:] += s.x @ s.dg.T
         dmatrix[rows:, gates:] += (s.past if self.reset_after else s.reset_h) @ s.dproduct.T

@@ -127,7 +127,7 @@ class LSTM(Recurrent):
 
     def step(self, s: LSTMStep) -> None:
         sigma, phi = self.recurrent_activation, self.activation
-        np.matmul(s.matrix.T, s.joined, out=s.gates)
+        np.matmul(s.matrix.T, s.joined, out=s.gates)  # (T1), all four gates
         sigma(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
         phi(s.g, out=s.g)  # (L3)
         sigma(s.o, out=s.o)  # (L4)
@@ -138,19 +138,19 @@ class LSTM(Recurrent):
     def step_backward(self, s: LSTMStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         sigma, phi = self.recurrent_activation, self.activation
         dh, dc_carried = dstate
-        # (L6), h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
-        np.multiply(dh, s.activated_c, out=s.do)
+        # Back through h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
+        np.multiply(dh, s.activated_c, out=s.do)  # (L7)
         dc = phi.backward(dh * s.o, s.activated_c)
-        dc += dc_carried
-        # (L5), c_t = f ⊙ c_{t-1} + i ⊙ g
-        np.multiply(dc, s.c_prev, out=s.df)
-        np.multiply(dc, s.g, out=s.di)
-        np.multiply(dc, s.i, out=s.dg)
-        dc_prev = dc * s.f
-        # (L1) to (L4), through the activations: the gradient of a gate becomes that of its pre-activation
-        sigma.backward(s.di_and_df, s.i_and_f, out=s.di_and_df)
-        phi.backward(s.dg, s.g, out=s.dg)
-        sigma.backward(s.do, s.o, out=s.do)
-        # (L1) to (L4), through U: h_{t-1} is used four times, and one product adds the four gradients up
-        dh_prev = s.recurrent_kernel @ s.dz
+        dc += dc_carried  # (L8)
+        # Back through c_t = f ⊙ c_{t-1} + i ⊙ g
+        np.multiply(dc, s.c_prev, out=s.df)  # (L9)
+        np.multiply(dc, s.g, out=s.di)  # (L10)
+        np.multiply(dc, s.i, out=s.dg)  # (L11)
+        dc_prev = dc * s.f  # (L12)
+        # Through the activations: the gradient of a gate becomes, in its place, that of its pre-activation.
+        sigma.backward(s.di_and_df, s.i_and_f, out=s.di_and_df)  # (L13) of i and f
+        sigma.backward(s.do, s.o, out=s.do)  # (L13) of o
+        phi.backward(s.dg, s.g, out=s.dg)  # (L14)
+        # h_{t-1} is used four times, and one product adds the four gradients up.
+        dh_prev = s.recurrent_kernel @ s.dz  # (L15)
         return dh_prev, dc_prev

@@ -11,21 +11,24 @@ each gate is one contiguous block of rows, which is faster than a gate that is a
 x_t, a row of ones and h_prev lie in one array, `joined`, and the weights in one matrix, so that one product
 per step gives the pre-activations of all gates (the GRU needs more: its reset gate acts inside the sum):
 
-    z = matrixᵀ joined_t,   matrix = [kernel; bias; recurrent_kernel],   joined_t = [x_t; 1; h_prev]
+    (T1)  z = matrixᵀ joined_t,   matrix = [kernel; bias; recurrent_kernel],   joined_t = [x_t; 1; h_prev]
 
 h_t is written straight into joined_{t+1}.
 
 Backward, four rules are enough:
 
-    y = a ⊙ b             da = dy ⊙ b,   db = dy ⊙ a
-    y = f(z)              dz = dy ⊙ f'(z)
-    z = Wᵀ x              dx = W dz,     dW = x dzᵀ, summed over the batch by the product itself
-    a is used twice       its two gradients add up
+    (R1)  y = a ⊙ b           da = dy ⊙ b,   db = dy ⊙ a
+    (R2)  y = f(z)            dz = dy ⊙ f'(z)
+    (R3)  y = Wᵀ x            dx = W dy,     dW = x dyᵀ, summed over the batch by the product itself
+    (R4)  a is used twice     its two gradients add up
 
-h_t is used twice, for the output y_t and in step t+1. So dh is the part from y_t plus the part carried back
-from t+1; step t+1 has to come first, and the loop runs backwards. The weights are used in every step, so
-their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ. They are added up in the loop, while dz_t is
-at hand: to keep every dz_t for one large product afterwards gains little and slows long sequences down.
+(T2) h_t is used twice, for the output y_t and in step t+1. So dh is the part from y_t plus the part carried
+back from t+1; step t+1 has to come first, and the loop runs backwards. (T3) The weights are used in every
+step, so their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ. They are added up in the loop, while
+dz_t is at hand: to keep every dz_t for one large product afterwards gains little and slows long sequences
+down. (T4) is the input's gradient, dx_t = W dz_t, and (T5) what a cell carries back, U dz_t and more.
+
+docs/bptt.md derives all of it; its equations have the numbers that stand here and in the cells.
 """
 
 from __future__ import annotations
@@ -85,6 +88,10 @@ class Tape:
 class Recurrent(Layer):
     """Base of the recurrent layers. Arguments, weights and defaults have Keras's names and meaning.
 
+    One argument Keras has not: `bptt_steps=k` truncates backpropagation through time (Williams and Peng 1990).
+    The sequence is cut, from its end, into windows of k steps; the state is carried on from one to the next,
+    its gradient is not. The last output then reaches back exactly k steps, and the cost stays that of T steps.
+
     A cell adds `gates`, its tape, `step` and `step_backward`. Its weights are views of one matrix: kernel
     (D, G*H), recurrent_kernel (H, G*H) and bias (G*H,).
     """
@@ -105,6 +112,7 @@ class Recurrent(Layer):
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
+        bptt_steps: int | None = None,
         dtype: DTypeLike = "float32",
         name: str | None = None,
         seed: SeedLike = None,
@@ -120,6 +128,7 @@ class Recurrent(Layer):
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
+        self.bptt_steps = None if bptt_steps is None else positive_integer(bptt_steps, "bptt_steps")
 
     # What a cell supplies ------------------------------------------------------------------------------
 
@@ -133,7 +142,7 @@ class Recurrent(Layer):
 
     def add_weight_gradients(self, s: Any, dmatrix: Array) -> None:
         """Add to dmatrix, which is like `matrix`, what step t contributes: joined_t dz_tᵀ."""
-        dmatrix += s.joined @ s.dz.T
+        dmatrix += s.joined @ s.dz.T  # (T3)
 
     # The loop over time --------------------------------------------------------------------------------
 
@@ -159,7 +168,11 @@ class Recurrent(Layer):
         Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
         """
         tape = self._start(x, initial_state, mask, tape)
+        cuts = self._cuts(tape) if np.iscomplexobj(tape.joined) else ()
         for t, s in enumerate(tape.steps):
+            if t in cuts:  # an imaginary part is the derivative of a complex step: it ends where backward ends
+                for state in tape.states:
+                    state[t].imag = 0
             self.step(s)
             if tape.mask is not None:
                 for state in tape.states:
@@ -184,12 +197,13 @@ class Recurrent(Layer):
         dstate = self._final_state_gradient(state_gradient, tape)
         doutput = self._output_gradient(dy, tape)
         dmatrix, kernel = np.zeros_like(self.matrix), self.kernel
+        cuts = self._cuts(tape)
         dx = np.empty((len(tape.steps), len(kernel), tape.shape[1]), self.dtype) if input_gradient else None
         for t in reversed(range(len(tape.steps))):
             s = tape.steps[t]
             if (dh_own := doutput[t]) is not None:
                 dh_carried, *dc = dstate
-                dstate = (dh_own + dh_carried, *dc)  # h_t is used twice, for y_t and in step t+1
+                dstate = (dh_own + dh_carried, *dc)  # (T2)
             if tape.mask is None:
                 dstate = self.step_backward(s, dstate)
             else:
@@ -198,12 +212,19 @@ class Recurrent(Layer):
                 _flush_to_zero(dstate)
             self.add_weight_gradients(s, dmatrix)
             if dx is not None:
-                np.matmul(kernel, s.dz, out=dx[t])
+                np.matmul(kernel, s.dz, out=dx[t])  # (T4)
+            if t in cuts:
+                dstate = tuple(np.zeros_like(d) for d in dstate)  # (K1)
         return Gradients(
             None if dx is None else self._processing_order(dx.transpose(2, 0, 1)).copy(),
             tuple(d.T.copy() for d in dstate),
             self._split(dmatrix),
         )
+
+    def _cuts(self, tape: Tape) -> range:
+        """Return the steps at whose beginning the gradient ends: k, 2 k, ... steps before the end."""
+        time = len(tape.steps)
+        return range(time - self.bptt_steps, 0, -self.bptt_steps) if self.bptt_steps else range(0)
 
     def _masked_step_backward(self, s: Any, dstate: tuple[Array, ...], mask: Array) -> tuple[Array, ...]:
         """A skipped step hands the gradient on untouched; the others go through the cell."""

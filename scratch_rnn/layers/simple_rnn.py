@@ -46,11 +46,11 @@ class SimpleRNN(Recurrent):
     tape_class = SimpleRNNTape
 
     def step(self, s: SimpleRNNStep) -> None:
-        np.matmul(s.matrix.T, s.joined, out=s.h)
+        np.matmul(s.matrix.T, s.joined, out=s.h)  # (T1)
         self.activation(s.h, out=s.h)  # (S1)
 
     def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         (dh,) = dstate
-        self.activation.backward(dh, s.h, out=s.dz)  # through φ of (S1)
-        dh_prev = s.recurrent_kernel @ s.dz  # through Uᵀ h_{t-1} of (S1)
+        self.activation.backward(dh, s.h, out=s.dz)  # (S2)
+        dh_prev = s.recurrent_kernel @ s.dz  # (T5)
         return (dh_prev,)
