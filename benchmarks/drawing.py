@@ -68,3 +68,32 @@ def scaling(
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     figure.suptitle(title)
     return figure
+
+
+@rc_context(STYLE)
+def truncation(results: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
+    """Draw for each cell accuracy and gradient error over the number of steps that the gradient goes back."""
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    panels = {
+        "accuracy": "Test accuracy, %",
+        "error before training": "Error of the gradient, untrained, %",
+        "error after training": "… and trained, %",
+    }
+    grid = figure.subplots(1, len(panels))
+    for axes, (quantity, title) in zip(grid, panels.items(), strict=True):
+        for place, (cell, result) in enumerate(results.items()):
+            values = {steps: 100 * value for steps, value in result[quantity].items()}
+            axes.plot(
+                list(values),
+                list(values.values()),
+                color=MODEL_COLOURS[place],
+                marker=MARKERS[place],
+                markersize=4,
+                label=cell,
+            )
+        axes.set(title=title, xlabel="steps k", xticks=list(values), ylim=(0, None))
+        axes.grid(color=FAINT, alpha=0.25)
+    grid[0].set_ylim(None, 100)
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure

@@ -4,8 +4,8 @@ Three methods, each of which asks how a scalar f changes with its arrays:
 
     complex      f(x + ih) has the imaginary part h f'(x), and nothing is subtracted: with h = 1e-200 the
                  error is rounding alone (Squire and Trapp 1998), (N2). f has to compute with complex numbers.
-    central      (f(x + h) - f(x - h)) / 2h, (N1), needs nothing but f. Its error has a floor: a small h loses digits
-                 to the subtraction, a large one to the curvature of f.
+    central      (f(x + h) - f(x - h)) / 2h, (N1), needs nothing but f. Its error has a floor: a small h loses
+                 digits to the subtraction, a large one to the curvature of f.
     directional  the complex step along one random direction for each array: a single number stands for all
                  its entries. Cheap on big models; it does not tell which entry is wrong.
 
@@ -18,20 +18,23 @@ array.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scratch_rnn.layers.base import Layer
+from scratch_rnn.layers.recurrent import Recurrent, Tape
 from scratch_rnn.model import Sequential
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 Function = Callable[[Arrays], Any]
+Part = TypeVar("Part", bound=Layer | Sequential)
 
 METHODS = ("complex", "central", "directional")
 STEPS = {"complex": 1e-200, "central": 1e-5, "directional": 1e-200}
@@ -180,8 +183,9 @@ def check_layer(
     x, initial_state and mask are those of `forward`; a layer with states that is given none is checked at
     random ones. options are those of `check_function`. The layer is not changed.
 
-    The gradient of a layer with `bptt_steps` ends where (K1) says; the complex step's ends there too, because
-    the imaginary part of the state is cut. Raises ValueError for such a layer and central differences.
+    The gradient of a layer with `bptt_steps` ends where (K1) says, and so does the complex step's, because
+    each window begins from the real part of the state. Raises ValueError for such a layer with central
+    differences.
     """
     if method == "central" and _truncated(layer):
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
@@ -212,7 +216,7 @@ def check_loss(
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
 
     def loss(values: Arrays) -> Any:
-        other = model.astype(np.result_type(*values.values()))
+        other = _in_windows(model.astype(np.result_type(*values.values())))
         other.set_weights(list(values.values()))
         return other.mean_loss(x, y)
 
@@ -349,7 +353,8 @@ class _Subject:
 
     def projected(self, arrays: Arrays) -> Any:
         """Return Σ projection * output over the output and all final states."""
-        outputs, _ = self._run(self.layer.astype(np.result_type(*arrays.values())), arrays)
+        layer = _in_windows(self.layer.astype(np.result_type(*arrays.values())))
+        outputs, _ = self._run(layer, arrays)
         return sum((p * output).sum() for p, output in zip(self.projections, outputs, strict=True))
 
     def _run(self, layer: Layer | Sequential, arrays: Arrays) -> tuple[tuple[Array, ...], Any]:
@@ -362,9 +367,52 @@ class _Subject:
         return (y if isinstance(y, tuple) else (y,)), tape
 
 
+class _InWindows(Recurrent):
+    """A truncated layer as (K1) means it: each window is a sequence of its own, and begins from constants."""
+
+    cell: type[Recurrent]
+
+    def forward(
+        self,
+        x: Array,
+        initial_state: Sequence[Array] | None = None,
+        mask: Array | None = None,
+        training: bool = False,
+        tape: Tape | None = None,
+    ) -> tuple[Any, Tape]:
+        full: Recurrent = copy.copy(self)
+        full.__class__ = self.cell
+        full.bptt_steps, full.go_backwards, full.return_state = None, False, True
+        x = self._processing_order(x)
+        mask = None if mask is None else self._processing_order(mask)
+        starts = [0, *reversed(self.cuts(x.shape[1]))]
+        outputs: list[Array] = []
+        states: Sequence[Array] | None = initial_state
+        for start, end in zip(starts, [*starts[1:], x.shape[1]], strict=True):
+            if start:
+                states = [state.real for state in states or ()]  # the imaginary part is the derivative
+            part = None if mask is None else mask[:, start:end]
+            (y, *states), tape = full.forward(x[:, start:end], states, part, training)
+            outputs.append(y)
+        y = np.concatenate(outputs, axis=1) if self.return_sequences else outputs[-1]
+        assert tape is not None and states is not None
+        return ((y, *states) if self.return_state else y), tape
+
+
+def _in_windows(layer: Part) -> Part:
+    """Let the layer, or the layers of a model, that truncate run in windows."""
+    for part in _parts(layer):
+        if getattr(part, "bptt_steps", None):
+            part.__class__ = type("InWindows", (_InWindows, type(part)), {"cell": type(part)})
+    return layer
+
+
 def _truncated(layer: Layer | Sequential) -> bool:
-    parts = layer.layers if isinstance(layer, Sequential) else [layer]
-    return any(getattr(part, "bptt_steps", None) for part in parts)
+    return any(getattr(part, "bptt_steps", None) for part in _parts(layer))
+
+
+def _parts(layer: Layer | Sequential) -> list[Layer]:
+    return layer.layers if isinstance(layer, Sequential) else [layer]
 
 
 def _mismatch(array: Array, gradient: Array) -> str:

@@ -42,8 +42,9 @@ class CategoricalCrossentropy(Loss):
     """-Σ_k y_k log p_k, from probabilities or, with `from_logits`, from what enters the softmax, (C1).
 
     Labels are one-hot (..., K) or integers (...). A model whose last layer is softmax uses the logits by
-    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y, (C2), for labels that sum to one.
-    Bare probabilities are divided by their sum and clipped, as in Keras: where clipped the gradient is zero.
+    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y, (C2), for labels that sum to
+    one. Bare probabilities are divided by their sum and clipped, as in Keras; where clipped, the gradient is
+    zero.
     """
 
     from_logits: bool = False

@@ -42,6 +42,8 @@ def built(layer, shape=(3, 4, 2), scale=0.5):
     "layer", [layer for layer, _ in ALL_VARIANTS], ids=[title for _, title in ALL_VARIANTS]
 )
 def test_every_cell_and_option_passes_by_every_method(layer, method):
+    if method == "central" and getattr(layer, "bptt_steps", None):
+        pytest.skip("central differences see beyond where a truncated gradient ends")
     x = random_arrays((3, 4, 2))[0]
     report = check_layer(built(layer), x, method=method)
     assert report.passed, report
@@ -324,9 +326,15 @@ def test_a_check_of_a_loss_is_named_and_repeatable():
 BUGGY = [(name, cell) for name, bug in BUGS.items() for cell in bug.cells]
 
 
+def fit_for(name, cell, **options):
+    """Return a layer that can have the bug."""
+    needed = {BUGS[name].option: 2} if BUGS[name].option else {}
+    return cell(3, dtype="float64", return_sequences=True, **needed, **options)
+
+
 @pytest.mark.parametrize(("name", "cell"), BUGGY)
 def test_every_bug_of_the_catalogue_is_found_in_every_cell_that_can_have_it(name, cell):
-    layer = built(cell(3, dtype="float64", return_sequences=True))
+    layer = built(fit_for(name, cell))
     x = random_arrays((3, 4, 2))[0]
     assert check_layer(layer, x).passed
     report = check_layer(inject(layer, name), x)
@@ -355,7 +363,7 @@ def lets_through(name, cell):
 
     It begins with zero states and looks at the two kernels only.
     """
-    layer = inject(built(cell(3, dtype="float64", return_sequences=True), scale=0.01), name)
+    layer = inject(built(fit_for(name, cell), scale=0.01), name)
     (x,) = random_arrays((3, 4, 2))
     zeros = [np.zeros((3, 3)) for _ in layer.state_names]
     kernels = check_layer(layer, x, zeros, method="central").checks[:2]
@@ -363,7 +371,8 @@ def lets_through(name, cell):
 
 
 def test_tiny_weights_and_an_absolute_tolerance_let_several_bugs_through():
-    assert {name for name, cell in BUGGY if lets_through(name, cell)} == {
+    untruncated = [(name, cell) for name, cell in BUGGY if BUGS[name].option is None]
+    assert {name for name, cell in untruncated if lets_through(name, cell)} == {
         "bias-loaded-twice",
         "derivative-of-an-output",
         "float32-buffers",
@@ -402,8 +411,12 @@ def test_a_bug_that_does_not_exist_or_does_not_fit_is_refused():
     layer = built(SimpleRNN(3, dtype="float64"))
     with pytest.raises(ValueError, match="unknown bug 'typo'"):
         inject(layer, "typo")
-    with pytest.raises(ValueError, match="cell-state-off-by-one is a bug of LSTM, not of SimpleRNN"):
+    with pytest.raises(ValueError, match="cell-state-off-by-one is a bug of LSTM, not of this SimpleRNN"):
         inject(layer, "cell-state-off-by-one")
+    with pytest.raises(
+        ValueError, match=r"one-step-too-far is a bug of .* with bptt_steps, not of this Simple"
+    ):
+        inject(layer, "one-step-too-far")
 
 
 # The command ----------------------------------------------------------------------------------------------
@@ -414,7 +427,8 @@ def test_the_command_shows_every_cell_and_option_green(method, capsys):
     assert main(["gradcheck", "--method", method]) == 0
     text = capsys.readouterr().out
     assert "WRONG" not in text
-    assert text.count(" ok") == len(ALL_VARIANTS)
+    truncated = [title for layer, title in ALL_VARIANTS if getattr(layer, "bptt_steps", None)]
+    assert text.count(" ok") == len(ALL_VARIANTS) - (len(truncated) if method == "central" else 0)
 
 
 @pytest.mark.parametrize("name", BUGS)
@@ -432,13 +446,13 @@ def test_the_command_turns_red_for_every_injected_bug(name, capsys):
 
 def test_the_command_refuses_a_bug_that_the_cell_cannot_have(capsys):
     assert main(["gradcheck", "--cell", "dense", "--inject", "tape-overwritten"]) == 2
-    assert "cannot have the bug" in capsys.readouterr().err
+    assert "has no layer to show the bug tape-overwritten in: leave them out" in capsys.readouterr().err
 
 
 def test_the_command_prints_json(capsys):
     assert main(["gradcheck", "--cell", "lstm", "--json"]) == 0
     reports = json.loads(capsys.readouterr().out)
-    assert len(reports) == 8
+    assert len(reports) == 9
     assert all(report["passed"] for report in reports)
 
 

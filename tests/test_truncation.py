@@ -62,10 +62,8 @@ def test_the_last_output_reaches_back_exactly_that_many_steps(cell, steps):
 @pytest.mark.parametrize("steps", [1, 2, 3, 6])
 def test_fewer_steps_give_another_gradient_than_that_of_the_loss(cell, steps):
     truncated, full = layers(cell, steps)
-    for a, b in zip(
-        call_and_backward(truncated)[1].weights, call_and_backward(full)[1].weights, strict=True
-    ):
-        assert np.abs(a - b).max() > 1e-3
+    for a, b in zip(call_and_backward(truncated)[1].weights, call_and_backward(full)[1].weights, strict=True):
+        assert np.abs(a - b).max() > 1e-6  # of entries near one; rounding is 1e-16
 
 
 @every_cell

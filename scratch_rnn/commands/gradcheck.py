@@ -82,9 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.inject:
         layers = [(layer, title) for layer, title in layers if BUGS[arguments.inject].fits(layer)]
         if not layers:
-            raise ValueError(
-                f"--cell {arguments.cell} cannot have the bug {arguments.inject}: leave --cell out"
-            )
+            chosen = f"--cell {arguments.cell} --method {arguments.method}"
+            raise ValueError(f"{chosen} has no layer to show the bug {arguments.inject} in: leave them out")
     reports = [
         random_check(layer, method=arguments.method, scale=arguments.scale, bug=arguments.inject, title=title)
         for layer, title in layers

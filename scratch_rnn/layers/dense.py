@@ -27,9 +27,10 @@ class DenseTape:
 
 
 class Dense(Layer):
-    """y = f(x W + b), (D1) and an activation, on the last axis of x. Arguments, weights and defaults have Keras's names and meaning.
+    """y = f(x W + b), (D1), on the last axis of x.
 
-    kernel (D, U), bias (U,). x may be (B, D) or (B, T, D): every timestep then meets the same weights.
+    Arguments, weights and defaults have Keras's names and meaning: kernel (D, U), bias (U,). x may be (B, D)
+    or (B, T, D): every timestep then meets the same weights.
     """
 
     def __init__(

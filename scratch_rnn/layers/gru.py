@@ -144,14 +144,14 @@ class GRU(Recurrent):
         sigma, phi = self.recurrent_activation, self.activation
         np.matmul(s.of_u_and_r.T, s.joined, out=s.u_and_r)  # (T1) of u and r
         sigma(s.u_and_r, out=s.u_and_r)  # (G1), (G2)
-        np.matmul(s.input_of_g.T, s.x, out=s.g)
+        np.matmul(s.input_of_g.T, s.x, out=s.g)  # (T1) of g, without the past
         if self.reset_after:
-            np.matmul(s.past_of_g.T, s.past, out=s.projected)
+            np.matmul(s.past_of_g.T, s.past, out=s.projected)  # (G3), the bracket p
             s.g += s.r * s.projected  # (G3)
         else:
-            np.multiply(s.r, s.h_prev, out=s.reset_h)
+            np.multiply(s.r, s.h_prev, out=s.reset_h)  # (G4), the product m
             s.g += s.past_of_g.T @ s.reset_h  # (G4)
-        phi(s.g, out=s.g)
+        phi(s.g, out=s.g)  # (G3) or (G4)
         np.add(s.u * s.h_prev, (1 - s.u) * s.g, out=s.h)  # (G5)
 
     def step_backward(self, s: GRUStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -168,7 +168,7 @@ class GRU(Recurrent):
             np.multiply(s.dg, s.r, out=s.dproduct)  # (G11)
             dh_prev += s.recurrent_of_g @ s.dproduct  # (G12)
         else:
-            s.dproduct[...] = s.dg
+            s.dproduct[...] = s.dg  # (G18) asks for it
             dreset_h = s.recurrent_of_g @ s.dproduct  # (G13)
             np.multiply(dreset_h, s.h_prev, out=s.dr)  # (G14)
             dh_prev += dreset_h * s.r  # (G15)

@@ -127,12 +127,12 @@ class LSTM(Recurrent):
 
     def step(self, s: LSTMStep) -> None:
         sigma, phi = self.recurrent_activation, self.activation
-        np.matmul(s.matrix.T, s.joined, out=s.gates)  # (T1), all four gates
+        np.matmul(s.matrix.T, s.joined, out=s.gates)  # (T1), the z of all four
         sigma(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
         phi(s.g, out=s.g)  # (L3)
         sigma(s.o, out=s.o)  # (L4)
         np.add(s.f * s.c_prev, s.i * s.g, out=s.c)  # (L5)
-        phi(s.c, out=s.activated_c)
+        phi(s.c, out=s.activated_c)  # (L6), its second factor
         np.multiply(s.o, s.activated_c, out=s.h)  # (L6)
 
     def step_backward(self, s: LSTMStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -140,8 +140,8 @@ class LSTM(Recurrent):
         dh, dc_carried = dstate
         # Back through h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
         np.multiply(dh, s.activated_c, out=s.do)  # (L7)
-        dc = phi.backward(dh * s.o, s.activated_c)
-        dc += dc_carried  # (L8)
+        dc = phi.backward(dh * s.o, s.activated_c)  # (L8), its first part
+        dc += dc_carried  # (L8), its second
         # Back through c_t = f ⊙ c_{t-1} + i ⊙ g
         np.multiply(dc, s.c_prev, out=s.df)  # (L9)
         np.multiply(dc, s.g, out=s.di)  # (L10)

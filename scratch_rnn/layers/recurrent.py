@@ -24,9 +24,10 @@ Backward, four rules are enough:
 
 (T2) h_t is used twice, for the output y_t and in step t+1. So dh is the part from y_t plus the part carried
 back from t+1; step t+1 has to come first, and the loop runs backwards. (T3) The weights are used in every
-step, so their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ. They are added up in the loop, while
-dz_t is at hand: to keep every dz_t for one large product afterwards gains little and slows long sequences
-down. (T4) is the input's gradient, dx_t = W dz_t, and (T5) what a cell carries back, U dz_t and more.
+step, so their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ. They are added up in the loop,
+while dz_t is at hand: to keep every dz_t for one large product afterwards gains little and slows long
+sequences down. (T4) is the gradient of the input, dx_t = W dz_t; (T5) what a cell carries back, U dz_t and
+more.
 
 docs/bptt.md derives all of it; its equations have the numbers that stand here and in the cells.
 """
@@ -88,9 +89,9 @@ class Tape:
 class Recurrent(Layer):
     """Base of the recurrent layers. Arguments, weights and defaults have Keras's names and meaning.
 
-    One argument Keras has not: `bptt_steps=k` truncates backpropagation through time (Williams and Peng 1990).
-    The sequence is cut, from its end, into windows of k steps; the state is carried on from one to the next,
-    its gradient is not. The last output then reaches back exactly k steps, and the cost stays that of T steps.
+    One argument Keras has not: `bptt_steps=k` truncates backpropagation through time (Williams and Peng
+    1990). The sequence is cut, from its end, into windows of k steps; the state is carried on from one to
+    the next, its gradient is not. The last output then reaches back exactly k steps; the cost stays O(T).
 
     A cell adds `gates`, its tape, `step` and `step_backward`. Its weights are views of one matrix: kernel
     (D, G*H), recurrent_kernel (H, G*H) and bias (G*H,).
@@ -168,11 +169,7 @@ class Recurrent(Layer):
         Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
         """
         tape = self._start(x, initial_state, mask, tape)
-        cuts = self._cuts(tape) if np.iscomplexobj(tape.joined) else ()
         for t, s in enumerate(tape.steps):
-            if t in cuts:  # an imaginary part is the derivative of a complex step: it ends where backward ends
-                for state in tape.states:
-                    state[t].imag = 0
             self.step(s)
             if tape.mask is not None:
                 for state in tape.states:
@@ -197,7 +194,7 @@ class Recurrent(Layer):
         dstate = self._final_state_gradient(state_gradient, tape)
         doutput = self._output_gradient(dy, tape)
         dmatrix, kernel = np.zeros_like(self.matrix), self.kernel
-        cuts = self._cuts(tape)
+        cuts = self.cuts(len(tape.steps))
         dx = np.empty((len(tape.steps), len(kernel), tape.shape[1]), self.dtype) if input_gradient else None
         for t in reversed(range(len(tape.steps))):
             s = tape.steps[t]
@@ -221,9 +218,8 @@ class Recurrent(Layer):
             self._split(dmatrix),
         )
 
-    def _cuts(self, tape: Tape) -> range:
-        """Return the steps at whose beginning the gradient ends: k, 2 k, ... steps before the end."""
-        time = len(tape.steps)
+    def cuts(self, time: int) -> range:
+        """Return the steps t at whose beginning the gradient ends: T - k, T - 2 k, ...; none without k."""
         return range(time - self.bptt_steps, 0, -self.bptt_steps) if self.bptt_steps else range(0)
 
     def _masked_step_backward(self, s: Any, dstate: tuple[Array, ...], mask: Array) -> tuple[Array, ...]:

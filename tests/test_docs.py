@@ -1,0 +1,82 @@
+"""The derivation and the code say the same: numbers of equations, bugs, names and links."""
+
+import ast
+import inspect
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from scratch_rnn import GRU, LSTM, SimpleRNN
+from scratch_rnn.known_bugs import BUGS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "bptt.md").read_text(encoding="utf-8")
+EQUATION = re.compile(r"\(([A-Z]\d+)\)")
+DEFINED = re.findall(r"\\tag\{(\w+)\}", DOCUMENT)
+CITED = {
+    number
+    for path in (ROOT / "scratch_rnn").rglob("*.py")
+    for number in EQUATION.findall(path.read_text(encoding="utf-8"))
+}
+
+
+def test_no_number_stands_at_two_equations():
+    assert len(DEFINED) == len(set(DEFINED))
+
+
+def test_every_equation_that_the_code_cites_is_in_the_document_and_the_reverse():
+    assert set(DEFINED) == CITED
+
+
+def test_every_equation_that_the_text_mentions_exists():
+    prose = re.sub(r"```math.*?```", "", DOCUMENT, flags=re.DOTALL)
+    assert set(EQUATION.findall(prose)) <= set(DEFINED)
+
+
+def computing_lines(method):
+    """Return the source lines of a method that compute something: not its head, unpackings and branches."""
+    source = textwrap.dedent(inspect.getsource(method))
+    lines = source.splitlines()
+    statements = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Assign, ast.AugAssign))
+    ]
+    statements += [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    unpackings = [
+        node for node in statements if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+    ]
+    return [lines[node.end_lineno - 1] for node in statements if node not in unpackings]
+
+
+@pytest.mark.parametrize("method", ["step", "step_backward"])
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+def test_every_line_of_a_step_names_the_equation_that_it_computes(cell, method):
+    lines = computing_lines(getattr(cell, method))
+    assert lines
+    assert [line for line in lines if not EQUATION.search(line.partition("#")[2])] == []
+
+
+def test_the_catalogue_in_the_document_is_that_of_the_code():
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+\|$", DOCUMENT, flags=re.MULTILINE)) == set(BUGS)
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"--inject ([a-z0-9-]+)", DOCUMENT))))
+def test_every_bug_that_the_text_tells_to_inject_exists(name):
+    assert name in BUGS
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", DOCUMENT))))
+def test_every_link_leads_somewhere(target):
+    path, _, anchor = target.partition("#")
+    page = ROOT / "docs" / path if path else ROOT / "docs" / "bptt.md"
+    assert page.exists()
+    if anchor:
+        headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert anchor in {
+            re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+        }
