@@ -9,10 +9,11 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scratch_rnn.figures import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
+from scratch_rnn.figures import BLUE, FAINT, GREEN, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
 
 OURS = "scratch_rnn"
 MARKERS = "os^D"
+CELL_COLOURS = {"SimpleRNN": ORANGE, "GRU": GREEN, "LSTM": BLUE}
 
 
 @rc_context(STYLE)
@@ -73,27 +74,23 @@ def scaling(
 @rc_context(STYLE)
 def truncation(results: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figure:
     """Draw for each cell accuracy and gradient error over the number of steps that the gradient goes back."""
-    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     panels = {
-        "accuracy": "Test accuracy, %",
-        "error before training": "Error of the gradient, untrained, %",
-        "error after training": "… and trained, %",
+        "accuracy": "Test accuracy",
+        "error before training": "Gradient error, untrained",
+        "error after training": "Gradient error, trained",
     }
-    grid = figure.subplots(1, len(panels))
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+    grid = figure.subplots(1, len(panels), sharey=True)
     for axes, (quantity, title) in zip(grid, panels.items(), strict=True):
         for place, (cell, result) in enumerate(results.items()):
             values = {steps: 100 * value for steps, value in result[quantity].items()}
-            axes.plot(
-                list(values),
-                list(values.values()),
-                color=MODEL_COLOURS[place],
-                marker=MARKERS[place],
-                markersize=4,
-                label=cell,
-            )
-        axes.set(title=title, xlabel="steps k", xticks=list(values), ylim=(0, None))
+            style = {"color": CELL_COLOURS[cell], "marker": MARKERS[place], "markersize": 4, "label": cell}
+            axes.semilogx(list(values), list(values.values()), **style)
+        axes.set_xticks(list(values), [str(steps) for steps in values])
+        axes.minorticks_off()
+        axes.set(title=title, xlabel="steps k that the gradient goes back", ylim=(-3, 103))
         axes.grid(color=FAINT, alpha=0.25)
-    grid[0].set_ylim(None, 100)
+    grid[0].yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

@@ -1,8 +1,8 @@
-"""README's tables, from the results beside this file.
+"""The tables of README and of benchmarks/README.md, from the results beside this file.
 
     python benchmarks/tables.py
 
-prints them; a test checks that README holds them as they are printed.
+prints them; a test checks that the pages hold them as they are printed.
 
     results/simple_rnn, gru, lstm   summary.json and history.json of scratch-rnn compare --cell CELL
     results/seeds/CELL-N.json       summary.json of scratch-rnn compare --cell CELL --seed N
@@ -25,7 +25,7 @@ SCRATCH, KERAS = "scratch_rnn", "Keras"
 
 def main() -> None:
     """Print the tables."""
-    for table in TABLES:
+    for table in (*TABLES, *BENCHMARKS_TABLES):
         print(table(), end="\n\n")
 
 
@@ -185,6 +185,20 @@ def read(name: str) -> Any:
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
+def truncation_table() -> str:
+    """Return accuracy and gradient errors for each number of steps that the gradient goes back."""
+    cells = read("truncation.json")["cells"]
+    rows = [["k", *(f"{cell}: accuracy" for cell in cells), *(f"{cell}: gradient error" for cell in cells)]]
+    for steps in next(iter(cells.values()))["accuracy"]:
+        accuracies = [f"{cell['accuracy'][steps]:.2%}" for cell in cells.values()]
+        errors = [
+            f"{cell['error before training'][steps]:.2g}, {cell['error after training'][steps]:.2g}"
+            for cell in cells.values()
+        ]
+        rows.append([steps, *accuracies, *errors])
+    return markdown(rows)
+
+
 def markdown(rows: list[list[str]]) -> str:
     """Return the rows, the first of which is the head, as a Markdown table."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
@@ -202,6 +216,7 @@ TABLES = (
     scaling_table,
     other_costs_table,
 )
+BENCHMARKS_TABLES = (truncation_table,)
 
 if __name__ == "__main__":
     main()

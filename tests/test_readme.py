@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tables import TABLES
+from tables import BENCHMARKS_TABLES, TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,6 +14,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_readme_holds_the_tables_that_the_script_prints(table):
     assert table() in README
+
+
+@pytest.mark.parametrize("table", BENCHMARKS_TABLES, ids=lambda table: table.__name__)
+def test_the_readme_of_the_benchmarks_holds_its_tables(table):
+    assert table() in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 
 def test_ci_runs_the_test_command_of_readme():

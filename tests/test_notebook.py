@@ -1,0 +1,62 @@
+"""docs/side_by_side.ipynb runs from top to bottom, and is committed with what it prints and draws."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[1] / "docs" / "side_by_side.ipynb"
+CONTENT = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+CODE_CELLS = [cell for cell in CONTENT["cells"] if cell["cell_type"] == "code"]
+
+
+def kinds(cell):
+    """Return what a cell puts out: errors, text on stderr, text, pictures."""
+    return {
+        kind
+        for output in cell["outputs"]
+        for kind in [output.get("ename") or output.get("name"), *output.get("data", {})]
+        if kind
+    }
+
+
+def test_it_was_run_in_one_go_before_it_was_committed():
+    assert [cell["execution_count"] for cell in CODE_CELLS] == list(range(1, len(CODE_CELLS) + 1))
+
+
+def test_every_cell_shows_something_and_no_cell_an_error_or_a_warning():
+    for cell in CODE_CELLS:
+        assert kinds(cell), cell["source"]
+        assert not kinds(cell) & {"stderr"} and not any(o["output_type"] == "error" for o in cell["outputs"])
+
+
+def test_it_names_no_path_of_the_machine_that_ran_it():
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert str(Path.home()) + "/" not in text
+    assert "/tmp/" not in text
+    assert str(NOTEBOOK.parents[1]) not in text
+
+
+def test_it_runs_from_top_to_bottom_and_shows_the_same_kinds_of_things(tmp_path, monkeypatch):
+    pytest.importorskip("keras")
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for name in (
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "IPYTHONDIR",
+        "MPLCONFIGDIR",
+    ):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(NOTEBOOK.parents[1]), os.environ.get("PYTHONPATH", "")])
+    )
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(notebook)
+    nbclient.NotebookClient(
+        notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    again = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for before, after in zip(CODE_CELLS, again, strict=True):
+        assert kinds(before) == kinds(after), after.source
