@@ -62,6 +62,18 @@ def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
     ]
 
 
+def options_of(recipe: Recipe) -> list[str]:
+    """Return the options that ask for this recipe, none left to a default that may change one day."""
+    fixed = ("validation_split",)
+    values = {name: value for name, value in recipe.to_dict().items() if name not in fixed}
+    return [
+        text
+        for name, value in values.items()
+        if value is not None
+        for text in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
 def path(text: str) -> Path:
     """Parse a path; an empty one, perhaps an unset variable of the shell, is none."""
     if not text:
