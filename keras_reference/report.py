@@ -115,13 +115,13 @@ def mcnemar_in_words(summary: Summary) -> str:
     if not scratch + keras:
         return "No digit is wrong with one model and right with the other: on these digits the two are equal."
     counts = f"{SCRATCH} alone is wrong on {_digits(scratch)}, {KERAS} alone on {_digits(keras)}. "
-    chance = f"Were both equally good, counts at least so uneven would come with probability {p:.2g}"
+    chance = f"Were both equally good, counts at least so uneven would come with probability {p:.2g}: "
     if p >= CHANCE:
-        return f"{counts}{chance}: no sign that either is better."
+        return f"{counts}{chance}no sign that either is better."
     better = KERAS if scratch > keras else SCRATCH
     return (
-        f"{counts}{chance}: more than chance, {better} is better here. That is said of these two trained "
-        "networks, not of the libraries; another seed may turn it round."
+        f"{counts}{chance}this is hardly chance, and {better} is the better one here. That is said of these "
+        "two trained networks, not of the libraries; another seed may turn it round."
     )
 
 
@@ -129,13 +129,14 @@ def _digits(count: int) -> str:
     return f"{count:,} digit{'' if count == 1 else 's'}"
 
 
-def command_of(recipe: Recipe, conditions: dict[str, Any]) -> str:
-    """Return the command that repeats a run, as a shell takes it."""
-    backend = conditions["backend"]
+def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
+    """Return the command that repeats a run, as a shell takes it, in pieces that belong together."""
+    backend, threads = conditions["backend"], conditions["threads"]
     variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
-    threads = conditions["threads"]
-    limits = [] if threads == conditions["cores"] else ["--threads", str(threads)]
-    return shlex.join([*variables, "scratch-rnn", "compare", *options_of(recipe), *limits])
+    options = options_of(recipe)
+    if threads != conditions["cores"]:
+        options["--threads"] = str(threads)
+    return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
 
 
 def _settings(recipe: Recipe, summary: Summary) -> list[tuple[str, str]]:
@@ -160,7 +161,7 @@ def _settings(recipe: Recipe, summary: Summary) -> list[tuple[str, str]]:
 
 
 def _data_in_words(data: str, test_digits: int) -> str:
-    """ "auto" is all of MNIST or, where that could not be had, the sample; only MNIST has 10,000 test digits."""
+    """Of MNIST and the sample, either of which "auto" may be, MNIST alone has 10,000 test digits."""
     if data == "auto" and test_digits == 10_000:
         return "MNIST"
     return "the sample of MNIST that ships with scratch_rnn" if data in ("auto", "sample") else data

@@ -62,16 +62,14 @@ def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
     ]
 
 
-def options_of(recipe: Recipe) -> list[str]:
-    """Return the options that ask for this recipe, none left to a default that may change one day."""
-    fixed = ("validation_split",)
-    values = {name: value for name, value in recipe.to_dict().items() if name not in fixed}
-    return [
-        text
-        for name, value in values.items()
-        if value is not None
-        for text in (f"--{name.replace('_', '-')}", str(value))
-    ]
+def options_of(recipe: Recipe) -> dict[str, str]:
+    """Return the options that ask for this recipe, and their values; none is left to a default."""
+    return {
+        f"--{name.replace('_', '-')}": str(value)
+        for name, value in recipe.to_dict().items()
+        if name != "validation_split"
+        and value is not None  # which no option changes; the optimizer's own rate
+    }
 
 
 def path(text: str) -> Path:
