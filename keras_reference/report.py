@@ -67,7 +67,7 @@ def write_report(
             predictions=_predictions(folder),
             confusion=_confusion(folder, summary),
             epochs=_epoch_rows(histories, seconds),
-            settings=_settings(recipe, summary),
+            settings=_settings([summary]),
             command=command_of(recipe, summary["conditions"]),
         )
     )
@@ -97,7 +97,7 @@ def write_report_of_cells(folder: Path, summaries: Sequence[Summary], histories:
             summary=summaries[0],
             head=CELLS_HEAD,
             cells=cells,
-            settings=_settings(recipe, summaries[0])[1:],  # the first names the cell
+            settings=_settings(summaries),
             command=command_of(replace(recipe, cell="all"), summaries[0]["conditions"]),
         )
     )
@@ -114,7 +114,9 @@ def mcnemar_in_words(summary: Summary) -> str:
     )
     if not scratch + keras:
         return "No digit is wrong with one model and right with the other: on these digits the two are equal."
-    counts = f"{SCRATCH} alone is wrong on {_digits(scratch)}, {KERAS} alone on {_digits(keras)}. "
+    counts = (
+        f"{SCRATCH} alone is wrong on {_count(scratch, 'digit')}, {KERAS} alone on {_count(keras, 'digit')}. "
+    )
     chance = f"Were both equally good, counts at least so uneven would come with probability {p:.2g}: "
     if p >= CHANCE:
         return f"{counts}{chance}no sign that either is better."
@@ -125,8 +127,8 @@ def mcnemar_in_words(summary: Summary) -> str:
     )
 
 
-def _digits(count: int) -> str:
-    return f"{count:,} digit{'' if count == 1 else 's'}"
+def _count(number: int, of: str) -> str:
+    return f"{number:,} {of}{'' if number == 1 else 's'}"
 
 
 def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
@@ -139,13 +141,15 @@ def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
     return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
 
 
-def _settings(recipe: Recipe, summary: Summary) -> list[tuple[str, str]]:
-    """The run's settings, each with its name."""
-    conditions = summary["conditions"]
+def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
+    """The settings of a run, or of one a cell, each with its name."""
+    summary = summaries[0]  # only the cell and its weights differ
+    recipe, conditions = Recipe.from_dict(summary["recipe"]), summary["conditions"]
+    networks = [f"{Recipe.from_dict(s['recipe']).network}, {s['weights']:,} weights" for s in summaries]
     versions = {"Python": conditions["python"], **conditions["versions"]}
     return [
-        ("network", f"{recipe.network}, {summary['weights']:,} weights in {recipe.dtype}"),
-        ("training", f"{recipe.training}, epochs: {recipe.epochs}, seed: {recipe.seed}"),
+        ("network" if len(networks) == 1 else "networks", f"{'; '.join(networks)}; {recipe.dtype}"),
+        ("training", f"{recipe.training}, {_count(recipe.epochs, 'epoch')}, seed {recipe.seed}"),
         ("data", _data_in_words(recipe.data, summary["test_digits"])),
         (
             "digits",
@@ -153,8 +157,11 @@ def _settings(recipe: Recipe, summary: Summary) -> list[tuple[str, str]]:
             f"{summary['test_digits']:,} to test",
         ),
         ("date", conditions["date"]),
-        ("processor", f"{conditions['processor']}, {conditions['system']}"),
-        ("threads", f"{conditions['threads']} for {SCRATCH}; {KERAS} takes all cores, {conditions['cores']}"),
+        (
+            "machine",
+            f"{conditions['processor']}, {conditions['system']}, {_count(conditions['cores'], 'core')}",
+        ),
+        ("threads", f"{conditions['threads']} in {SCRATCH}; {KERAS} takes all cores"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("backend of Keras", conditions["backend"]),
     ]

@@ -63,12 +63,14 @@ def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
 
 
 def options_of(recipe: Recipe) -> dict[str, str]:
-    """Return the options that ask for this recipe, and their values; none is left to a default."""
+    """Return the options that ask for this recipe, and their values.
+
+    None is left to a default that may change one day, except for the optimizer's own learning rate.
+    """
     return {
         f"--{name.replace('_', '-')}": str(value)
         for name, value in recipe.to_dict().items()
-        if name != "validation_split"
-        and value is not None  # which no option changes; the optimizer's own rate
+        if name != "validation_split" and value is not None
     }
 
 
