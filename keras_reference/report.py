@@ -39,9 +39,7 @@ Histories = dict[str, dict[str, list[float]]]
 Seconds = dict[str, list[float]]
 
 
-def write_report(
-    folder: Path, summary: Summary, histories: Histories, seconds: dict[str, list[float]]
-) -> None:
+def write_report(folder: Path, summary: Summary, histories: Histories, seconds: Seconds) -> None:
     """Write the report of a run into its folder, where its figures are; whole or not at all.
 
     Args:
@@ -54,24 +52,21 @@ def write_report(
         OSError: a figure cannot be read, or the report cannot be written.
     """
     recipe = Recipe.from_dict(summary["recipe"])
-    page = (
-        _environment()
-        .get_template("run.html")
-        .render(
-            recipe=recipe,
-            summary=summary,
-            head=SUMMARY_HEAD,
-            rows=summary_rows(summary),
-            verdict=mcnemar_in_words(summary),
-            curves=_curves(folder, histories),
-            predictions=_predictions(folder),
-            confusion=_confusion(folder, summary),
-            epochs=_epoch_rows(histories, seconds),
-            settings=_settings([summary]),
-            command=command_of(recipe, summary["conditions"]),
-        )
+    _write(
+        folder,
+        "run.html",
+        recipe=recipe,
+        summary=summary,
+        head=SUMMARY_HEAD,
+        rows=summary_rows(summary),
+        verdict=mcnemar_in_words(summary),
+        curves=_curves(folder, histories),
+        predictions=_predictions(folder),
+        confusion=_confusion(folder, summary),
+        epochs=_epoch_rows(histories, seconds),
+        settings=_settings([summary]),
+        command=command_of(recipe, summary["conditions"]),
     )
-    _write(folder, page)
 
 
 def write_report_of_cells(folder: Path, summaries: Sequence[Summary], histories: Sequence[Histories]) -> None:
@@ -90,18 +85,15 @@ def write_report_of_cells(folder: Path, summaries: Sequence[Summary], histories:
         }
         for summary, of_cell in zip(summaries, histories, strict=True)
     ]
-    page = (
-        _environment()
-        .get_template("cells.html")
-        .render(
-            summary=summaries[0],
-            head=CELLS_HEAD,
-            cells=cells,
-            settings=_settings(summaries),
-            command=command_of(replace(recipe, cell="all"), summaries[0]["conditions"]),
-        )
+    _write(
+        folder,
+        "cells.html",
+        summary=summaries[0],
+        head=CELLS_HEAD,
+        cells=cells,
+        settings=_settings(summaries),
+        command=command_of(replace(recipe, cell="all"), summaries[0]["conditions"]),
     )
-    _write(folder, page)
 
 
 # ---------------------------------------------------------------- words
@@ -114,9 +106,7 @@ def mcnemar_in_words(summary: Summary) -> str:
     )
     if not scratch + keras:
         return "No digit is wrong with one model and right with the other: on these digits the two are equal."
-    counts = (
-        f"{SCRATCH} alone is wrong on {_count(scratch, 'digit')}, {KERAS} alone on {_count(keras, 'digit')}. "
-    )
+    counts = f"{SCRATCH} alone is wrong on {_count(scratch, 'digit')}, {KERAS} alone on {keras:,}. "
     chance = f"Were both equally good, counts at least so uneven would come with probability {p:.2g}: "
     if p >= CHANCE:
         return f"{counts}{chance}no sign that either is better."
@@ -146,6 +136,7 @@ def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
     summary = summaries[0]  # only the cell and its weights differ
     recipe, conditions = Recipe.from_dict(summary["recipe"]), summary["conditions"]
     networks = [f"{Recipe.from_dict(s['recipe']).network}, {s['weights']:,} weights" for s in summaries]
+    machine = (conditions["processor"], conditions["system"], _count(conditions["cores"], "core"))
     versions = {"Python": conditions["python"], **conditions["versions"]}
     return [
         ("network" if len(networks) == 1 else "networks", f"{'; '.join(networks)}; {recipe.dtype}"),
@@ -157,10 +148,7 @@ def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
             f"{summary['test_digits']:,} to test",
         ),
         ("date", conditions["date"]),
-        (
-            "machine",
-            f"{conditions['processor']}, {conditions['system']}, {_count(conditions['cores'], 'core')}",
-        ),
+        ("machine", ", ".join(machine)),
         ("threads", f"{conditions['threads']} in {SCRATCH}; {KERAS} takes all cores"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("backend of Keras", conditions["backend"]),
@@ -247,7 +235,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _write(folder: Path, page: str) -> None:
-    """A path may hold bytes that are no text; they stand in the page as escapes."""
+def _write(folder: Path, template: str, **content: Any) -> None:
+    """Fill the template and write the page; bytes of a path that are no text stand in it as escapes."""
+    page = _environment().get_template(template).render(content)
     with atomic(folder / NAME) as path:
         path.write_text(page, encoding="utf-8", errors="backslashreplace")
