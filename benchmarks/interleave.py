@@ -11,23 +11,20 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import random
 import statistics
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from rich.progress import track
 
+from scratch_rnn.conditions import conditions
 from scratch_rnn.mnist import Split, load_mnist
-from scratch_rnn.parallel import available_cores
 
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
@@ -120,32 +117,6 @@ def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def conditions() -> dict[str, Any]:
-    """Return what a measurement depends on: the machine, the versions, the threads, the day."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "processor": _processor(),
-        "cores": available_cores(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": versions,
-        "date": date.today().isoformat(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
 def result_file(text: str) -> Path:
     """Parse the path of a file to write, before hours of work go into it: its folder has to exist."""
     path = Path(text)
@@ -165,5 +136,5 @@ def digits(parser: argparse.ArgumentParser, data: str) -> tuple[Split, Split]:
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write the conditions and the measurements as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(conditions() | dict(content), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(conditions(PACKAGES) | dict(content), indent=2) + "\n", encoding="utf-8")
     print(f"written to {path}")

@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     import_keras()
     from keras_reference.pair import Pair
+    from keras_reference.report import write_report_of_cells
 
     console = Console()
     recipes = recipes_from(arguments)
@@ -45,7 +46,10 @@ def run(arguments: argparse.Namespace) -> None:
     runs = create_runs(arguments.out or new_folder(f"compare-{arguments.cell}"), recipes, image_shape)
     summaries = [compare(pair, run, train, test, console) for pair, run in zip(pairs, runs, strict=True)]
     if len(summaries) > 1:
+        folder = runs[0].folder.parent
+        write_report_of_cells(folder, summaries, [pair.histories for pair in pairs])
         console.print(table_of_cells(summaries))
+        console.print(f"report.html in {folder} compares the cells", soft_wrap=True, highlight=False)
 
 
 def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -> dict[str, Any]:
@@ -59,6 +63,8 @@ def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -
         summary = pair.conclude(test, run)
     console.print(summary_table(summary))
     console.print(
-        f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True, highlight=False
+        f"report.html, figures, weights, history and summary.json are in {run.folder}",
+        soft_wrap=True,
+        highlight=False,
     )
     return summary

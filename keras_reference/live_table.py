@@ -11,9 +11,9 @@ from rich.table import Table
 
 from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.side_by_side import Record, Watcher
+from keras_reference.tables import NUMBERS, number_of
 
 COLOURS = {SCRATCH: "cyan", KERAS: "yellow"}
-NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy")
 LINES_AROUND = 8  # header, borders and prompt: what a terminal shows beside the rows
 
 
@@ -43,14 +43,14 @@ class LiveTable(Watcher):
 
     def on_batch(self, model: str, epoch: int, batch: int, batches: int, logs: dict[str, float]) -> None:
         """Show the means so far, and in place of the time the share of the epoch."""
-        self._cells(model, epoch, [_number(logs, name) for name in NUMBERS], f"{(batch + 1) / batches:.0%}")
+        self._cells(model, epoch, [number_of(logs, name) for name in NUMBERS], f"{(batch + 1) / batches:.0%}")
 
     def on_epoch(self, model: str, epoch: int, record: Record) -> None:
         """Show an epoch's final numbers and its time."""
         logs = {name: values[-1] for name, values in record.history.items()}
-        self._cells(model, epoch, [_number(logs, name) for name in NUMBERS], f"{record.seconds[-1]:.1f}")
+        self._cells(model, epoch, [number_of(logs, name) for name in NUMBERS], f"{record.seconds[-1]:.1f}")
         if not self.console.is_terminal:
-            numbers = "  ".join(f"{name} {_number(logs, name)}" for name in NUMBERS)
+            numbers = "  ".join(f"{name} {number_of(logs, name)}" for name in NUMBERS)
             line = f"epoch {epoch + 1:2}  {model:11}  {numbers}  {record.seconds[-1]:.1f} s"
             self.console.print(line, soft_wrap=True, highlight=False)
 
@@ -71,9 +71,3 @@ class LiveTable(Watcher):
         for epoch, row in enumerate(self.rows[first:], start=first + 1):
             table.add_row(str(epoch), *row[SCRATCH], *row[KERAS])
         return table
-
-
-def _number(logs: dict[str, float], name: str) -> str:
-    if name not in logs:
-        return ""
-    return f"{logs[name]:.2%}" if name.endswith("accuracy") else f"{logs[name]:.4f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+import keras
 from rich.console import Console
 
 from keras_reference.comparison import (
@@ -15,7 +16,9 @@ from keras_reference.comparison import (
     largest_relative_difference,
 )
 from keras_reference.live_table import LiveTable
+from keras_reference.report import write_report
 from keras_reference.side_by_side import (
+    Array,
     Record,
     Split,
     Watcher,
@@ -24,6 +27,7 @@ from keras_reference.side_by_side import (
     train_side_by_side,
 )
 from keras_reference.twin import build_twin, weights_from_keras
+from scratch_rnn.conditions import conditions
 from scratch_rnn.recipe import Recipe
 from scratch_rnn.runs import Run
 
@@ -39,10 +43,12 @@ class Pair:
         self.image_shape = image_shape
         self.scratch = recipe.build_model(image_shape, threads)
         self.twin = build_twin(self.scratch, (None, *image_shape))
+        self.digits = {"train_digits": 0, "validation_digits": 0}
         self.records: dict[str, Record] = {}
 
     def train(self, train: Split, validation: Split, run: Run, console: Console) -> None:
         """Train both, show it live, and save histories and weights after each epoch."""
+        self.digits = {"train_digits": len(train[0]), "validation_digits": len(validation[0])}
         with LiveTable(console) as table:
             self.records = train_side_by_side(
                 self.scratch,
@@ -56,7 +62,7 @@ class Pair:
             )
 
     def conclude(self, test: Split, run: Run) -> dict[str, Any]:
-        """Test both models, draw the figures and write and return the summary."""
+        """Test both models, draw the figures, write the report and the summary; return the summary."""
         (x, y), size = test, self.recipe.batch_size
         scores = {
             SCRATCH: self.scratch.evaluate(x, y, size),
@@ -66,22 +72,41 @@ class Pair:
             SCRATCH: self.scratch.predict(x, size),
             KERAS: predict_twin(self.scratch, self.twin, x, size),
         }
-        histories = {name: record.history for name, record in self.records.items()}
+        seconds = {name: record.seconds for name, record in self.records.items()}
+        summary = self._summary(y, scores, probabilities)
+        run.save_figures(self.histories, x, y, probabilities)
+        write_report(run.folder, summary, self.histories, seconds)
+        run.write_json("summary.json", summary)
+        return summary
+
+    @property
+    def histories(self) -> dict[str, dict[str, list[float]]]:
+        """The history of each model by name, one value an epoch in each list."""
+        return {name: record.history for name, record in self.records.items()}
+
+    def _summary(
+        self, labels: Array, scores: dict[str, dict[str, float]], probabilities: dict[str, Array]
+    ) -> dict[str, Any]:
         seconds = {name: statistics.median(record.seconds) for name, record in self.records.items()}
         batch_losses = [self.records[name].batch_losses[:FIRST_BATCHES] for name in (SCRATCH, KERAS)]
-        summary = {
+        return {
             "recipe": self.recipe.to_dict(),
-            "test_digits": len(x),
+            "weights": self.scratch.count_params(),
+            **self.digits,
+            "test_digits": len(labels),
             "test": scores,
-            **agreement(y, probabilities[SCRATCH], probabilities[KERAS]),
+            **agreement(labels, probabilities[SCRATCH], probabilities[KERAS]),
             "first_batches": len(batch_losses[0]),
             "first_batch_losses_differ": largest_relative_difference(*batch_losses),
             "seconds_per_epoch": seconds,
             "ratio_of_seconds": seconds[SCRATCH] / seconds[KERAS],
+            "conditions": self._conditions(),
         }
-        run.save_figures(histories, x, y, probabilities)
-        run.write_json("summary.json", summary)
-        return summary
+
+    def _conditions(self) -> dict[str, Any]:
+        backend = keras.config.backend()
+        found = conditions(("scratch_rnn", "numpy", "keras", backend))
+        return {**found, "backend": backend, "threads": self.scratch.threads}
 
 
 class _Saver(Watcher):

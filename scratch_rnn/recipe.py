@@ -73,11 +73,19 @@ class Recipe:
             raise MemoryError(f"take fewer than {self.units} units ({error})") from error
         return model
 
-    def __str__(self) -> str:
-        """One line: LSTM(128), RMSprop 0.001, batch 128."""
+    @property
+    def network(self) -> str:
+        """The recurrent layers: LSTM(128), or 2 × LSTM(128)."""
+        stack = f"{CELLS[self.cell].__name__}({self.units})"
+        return f"{self.layers} × {stack}" if self.layers > 1 else stack
+
+    @property
+    def training(self) -> str:
+        """How they are trained: RMSprop 0.001, batch 128."""
         optimizer = OPTIMIZERS[self.optimizer]
         rate = optimizer().learning_rate if self.learning_rate is None else self.learning_rate  # type: ignore[call-arg]
-        stack = f"{CELLS[self.cell].__name__}({self.units})"
-        if self.layers > 1:
-            stack = f"{self.layers} × {stack}"
-        return f"{stack}, {optimizer.__name__} {rate:g}, batch {self.batch_size}"
+        return f"{optimizer.__name__} {rate:g}, batch {self.batch_size}"
+
+    def __str__(self) -> str:
+        """One line: LSTM(128), RMSprop 0.001, batch 128."""
+        return f"{self.network}, {self.training}"

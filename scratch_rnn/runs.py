@@ -4,9 +4,11 @@
     history.json            after each epoch, for each model
     scratch_rnn.weights.npz, keras.weights.npz     after each epoch, in one format and order
     curves.png, predictions.png, confusion.png     at the end
+    report.html             then, by `scratch-rnn compare`: all of it on one page
     summary.json            last of all: a folder without it holds an unfinished run
 
-Every file appears whole or not at all.
+Every file appears whole or not at all. `scratch-rnn compare --cell all` makes a folder a cell, and when all
+are finished a report.html beside them that compares the cells.
 """
 
 from __future__ import annotations

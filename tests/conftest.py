@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import TINY, scratch_rnn
 from hypothesis import Phase, settings
 
 from scratch_rnn import load_mnist
@@ -30,3 +31,22 @@ def digits(sample):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """400 training and 100 test digits of the sample, as a file that --data takes."""
+    (x, y), (x_test, y_test) = load_mnist("sample")
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    np.savez(path, x_train=x[:400], y_train=y[:400], x_test=x_test[:100], y_test=y_test[:100])
+    return path
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory, tiny_data):
+    """The folder and the output of `compare`, for all three cells."""
+    pytest.importorskip("keras")
+    folder = tmp_path_factory.mktemp("compare")
+    done = scratch_rnn("compare", "--cell", "all", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done.stdout

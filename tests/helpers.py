@@ -1,4 +1,8 @@
-"""What several test files share: random arrays, random layers, and the check against differences."""
+"""What several test files share: the command line, random arrays and layers, central differences."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 
@@ -115,3 +119,20 @@ def named_gradients(layer, gradients, x, states=()):
             for name, *pair in zip(layer.weight_names, layer.weights, gradients.weights, strict=True)
         },
     }
+
+
+# A run of `train` or `compare` that takes a second.
+TINY = ["--units", "6", "--epochs", "2", "--batch-size", "64"]
+
+
+def scratch_rnn(*arguments, cwd, **environment):
+    """Run the command line in a folder; return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "scratch_rnn", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )

@@ -9,33 +9,10 @@ import time
 
 import numpy as np
 import pytest
+from helpers import TINY, scratch_rnn
 from PIL import Image
 
 from scratch_rnn import load_mnist
-
-TINY = ["--units", "6", "--epochs", "2", "--batch-size", "64"]
-
-
-def scratch_rnn(*arguments, cwd, **environment):
-    """Run the command line in a folder; return the finished process."""
-    return subprocess.run(
-        [sys.executable, "-m", "scratch_rnn", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-    )
-
-
-@pytest.fixture(scope="module")
-def tiny_data(tmp_path_factory):
-    """400 training and 100 test digits of the sample, as a file that --data takes."""
-    (x, y), (x_test, y_test) = load_mnist("sample")
-    path = tmp_path_factory.mktemp("data") / "tiny.npz"
-    np.savez(path, x_train=x[:400], y_train=y[:400], x_test=x_test[:100], y_test=y_test[:100])
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +20,6 @@ def trained(tmp_path_factory, tiny_data):
     """The folder and the output of `train`."""
     folder = tmp_path_factory.mktemp("train")
     done = scratch_rnn("train", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "run", done.stdout
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory, tiny_data):
-    """The folder and the output of `compare`, for all three cells."""
-    pytest.importorskip("keras")
-    folder = tmp_path_factory.mktemp("compare")
-    done = scratch_rnn("compare", "--cell", "all", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "run", done.stdout
 

@@ -62,6 +62,18 @@ def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
     ]
 
 
+def options_of(recipe: Recipe) -> dict[str, str]:
+    """Return the options that ask for this recipe, and their values.
+
+    None is left to a default that may change one day, except for the optimizer's own learning rate.
+    """
+    return {
+        f"--{name.replace('_', '-')}": str(value)
+        for name, value in recipe.to_dict().items()
+        if name != "validation_split" and value is not None
+    }
+
+
 def path(text: str) -> Path:
     """Parse a path; an empty one, perhaps an unset variable of the shell, is none."""
     if not text:

@@ -1,0 +1,242 @@
+"""report.html: a comparison as one page that needs no other file and no network.
+
+The words and the layout are in templates/; here is gathered what they are filled with.
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from keras_reference.comparison import KERAS, SCRATCH
+from keras_reference.tables import CELLS_HEAD, NUMBERS, SUMMARY_HEAD, cell_row, number_of, summary_rows
+from scratch_rnn.commands.options import options_of
+from scratch_rnn.figures import MODEL_COLOURS
+from scratch_rnn.files import atomic
+from scratch_rnn.recipe import CELLS, Recipe
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"the report of a comparison is made with Jinja2 (no module {error.name!r}): pip install jinja2",
+        name=error.name,
+    ) from error
+
+NAME = "report.html"
+MODELS = (SCRATCH, KERAS)
+CHANCE = 0.05  # p below it: more than chance
+
+Summary = dict[str, Any]
+Histories = dict[str, dict[str, list[float]]]
+Seconds = dict[str, list[float]]
+
+
+def write_report(folder: Path, summary: Summary, histories: Histories, seconds: Seconds) -> None:
+    """Write the report of a run into its folder, where its figures are; whole or not at all.
+
+    Args:
+        folder: of the run.
+        summary: what becomes summary.json.
+        histories: for each model its history, one value an epoch in each list.
+        seconds: for each model those of each epoch.
+
+    Raises:
+        OSError: a figure cannot be read, or the report cannot be written.
+    """
+    recipe = Recipe.from_dict(summary["recipe"])
+    _write(
+        folder,
+        "run.html",
+        recipe=recipe,
+        summary=summary,
+        head=SUMMARY_HEAD,
+        rows=summary_rows(summary),
+        verdict=mcnemar_in_words(summary),
+        curves=_curves(folder, histories),
+        predictions=_predictions(folder),
+        confusion=_confusion(folder, summary),
+        epochs=_epoch_rows(histories, seconds),
+        settings=_settings([summary]),
+        command=command_of(recipe, summary["conditions"]),
+    )
+
+
+def write_report_of_cells(folder: Path, summaries: Sequence[Summary], histories: Sequence[Histories]) -> None:
+    """Write the report that compares the cells into the folder in which each has its run's.
+
+    Raises OSError where a figure cannot be read, or the report cannot be written.
+    """
+    recipe = Recipe.from_dict(summaries[0]["recipe"])
+    cells = [
+        {
+            "name": CELLS[summary["recipe"]["cell"]].__name__,
+            "report": f"{summary['recipe']['cell']}/{NAME}",
+            "row": cell_row(summary)[1:],
+            "verdict": mcnemar_in_words(summary),
+            "curves": _curves(folder / summary["recipe"]["cell"], of_cell),
+        }
+        for summary, of_cell in zip(summaries, histories, strict=True)
+    ]
+    _write(
+        folder,
+        "cells.html",
+        summary=summaries[0],
+        head=CELLS_HEAD,
+        cells=cells,
+        settings=_settings(summaries),
+        command=command_of(replace(recipe, cell="all"), summaries[0]["conditions"]),
+    )
+
+
+# ---------------------------------------------------------------- words
+
+
+def mcnemar_in_words(summary: Summary) -> str:
+    """Return what the counts of digits that one model alone gets wrong, and their p, mean."""
+    scratch, keras, p = (
+        summary[name] for name in ("only_scratch_rnn_wrong", "only_keras_wrong", "mcnemar_p")
+    )
+    if not scratch + keras:
+        return "No digit is wrong with one model and right with the other: on these digits the two are equal."
+    counts = f"{SCRATCH} alone is wrong on {_count(scratch, 'digit')}, {KERAS} alone on {keras:,}. "
+    chance = f"Were both equally good, counts at least so uneven would come with probability {p:.2g}: "
+    if p >= CHANCE:
+        return f"{counts}{chance}no sign that either is better."
+    better = KERAS if scratch > keras else SCRATCH
+    return (
+        f"{counts}{chance}this is hardly chance, and {better} is the better one here. That is said of these "
+        "two trained networks, not of the libraries; another seed may turn it round."
+    )
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number:,} {of}{'' if number == 1 else 's'}"
+
+
+def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
+    """Return the command that repeats a run, as a shell takes it, in pieces that belong together."""
+    backend, threads = conditions["backend"], conditions["threads"]
+    variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
+    options = options_of(recipe)
+    if threads != conditions["cores"]:
+        options["--threads"] = str(threads)
+    return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
+
+
+def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
+    """The settings of a run, or of one a cell, each with its name."""
+    summary = summaries[0]  # only the cell and its weights differ
+    recipe, conditions = Recipe.from_dict(summary["recipe"]), summary["conditions"]
+    networks = [f"{Recipe.from_dict(s['recipe']).network}, {s['weights']:,} weights" for s in summaries]
+    machine = (conditions["processor"], conditions["system"], _count(conditions["cores"], "core"))
+    versions = {"Python": conditions["python"], **conditions["versions"]}
+    return [
+        ("network" if len(networks) == 1 else "networks", f"{'; '.join(networks)}; {recipe.dtype}"),
+        ("training", f"{recipe.training}, {_count(recipe.epochs, 'epoch')}, seed {recipe.seed}"),
+        ("data", _data_in_words(recipe.data, summary["test_digits"])),
+        (
+            "digits",
+            f"{summary['train_digits']:,} to train on, {summary['validation_digits']:,} to validate, "
+            f"{summary['test_digits']:,} to test",
+        ),
+        ("date", conditions["date"]),
+        ("machine", ", ".join(machine)),
+        ("threads", f"{conditions['threads']} in {SCRATCH}; {KERAS} takes all cores"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        ("backend of Keras", conditions["backend"]),
+    ]
+
+
+def _data_in_words(data: str, test_digits: int) -> str:
+    """Of MNIST and the sample, either of which "auto" may be, MNIST alone has 10,000 test digits."""
+    if data == "auto" and test_digits == 10_000:
+        return "MNIST"
+    return "the sample of MNIST that ships with scratch_rnn" if data in ("auto", "sample") else data
+
+
+def _epoch_rows(histories: Histories, seconds: Seconds) -> list[list[str]]:
+    """A row an epoch: its number, then for each model the NUMBERS and the seconds, as text."""
+    rows = []
+    for epoch in range(len(seconds[SCRATCH])):
+        row = [str(epoch + 1)]
+        for model in MODELS:
+            logs = {name: values[epoch] for name, values in histories[model].items()}
+            row += [number_of(logs, name) for name in NUMBERS] + [f"{seconds[model][epoch]:.1f}"]
+        rows.append(row)
+    return rows
+
+
+# ---------------------------------------------------------------- figures
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure inside the page: a data URL, its size in pixels, and the words for those who cannot see it."""
+
+    source: str
+    width: int
+    height: int
+    alt: str
+
+
+def _picture(path: Path, alt: str) -> Picture:
+    with Image.open(path) as image:
+        width, height = image.size
+    source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    return Picture(source, width, height, alt)
+
+
+def _curves(folder: Path, histories: Histories) -> Picture:
+    last = " and ".join(f"{histories[model]['val_accuracy'][-1]:.2%} with {model}" for model in MODELS)
+    epochs = len(histories[SCRATCH]["loss"])
+    alt = (
+        "Accuracy on the left and loss on the right over the epochs, training and validation of both models. "
+        f"After epoch {epochs} the validation accuracy is {last}."
+    )
+    return _picture(folder / "curves.png", alt)
+
+
+def _predictions(folder: Path) -> Picture:
+    alt = "Test digits, each with its label, who is right or says what, and ten bars for each model."
+    return _picture(folder / "predictions.png", alt)
+
+
+def _confusion(folder: Path, summary: Summary) -> Picture:
+    digits = summary["test_digits"]
+    wrong = {model: round((1 - summary["test"][model]["accuracy"]) * digits) for model in MODELS}
+    alt = (
+        "Two tables, right classes down and predicted classes across, a count in each field. "
+        f"{SCRATCH} has {wrong[SCRATCH]:,} wrong of {digits:,}, {KERAS} {wrong[KERAS]:,}."
+    )
+    return _picture(folder / "confusion.png", alt)
+
+
+# ---------------------------------------------------------------- the page
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("keras_reference"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(models=MODELS, colours=MODEL_COLOURS)
+    return environment
+
+
+def _write(folder: Path, template: str, **content: Any) -> None:
+    """Fill the template and write the page; bytes of a path that are no text stand in it as escapes."""
+    page = _environment().get_template(template).render(content)
+    with atomic(folder / NAME) as path:
+        path.write_text(page, encoding="utf-8", errors="backslashreplace")
