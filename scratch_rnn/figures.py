@@ -200,13 +200,13 @@ def predictions(
         left, top = margin + column * CELL_WIDTH, HEAD + row * CELL_HEIGHT
         said = {name: output[index] for name, output in outputs.items()}
         _draw_verdict(figure, left, top, said, truth, names[index] if names and truth is None else "")
-        _draw_image(_axes(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[index])
-        _draw_bars(_axes(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
+        draw_image(axes_at(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[index])
+        _draw_bars(axes_at(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
     _predictions_head(figure, title, outputs, labels is not None)
     return figure
 
 
-def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at a place given in inches from the upper left corner of the figure."""
     across, down = figure.get_size_inches()
     return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
@@ -246,7 +246,7 @@ def _everyone(classes: Mapping[str, int]) -> str:
     return {1: "", 2: "both "}.get(len(classes), "all ")
 
 
-def _draw_image(axes: Axes, image: np.ndarray) -> None:
+def draw_image(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0)
     axes.set_axis_off()
 

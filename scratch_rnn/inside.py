@@ -1,0 +1,253 @@
+"""Looking inside a trained network, row by row: what it believes, keeps and forgets, what its gradients do.
+
+Every function takes a Sequential of recurrent layers and, last, Dense with softmax, that has weights. Of
+several recurrent layers the last one is looked at. A row of x is a timestep; rows count from 0 here, from 1
+in figures.
+
+The notation is that of recurrent.py: B batch, T time, D features, H units, and K classes; dh is the gradient
+that reaches h_t, the part from y_t plus the part carried back from t+1. No gradient is computed anew: the
+layers' own backward passes run and are overheard. So with `bptt_steps` gradients end where training's end.
+Results have the model's dtype where nothing else is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn import losses
+from scratch_rnn.activations import Softmax
+from scratch_rnn.labels import one_hot
+from scratch_rnn.layers import GRU, LSTM, Dense, Recurrent, SimpleRNN
+from scratch_rnn.layers.base import Array
+from scratch_rnn.model import Sequential
+
+# What each cell computes in a step, by the names of its equations.
+QUANTITIES: dict[type[Recurrent], tuple[str, ...]] = {
+    SimpleRNN: ("h",),
+    GRU: ("u", "r", "g", "h"),
+    LSTM: ("i", "f", "o", "g", "c", "h"),
+}
+
+
+# Backward: what reaches each step ----------------------------------------------------------------------
+
+
+def state_gradients(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
+    """Return dL/dh_t and, for an LSTM, dL/dc_t, for every timestep: {"h": (B, T, H), "c": (B, T, H)}.
+
+    x  (B, T, D) float, or uint8, which is scaled to [0, 1]
+    y  labels, integers (B,) or one-hot (B, K)
+
+    L is the cross-entropy of each sample by itself, not the mean over the batch. The gradients are whole:
+    that of h_t holds the part from its own output and the part carried back (T2), that of c_t the part that
+    comes through h_t and the part carried back.
+
+    Raises ValueError for a model of another kind or loss, and for x or y that do not fit.
+    """
+    _check_kind(model)
+    _check_loss(model)
+    watched = model.astype(model.dtype)
+    layer: Any = watched.layers[-2]
+    head: Any = watched.layers[-1]
+    heard = _overhear(layer)
+    _, tapes = watched.forward(x)
+    cross_entropy = losses.CategoricalCrossentropy(from_logits=True)
+    dlogits = cross_entropy.gradient(y, tapes[-1].z)
+    dy = head.backward_from_pre_activation(dlogits, tapes[-1]).inputs
+    layer.backward(dy, tapes[-2], input_gradient=False)
+    return {name: _batch_first(steps[::-1]) for name, steps in heard.items()}
+
+
+def gradient_reach(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
+    """Return how large the gradients of `state_gradients` are: for h, and for an LSTM c, float64 (T,).
+
+    Entry t is the Euclidean norm over the units, averaged over the samples. Arguments and errors are those
+    of `state_gradients`.
+    """
+    gradients = state_gradients(model, x, y)
+    # float64, because the square of a vanished gradient is nothing in float32
+    return {name: _norm(d).mean(axis=0) for name, d in gradients.items()}
+
+
+def _overhear(layer: Any) -> dict[str, list[Array]]:
+    """Make the layer, a copy, note the gradients that reach each of its steps; return the growing notes."""
+    heard: dict[str, list[Array]] = {name: [] for name in layer.state_names}
+    cell = type(layer)
+
+    class Overheard(cell):  # type: ignore[misc, valid-type]
+        def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+            for name, d in zip(self.state_names, _whole_gradients(self, s, dstate), strict=True):
+                heard[name].append(d.copy())
+            return super().step_backward(s, dstate)
+
+    layer.__class__ = Overheard
+    return heard
+
+
+def _whole_gradients(layer: Any, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Return dh and, for an LSTM, dc from what step t is handed: dh is whole already, dc was only carried."""
+    dh, *carried = dstate
+    if not carried:
+        return (dh,)
+    # c_t is used twice, in h_t = o ⊙ φ(c_t) (L6) and in c_{t+1} (L5): the two gradients add up.
+    return dh, layer.activation.backward(dh * s.o, s.activated_c) + carried[0]
+
+
+def saliency(model: Sequential, x: Array) -> Array:
+    """Return the gradient of the predicted class's logit with respect to every pixel, like x: (B, T, D).
+
+    Of the logit, what enters the softmax, and not of the probability: where a network is sure, the
+    probability is flat and its gradient vanishes, though the pixels matter no less. A pixel counts as the
+    network gets it, from 0 to 1, also where x is uint8.
+
+    Raises ValueError for a model of another kind, or one that gives an answer for each row, not one for all.
+    """
+    _check_kind(model)
+    if model.layers[-2].return_sequences:  # type: ignore[attr-defined]
+        raise ValueError("saliency explains one answer for the sequence: set return_sequences=False")
+    outputs, tapes = model.forward(x)
+    dlogits = one_hot(outputs.argmax(axis=-1), outputs)
+    head: Any = model.layers[-1]
+    dx = head.backward_from_pre_activation(dlogits, tapes[-1]).inputs
+    for layer, tape in zip(model.layers[-2::-1], tapes[-2::-1], strict=True):
+        dx = layer.backward(dx, tape).inputs
+    return np.asarray(dx)
+
+
+# Forward: what each step computes ----------------------------------------------------------------------
+
+
+def belief(model: Sequential, x: Array) -> Array:
+    """Return the probabilities that the model would give if the sequence had ended at each row: (B, T, K).
+
+    They are what the head says of every h_t; at the last row they are `model.predict(x)`.
+
+    Raises ValueError for a model of another kind and for x that does not fit.
+    """
+    _check_kind(model)
+    reader: Any = model.astype(model.dtype)
+    reader.layers[-2].return_sequences = True
+    return np.asarray(reader.predict(x))
+
+
+def gates(model: Sequential, x: Array) -> dict[str, Array]:
+    """Return what the last recurrent layer computes in each step, by the names of its equations: (B, T, H).
+
+    SimpleRNN  h
+    GRU        u, r, g, h
+    LSTM       i, f, o, g, c, h
+
+    Gates are after their activations. Raises ValueError for a model of another kind and for x that does not
+    fit.
+    """
+    _check_kind(model)
+    _, tapes = model.forward(x)
+    layer, steps = model.layers[-2], tapes[-2].steps
+    names = next(names for cell, names in QUANTITIES.items() if isinstance(layer, cell))
+    return {name: _batch_first([getattr(s, name) for s in steps]) for name in names}
+
+
+# One sequence ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What happens in a network while it reads one sequence, and on the way back.
+
+    image      (T, D)        the sequence as it was given
+    belief     (T, K)        of `belief`
+    gates      name: (T, H)  of `gates`
+    target     int           the class whose loss is differentiated: the label or, without one, the answer
+    gradients  name: (T, H)  of `state_gradients`
+    saliency   (T, D)        of `saliency`
+    """
+
+    image: Array
+    belief: Array
+    gates: dict[str, Array]
+    target: int
+    gradients: dict[str, Array]
+    saliency: Array
+
+    @property
+    def answer(self) -> int:
+        """The class that the network says in the end."""
+        return int(self.belief[-1].argmax())
+
+    @property
+    def reach(self) -> dict[str, Array]:
+        """The norm of each gradient, float64 (T,)."""
+        return {name: _norm(d) for name, d in self.gradients.items()}
+
+
+def read(model: Sequential, image: Array, label: int | None = None) -> Reading:
+    """Return all that the functions above say of one sequence (T, D).
+
+    Without a label the gradients are those of the loss of the network's own answer. Raises ValueError for a
+    model of another kind and for an image or a label that does not fit.
+    """
+    x = np.asarray(image)[np.newaxis]
+    p = belief(model, x)[0]
+    target = int(p[-1].argmax()) if label is None else int(label)
+    return Reading(
+        image=x[0],
+        belief=p,
+        gates=_only(gates(model, x)),
+        target=target,
+        gradients=_only(state_gradients(model, x, np.array([target]))),
+        saliency=saliency(model, x)[0],
+    )
+
+
+def answers(belief: Array) -> list[tuple[int, int, int]]:
+    """Return the likeliest class over the rows of a belief (T, K) as spans (first row, last row, class)."""
+    spans, row = [], 0
+    for said, rows in groupby(np.asarray(belief).argmax(axis=-1).tolist()):
+        first, row = row, row + len(list(rows))
+        spans.append((first, row - 1, said))
+    return spans
+
+
+# Checks and shapes -------------------------------------------------------------------------------------
+
+
+def _check_kind(model: Sequential) -> None:
+    """Raise ValueError where the model is not recurrent layers, running forwards, and a softmax head."""
+    *recurrent, head = model.layers or [None]  # type: ignore[list-item]
+    if not recurrent or not all(isinstance(layer, Recurrent) for layer in recurrent):
+        names = ", ".join(layer.name for layer in model.layers) or "none"
+        raise ValueError(f"expected a model of recurrent layers and one Dense, but its layers are: {names}")
+    if not isinstance(head, Dense) or not isinstance(head.activation, Softmax):
+        raise ValueError(f'expected Dense(..., "softmax") as the last layer, but it is {head!r}')
+    for layer in recurrent:
+        if getattr(layer, "go_backwards", False):
+            raise ValueError(
+                f"layer {layer.name!r} goes backwards: expected one that reads row by row"
+            )
+    if not model.built:
+        raise ValueError("the model has no weights yet: train it, or call build, for MNIST (None, 28, 28)")
+
+
+def _check_loss(model: Sequential) -> None:
+    if losses.on_logits(model.loss) is None:
+        raise ValueError(
+            f"the model was compiled with {model.loss.name}: the gradients shown are those of a cross-entropy"
+        )
+
+
+def _batch_first(steps: list[Array]) -> Array:
+    """Return T arrays (H, B) as one (B, T, H)."""
+    return np.stack(steps).transpose(2, 0, 1)
+
+
+def _norm(gradient: Array) -> Array:
+    return np.asarray(np.linalg.norm(gradient.astype(np.float64), axis=-1))
+
+
+def _only(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Return the first and only sample of each array."""
+    return {name: array[0] for name, array in arrays.items()}

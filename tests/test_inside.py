@@ -1,0 +1,255 @@
+"""What is shown of a network's inside is so: by differences, by hand, and by what the network itself says."""
+
+import numpy as np
+import pytest
+from helpers import CELLS, assert_gradient, central_differences, make_cell, randomize
+
+from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
+from scratch_rnn.inside import (
+    answers,
+    belief,
+    gates,
+    gradient_reach,
+    read,
+    saliency,
+    state_gradients,
+)
+from scratch_rnn.losses import CategoricalCrossentropy
+
+B, T, D, H, K = 3, 5, 4, 3, 6
+
+
+def network(cell, layers=1, each_row=False, dtype="float64"):
+    """A model with random weights; every weight matters, biases too."""
+    stack = [
+        make_cell(cell, H, return_sequences=number < layers or each_row, dtype=dtype)
+        for number in range(1, layers + 1)
+    ]
+    model = Sequential([*stack, Dense(K, "softmax", dtype=dtype)])
+    model.compile()
+    model.build((None, T, D))
+    return randomize(model)
+
+
+def sequences(each_row=False):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(B, T, D)), rng.integers(0, K, (B, T) if each_row else B)
+
+
+def lstm_for_digits():
+    model = Sequential([LSTM(8), Dense(10, "softmax")], seed=0)
+    model.build((None, 28, 28))
+    return model
+
+
+def rest_of_loss(model, x, y, t, states):
+    """The loss, summed over the samples, of a single layer's model that goes on after row t from states."""
+    layer, head = model.layers
+    h = states[0]
+    if t < T - 1:
+        h, _ = layer.forward(x[:, t + 1 :], initial_state=states)
+    elif layer.return_sequences:
+        h = np.empty((B, 0, H))
+    if layer.return_sequences:
+        h = np.concatenate([states[0][:, np.newaxis], h], axis=1)
+        y = y[:, t:]
+    return CategoricalCrossentropy().values(y, head.forward(h)[0]).sum()
+
+
+@pytest.mark.parametrize("each_row", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_gradient_of_a_state_says_what_a_push_at_that_state_does(cell, each_row):
+    """c is pushed before h_t is computed from it, h_t afterwards."""
+    model, (x, y) = network(cell, each_row=each_row), sequences(each_row)
+    gradients, found = state_gradients(model, x, y), gates(model, x)
+    for t in range(T):
+        h, *c = (found[name][:, t].copy() for name in model.layers[0].state_names)
+
+        def after_push_of_h(t=t, h=h, c=c):
+            return rest_of_loss(model, x, y, t, (h, *c))
+
+        def after_push_of_c(t=t, c=c):
+            return rest_of_loss(model, x, y, t, (found["o"][:, t] * np.tanh(c[0]), *c))
+
+        assert_gradient(gradients["h"][:, t], central_differences(after_push_of_h, h), f"h at {t}")
+        if c:
+            assert_gradient(gradients["c"][:, t], central_differences(after_push_of_c, c[0]), f"c at {t}")
+
+
+def test_the_gradients_of_a_simple_rnn_follow_the_formula():
+    """dh_{T} = W_out (p - y), dz_t = dh_t (1 - h_t²), dh_{t-1} = U dz_t."""
+    model, (x, y) = network("SimpleRNN"), sequences()
+    layer, head = model.layers
+    dh = state_gradients(model, x, y)["h"]
+    h = gates(model, x)["h"]
+    np.testing.assert_allclose(dh[:, -1], (model.predict(x) - np.eye(K)[y]) @ head.kernel.T, rtol=1e-12)
+    for t in range(T - 1, 0, -1):
+        dz = dh[:, t] * (1 - h[:, t] ** 2)
+        np.testing.assert_allclose(dh[:, t - 1], dz @ layer.recurrent_kernel.T, rtol=1e-12)
+
+
+def test_of_several_layers_the_last_is_looked_at():
+    """Its gradients are those of a model that begins with what the first layer gives."""
+    model, (x, y) = network("LSTM", layers=2), sequences()
+    first, last, head = model.layers
+    upper = Sequential([last, head])
+    upper.build((None, T, H))
+    between, _ = first.forward(x)
+    for name, gradient in state_gradients(upper, between, y).items():
+        np.testing.assert_allclose(state_gradients(model, x, y)[name], gradient, rtol=1e-12)
+    np.testing.assert_allclose(gates(model, x)["c"], gates(upper, between)["c"], rtol=1e-12)
+    np.testing.assert_allclose(belief(model, x), belief(upper, between), rtol=1e-12)
+
+
+def test_the_reach_is_the_mean_norm_even_of_gradients_that_have_nearly_vanished():
+    model, (x, y) = network("LSTM", dtype="float32"), sequences()
+    model.layers[-1].kernel[...] *= np.float32(1e-21)
+    reach, gradients = gradient_reach(model, x, y), state_gradients(model, x, y)
+    for name in ("h", "c"):
+        expected = np.sqrt((gradients[name].astype(float) ** 2).sum(axis=-1)).mean(axis=0)
+        np.testing.assert_allclose(reach[name], expected, rtol=1e-12)
+        assert reach[name].dtype == np.float64
+        assert reach[name].shape == (T,)
+        assert 0 < reach[name][-1] < 1e-19
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_belief_at_a_row_is_the_prediction_for_a_sequence_that_ends_there(cell, layers):
+    model, (x, _) = network(cell, layers), sequences()
+    p = belief(model, x)
+    assert p.shape == (B, T, K)
+    for t in range(T):
+        np.testing.assert_allclose(p[:, t], model.predict(x[:, : t + 1]), rtol=1e-12)
+
+
+def test_the_gates_are_those_of_the_equations():
+    """(L1) to (L6), (G1) to (G3) and (G5), written out once more."""
+
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    x, _ = sequences()
+    lstm, gru, simple = (network(cell) for cell in ("LSTM", "GRU", "SimpleRNN"))
+    W, U, b = lstm.layers[0].weights
+    h = c = np.zeros((B, H))
+    for t in range(T):
+        i, f, g, o = np.split(x[:, t] @ W + h @ U + b, 4, axis=1)
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        for name, value in {"i": i, "f": f, "g": g, "o": o, "c": c, "h": h}.items():
+            np.testing.assert_allclose(gates(lstm, x)[name][:, t], value, rtol=1e-12, err_msg=name)
+    W, U, (b, b_past) = gru.layers[0].weights
+    h = np.zeros((B, H))
+    for t in range(T):
+        (uz, rz, gz), (up, rp, gp) = (np.split(z, 3, axis=1) for z in (x[:, t] @ W + b, h @ U + b_past))
+        u, r = sigmoid(uz + up), sigmoid(rz + rp)
+        g = np.tanh(gz + r * gp)
+        h = u * h + (1 - u) * g
+        for name, value in {"u": u, "r": r, "g": g, "h": h}.items():
+            np.testing.assert_allclose(gates(gru, x)[name][:, t], value, rtol=1e-12, err_msg=name)
+    W, U, b = simple.layers[0].weights
+    h = np.zeros((B, H))
+    for t in range(T):
+        h = np.tanh(x[:, t] @ W + h @ U + b)
+        np.testing.assert_allclose(gates(simple, x)["h"][:, t], h, rtol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("cell", CELLS)
+def test_saliency_is_the_derivative_of_the_predicted_logit(cell, layers):
+    model, (x, _) = network(cell, layers), sequences()
+    said = model.predict(x).argmax(axis=1)
+
+    def logits():
+        return model.forward(x)[1][-1].z[np.arange(B), said].sum()
+
+    assert_gradient(saliency(model, x), central_differences(logits, x), "x")
+
+
+def test_saliency_counts_a_pixel_as_the_network_gets_it(digits):
+    model = lstm_for_digits()
+    x = digits[0][:2]
+    np.testing.assert_array_equal(saliency(model, x), saliency(model, x.astype("float32") / np.float32(255)))
+
+
+def test_the_model_is_left_as_it_was(digits):
+    x, y = digits[0][:4], digits[1][:4]
+    model = Sequential([GRU(4, return_sequences=True), GRU(4), Dense(10, "softmax")], seed=0)
+    model.build((None, 28, 28))
+    before, layers = model.predict(x), list(model.layers)
+    kinds = [type(layer) for layer in layers]
+    for look in (belief, gates, saliency):
+        look(model, x)
+    state_gradients(model, x, y)
+    assert model.layers == layers
+    assert [type(layer) for layer in model.layers] == kinds
+    np.testing.assert_array_equal(model.predict(x), before)
+
+
+def test_a_reading_is_what_the_functions_say_of_one_digit(digits):
+    model = lstm_for_digits()
+    x, y = digits[0][:1], digits[1][:1]
+    seen = read(model, x[0], int(y[0]))
+    assert seen.answer == model.predict(x).argmax()
+    assert seen.target == y[0]
+    np.testing.assert_array_equal(seen.gates["c"], gates(model, x)["c"][0])
+    np.testing.assert_array_equal(seen.saliency, saliency(model, x)[0])
+    for name, norms in seen.reach.items():
+        np.testing.assert_allclose(norms, gradient_reach(model, x, y)[name])
+
+
+def test_without_a_label_the_loss_is_that_of_the_answer(digits):
+    model = lstm_for_digits()
+    seen = read(model, digits[0][0])
+    assert seen.target == seen.answer
+    expected = state_gradients(model, digits[0][:1], np.array([seen.answer]))
+    np.testing.assert_array_equal(seen.gradients["h"], expected["h"][0])
+
+
+def test_answers_are_spans_of_rows():
+    p = np.eye(10)[[1, 1, 7, 1, 9, 9]]
+    assert answers(p) == [(0, 1, 1), (2, 2, 7), (3, 3, 1), (4, 5, 9)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([], "none"),
+        ([Dense(10, "softmax")], "recurrent"),
+        ([LSTM(3)], "recurrent"),
+        ([Dense(4), LSTM(3), Dense(10, "softmax")], "dense"),
+        ([LSTM(3), Dense(10)], "softmax"),
+        ([LSTM(3), SimpleRNN(3)], "softmax"),
+        ([LSTM(3, go_backwards=True), Dense(10, "softmax")], "backwards"),
+    ],
+)
+@pytest.mark.parametrize("look", [belief, gates, saliency])
+def test_a_model_of_another_kind_is_refused(look, layers, words):
+    with pytest.raises(ValueError, match=words):
+        look(Sequential(layers), np.zeros((1, T, D)))
+
+
+def test_a_model_without_weights_is_refused():
+    with pytest.raises(ValueError, match="no weights"):
+        belief(Sequential([LSTM(3), Dense(K, "softmax")]), np.zeros((1, T, D)))
+
+
+def test_gradients_of_another_loss_are_refused():
+    model = network("GRU")
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match="mean_squared_error"):
+        state_gradients(model, *sequences())
+
+
+def test_data_that_does_not_fit_is_refused():
+    model, (x, y) = network("LSTM"), sequences()
+    with pytest.raises(ValueError, match="expected"):
+        gates(model, x[..., :2])
+    with pytest.raises(ValueError, match="out of range"):
+        state_gradients(model, x, y + K)
+    with pytest.raises(ValueError, match="expected"):
+        state_gradients(model, x, y[:2])
+    with pytest.raises(ValueError, match="one answer"):
+        saliency(network("LSTM", each_row=True), x)
