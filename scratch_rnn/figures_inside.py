@@ -1,0 +1,284 @@
+"""Figures of a network's inside: how far gradients reach, and what happens while it reads one digit.
+
+They look like those of figures.py, and like there every function returns a matplotlib Figure of its own.
+Rows are counted from 1, downwards, and lie at the same height in all panels of a figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from scratch_rnn.figures import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    STYLE,
+    WIDTH,
+    axes_at,
+)
+from scratch_rnn.inside import Reading, answers
+
+CELL_COLOURS = {"SimpleRNN": ORANGE, "GRU": GREEN, "LSTM": BLUE}
+BAND = 2.5  # inches from a row of panels of gates to the next
+FLOOR = 1e-30  # gradients below it count as vanished: they have no place on a logarithmic scale
+
+SHARE = LinearSegmentedColormap.from_list("share", ["white", "#9DC6E3", BLUE, "#00263D"])  # from 0 to 1
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#003B5C", BLUE, "white", RED, "#6E2C00"])
+
+# What the quantities of the cells' equations are called; gates are between 0 and 1, states have a sign.
+GATES = {
+    "i": "input gate",
+    "f": "forget gate",
+    "o": "output gate",
+    "u": "update gate",
+    "r": "reset gate",
+}
+STATES = {"g": "candidate", "c": "cell state", "h": "hidden state"}
+
+
+# ---------------------------------------------------------------- how far gradients reach
+
+
+@rc_context(STYLE)
+def reach(
+    before: Mapping[str, Mapping[str, np.ndarray]], after: Mapping[str, Mapping[str, np.ndarray]], title: str
+) -> Figure:
+    """Draw the size of dL/dh_t, and of dL/dc_t where there is one, over the rows, logarithmically.
+
+    Args:
+        before: for each cell what `inside.gradient_reach` says of the untrained network: h, perhaps c, (T,).
+        after: the same for the trained one, in the same order.
+        title: of the whole figure.
+
+    Raises:
+        ValueError: there is no cell, or the two do not hold the same ones.
+    """
+    if not before or list(before) != list(after):
+        raise ValueError(
+            f"expected the same cells before and after training, found {[*before]} and {[*after]}"
+        )
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, name, cells in zip(panels, ("Before training", "After training"), (before, after), strict=True):
+        for place, (cell, norms) in enumerate(cells.items()):
+            _draw_reach(axes, norms, _cell_colour(cell, place))
+        axes.set(title=name, xlabel="row t", yscale="log")
+        axes.set_xticks(_row_ticks(len(next(iter(cells.values()))["h"])))
+        axes.grid(axis="y")
+    panels[0].set_ylabel("size of the gradient at row t")
+    figure.suptitle(title)
+    _reach_legend(figure, before)
+    return figure
+
+
+def _draw_reach(axes: Axes, norms: Mapping[str, np.ndarray], colour: str) -> None:
+    for name, values in norms.items():
+        shown = np.asarray(values, dtype=float)
+        shown = np.where(shown > FLOOR, shown, np.nan)
+        axes.plot(np.arange(1, len(shown) + 1), shown, color=colour, **_reach_style(name))
+
+
+def _reach_style(name: str) -> dict[str, Any]:
+    return {"linestyle": "-" if name == "h" else (0, (4, 2)), "linewidth": 1.8}
+
+
+def _cell_colour(cell: str, place: int) -> str:
+    return CELL_COLOURS.get(cell, (PURPLE, *CELL_COLOURS.values())[place % 4])
+
+
+def _reach_legend(figure: Figure, cells: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    handles = [
+        Line2D([], [], color=_cell_colour(cell, place), linewidth=1.8, label=cell)
+        for place, cell in enumerate(cells)
+    ]
+    handles.append(Line2D([], [], color=FAINT, label="‖dL/dh‖", **_reach_style("h")))
+    if any("c" in norms for norms in cells.values()):
+        handles.append(Line2D([], [], color=FAINT, label="‖dL/dc‖", **_reach_style("c")))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3)
+
+
+# ---------------------------------------------------------------- what it believes
+
+
+@rc_context(STYLE)
+def belief(reading: Reading, title: str) -> Figure:
+    """Draw a digit and, row by row, the probabilities that the network would give if it ended there.
+
+    At the right stands the likeliest class wherever it changes, and at the last row.
+    """
+    side, classes = 3.4, reading.belief.shape[1]
+    figure = Figure(figsize=(WIDTH, 4.6))
+    _draw_head(figure, title)
+    draw_digit(axes_at(figure, 0.55, 0.7, side, side), reading.image)
+    axes = axes_at(figure, 4.25, 0.7, 2.75, side)
+    image = draw_map(axes, reading.belief, SHARE, 0, 1)
+    axes.set_xticks(np.arange(classes) + 1, [str(number) for number in range(classes)])
+    axes.set(title="belief, had it ended at row t", xlabel="class", yticks=[])
+    _write_answers(axes, reading.belief)
+    _draw_scale(figure, image, 7.5, 0.7, side, ("0", "½", "1"))
+    return figure
+
+
+def _write_answers(axes: Axes, probabilities: np.ndarray) -> None:
+    """Write the answer beside the row from which on it holds; not where the words above would touch it."""
+    rows, classes = probabilities.shape
+    axes.text(classes + 0.7, -0.1, "answer", size=7.5, color=FAINT)
+    spans = answers(probabilities)
+    free = 0.0
+    for first, last, said in spans:
+        if first >= free or last == rows - 1:
+            free = first + rows / 28
+            axes.text(classes + 0.9, first + 1, str(said), va="center", size=7.5, weight="bold")
+
+
+# ---------------------------------------------------------------- what it computes
+
+
+@rc_context(STYLE)
+def gates(reading: Reading, title: str) -> Figure:
+    """Draw gates and states of all units over the rows, gates above and states below, beside the digit.
+
+    A column is a unit, at the same place in all panels: sorted by the row at which |h| is largest.
+    """
+    order = unit_order(reading.gates["h"])
+    bands = [[name for name in names if name in reading.gates] for names in (GATES, STATES)]
+    bands = [names for names in bands if names]
+    across = max(map(len, bands))
+    width = (4.8 - 0.15 * across) / across
+    figure = Figure(figsize=(WIDTH, 0.55 + BAND * len(bands)))
+    _draw_head(figure, title)
+    for number, names in enumerate(bands):
+        top = 0.7 + BAND * number
+        draw_digit(axes_at(figure, 0.55, top, 1.85, 1.85), reading.image)
+        for place, name in enumerate(names):
+            axes = axes_at(figure, 2.7 + (width + 0.15) * place, top, width, 1.85)
+            image = _draw_quantity(axes, name, reading.gates[name][:, order])
+        words = ("0", "½", "1") if names[0] in GATES else ("−1", "0", "+1")
+        _draw_scale(figure, image, 7.5, top, 1.85, words)
+    return figure
+
+
+def _draw_quantity(axes: Axes, name: str, values: np.ndarray) -> AxesImage:
+    shown, divided = unit_scale(values)
+    image = draw_map(axes, shown, SIGNED if name in STATES else SHARE, -1 if name in STATES else 0, 1)
+    axes.set_title(f"{name}  {GATES.get(name) or STATES[name]}{divided}", size=9)
+    axes.set(xticks=[], yticks=[], xlabel=f"{values.shape[1]} units")
+    return image
+
+
+def unit_scale(values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Divide values beyond -1 to 1, as of a cell state, by the largest; return them and words that say so."""
+    largest = float(np.abs(values).max())
+    return (values / largest, f" ÷ {largest:.2g}") if largest > 1 else (values, "")
+
+
+def unit_order(h: ArrayLike) -> np.ndarray:
+    """Return the units of h (T, H) by the row at which |h| is largest, int (H,)."""
+    size = np.abs(np.asarray(h, dtype=float))
+    rows = np.arange(len(size))[:, np.newaxis]
+    centre = (rows * size).sum(axis=0) / np.maximum(size.sum(axis=0), np.finfo(float).tiny)
+    return np.lexsort((centre, size.argmax(axis=0)))
+
+
+# ---------------------------------------------------------------- what it looks at
+
+
+@rc_context(STYLE)
+def saliency(reading: Reading, title: str) -> Figure:
+    """Draw a digit, what each pixel does to the logit of the answer, and how much each row does."""
+    side = 2.75
+    figure = Figure(figsize=(WIDTH, 3.95))
+    _draw_head(figure, title)
+    draw_digit(axes_at(figure, 0.55, 0.7, side, side), reading.image)
+    largest = float(np.abs(reading.saliency).max()) or 1.0
+    axes = axes_at(figure, 3.45, 0.7, side, side)
+    image = draw_map(axes, reading.saliency, SIGNED, -largest, largest, square=True)
+    _draw_outline(axes, reading.image)
+    axes.set(title=f"gradient of the logit of {reading.answer}", xticks=[], yticks=[])
+    axes.set_xlabel("does a brighter pixel speak for it?")
+    _draw_row_sizes(axes_at(figure, 6.3, 0.7, 0.65, side), np.abs(reading.saliency).sum(axis=1))
+    _draw_scale(figure, image, 7.1, 0.7, side, ("against", "0", "for"))
+    return figure
+
+
+def _draw_row_sizes(axes: Axes, sizes: np.ndarray) -> None:
+    axes.barh(np.arange(1, len(sizes) + 1), sizes, height=0.8, color=FAINT)
+    axes.set(ylim=(len(sizes) + 0.5, 0.5), xticks=[], yticks=[], title="by row")
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def _draw_outline(axes: Axes, image: np.ndarray) -> None:
+    """The edge of the digit's ink, at half its strength."""
+    rows, columns = np.arange(1, len(image) + 1), np.arange(1, image.shape[1] + 1)
+    axes.contour(columns, rows, image, levels=[0.5 * float(image.max())], colors=[INK], linewidths=0.8)
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _draw_head(figure: Figure, title: str) -> None:
+    figure.suptitle(title, y=1 - 0.08 / figure.get_figheight(), va="top")
+
+
+def draw_digit(axes: Axes, image: np.ndarray) -> AxesImage:
+    """Draw an image (T, D), black being 0, with its rows counted at the left."""
+    drawn = draw_map(axes, image, "gray", 0, None, square=True)
+    axes.set(xticks=[], ylabel="row t")
+    axes.set_yticks(_row_ticks(len(image)))
+    return drawn
+
+
+def draw_map(
+    axes: Axes,
+    values: np.ndarray,
+    colours: str | Colormap,
+    lowest: float,
+    largest: float | None,
+    square: bool = False,
+) -> AxesImage:
+    """Draw values (T, N) as colours. Rows and columns count from 1: rows are level with the digit's."""
+    down, across = values.shape
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, pad=2, labelsize=7.5)
+    return axes.imshow(
+        values,
+        cmap=colours,
+        vmin=lowest,
+        vmax=largest,
+        aspect="equal" if square else "auto",
+        interpolation="nearest",
+        extent=(0.5, across + 0.5, down + 0.5, 0.5),
+    )
+
+
+def _draw_scale(
+    figure: Figure, image: AxesImage, left: float, top: float, height: float, words: tuple[str, str, str]
+) -> None:
+    """What the colours mean: the lowest, the middle and the highest value in words."""
+    axes = axes_at(figure, left, top + 0.2 * height, 0.1, 0.6 * height)
+    bar = figure.colorbar(image, cax=axes)
+    low, high = image.get_clim()
+    bar.set_ticks([low, (low + high) / 2, high], labels=list(words))
+    bar.outline.set_visible(False)
+    axes.tick_params(length=0, pad=3, labelsize=7.5)
+
+
+def _row_ticks(rows: int) -> list[int]:
+    """Row 1, the last one, and round numbers between that are not too near to either."""
+    step = next((step for step in (1, 2, 5, 7, 10, 20, 50, 100) if rows <= 6 * step), -(-rows // 6))
+    between = [tick for tick in range(step, rows, step) if tick - 1 >= step / 2 and rows - tick >= step / 2]
+    return [1, *between, rows] if rows > 1 else [1]
