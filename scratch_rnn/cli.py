@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """Return the parser of all commands, those of other packages included."""
-    from scratch_rnn.commands import gradcheck, predict, train
+    from scratch_rnn.commands import gradcheck, inspect, predict, train
 
     parser = Parser(
         prog="scratch-rnn",
@@ -33,6 +33,7 @@ def build_parser() -> Parser:
         point.load()(commands)
     train.add_command(commands)
     predict.add_command(commands)
+    inspect.add_command(commands)
     gradcheck.add_command(commands)
     return parser
 

@@ -1,9 +1,11 @@
-"""Writing files whole or not at all."""
+"""Writing files and folders whole or not at all."""
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +32,32 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Provide a folder beside `path`, which is not there yet, to fill; it becomes `path` when all went well.
+
+    After any exception, Ctrl-C included, nothing is left. Raises FileExistsError where something is there
+    already, other OSErrors where the folder cannot be made.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, "this exists already", os.fspath(path))
+    folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        yield Path(folder)
+        os.chmod(folder, 0o777 & ~_umask())  # mkdtemp gives a folder that its owner alone may enter
+        os.rename(folder, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def unused(path: str | os.PathLike[str]) -> Path:
+    """Return the path or, where something is there, the first free one of path-2, path-3 ..."""
+    path = Path(path)
+    names = itertools.chain([path.name], (f"{path.name}-{number}" for number in itertools.count(2)))
+    return next(free for name in names if not (free := path.with_name(name)).exists())
 
 
 def _umask() -> int:

@@ -6,6 +6,7 @@
     curves.png, predictions.png, confusion.png     at the end
     report.html             then, by `scratch-rnn compare`: all of it on one page
     summary.json            last of all: a folder without it holds an unfinished run
+    inspect-.../            by `scratch-rnn inspect`: a network's inside
 
 Every file appears whole or not at all. `scratch-rnn compare --cell all` makes a folder a cell, and when all
 are finished a report.html beside them that compares the cells.
@@ -25,9 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratch_rnn.files import atomic
+from scratch_rnn.files import atomic, unused
 from scratch_rnn.model import Sequential
-from scratch_rnn.recipe import Recipe
+from scratch_rnn.recipe import CELLS, Recipe
 
 Array = NDArray[Any]
 
@@ -132,12 +133,21 @@ def create_runs(
 
 def new_folder(name: str) -> Path:
     """Return a folder below runs/ that does not exist yet, named after the run and the time."""
-    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder, number = Path("runs", stem), 1
-    while folder.exists():
-        number += 1
-        folder = Path("runs", f"{stem}-{number}")
-    return folder
+    return unused(Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}"))
+
+
+def run_folders(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the folder of a run or, where it holds runs of several cells, theirs in the order of CELLS.
+
+    Raises FileNotFoundError where there is neither.
+    """
+    folder = Path(folder)
+    if (folder / "recipe.json").is_file():
+        return [folder]
+    inner = [folder / cell for cell in CELLS if (folder / cell / "recipe.json").is_file()]
+    if not inner:
+        raise FileNotFoundError(f"{folder} is not the folder of a run: it has no recipe.json")
+    return inner
 
 
 def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:

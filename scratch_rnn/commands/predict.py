@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import check_new_figure, natural_int, path
-from scratch_rnn.mnist import load_mnist
-from scratch_rnn.recipe import Recipe
 from scratch_rnn.runs import load_run
 
 
@@ -42,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.figure is not None:
         check_new_figure(arguments.figure, "--figure")
     recipe, model = load_run(arguments.folder)
-    names, digits, labels = _digits(recipe, arguments.images, arguments.test_index)
+    names, digits, labels = load_digits(recipe, arguments.images, arguments.test_index)
     probabilities = model.predict(digits)
     console = Console()
     for row, name in enumerate(names):
@@ -52,25 +50,6 @@ def run(arguments: argparse.Namespace) -> None:
     figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe), names)
     figures.save(figure, drawn)
     console.print(f"drawn in {drawn}", soft_wrap=True, highlight=False)
-
-
-def _digits(
-    recipe: Recipe, paths: list[Path], test_index: int | None
-) -> tuple[list[str], np.ndarray, np.ndarray | None]:
-    """Return names, images (N, 28, 28) and, for a test digit, its label (1,)."""
-    if paths and test_index is not None:
-        raise ValueError("name image files or --test-index, not both")
-    if test_index is None:
-        from scratch_rnn.images import load_digit
-
-        return [path.name for path in paths], np.stack([load_digit(path) for path in paths]), None
-    _, (x_test, y_test) = load_mnist(recipe.data)
-    if test_index >= len(x_test):
-        raise ValueError(
-            f"--test-index {test_index} is out of range: the test set has {len(x_test)} digits, from 0"
-        )
-    rows = slice(test_index, test_index + 1)
-    return [f"test-{test_index}"], x_test[rows], y_test[rows]
 
 
 def _grey(digit: np.ndarray) -> np.ndarray:
