@@ -217,7 +217,8 @@ def saliency(reading: Reading, title: str) -> Figure:
 
 def _draw_row_sizes(axes: Axes, sizes: np.ndarray) -> None:
     axes.barh(np.arange(1, len(sizes) + 1), sizes, height=0.8, color=FAINT)
-    axes.set(ylim=(len(sizes) + 0.5, 0.5), xticks=[], yticks=[], title="by row")
+    axes.set(ylim=(len(sizes) + 0.5, 0.5), xticks=[], yticks=[])
+    axes.set_title("size by row", size=9)
     axes.spines[["left", "bottom"]].set_visible(False)
 
 

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from scratch_rnn.figures import BLUE, FAINT, PALE, RED, STYLE, axes_at
 from scratch_rnn.figures_inside import (
@@ -44,9 +44,8 @@ FRAMES: Any = {"savefig.dpi": 100, "animation.embed_limit": 200}
 
 def save_player(reading: Reading, title: str, path: str | os.PathLike[str]) -> None:
     """Write the page to `path`, an .html file, whole or not at all. Raises OSError where it cannot be."""
-    html = page(reading, title)
     with atomic(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
+        unfinished.write_text(page(reading, title), encoding="utf-8")
 
 
 def page(reading: Reading, title: str) -> str:
@@ -102,12 +101,10 @@ class _Stage:
     def _build_norms(self, axes: Axes) -> None:
         norms = self.reading.reach["h"]
         self.norms = np.where(norms > FLOOR, norms, np.nan)
-        shown = self.norms[np.isfinite(self.norms)]
-        low, high = (shown.min(), shown.max()) if len(shown) else (0.1, 1.0)
-        axes.set(xscale="log", xlim=(low / 3, high * 3), ylim=(self.rows + 0.5, 0.5), yticks=[])
+        ends = _decades(self.norms)
+        axes.set(xscale="log", xlim=ends, ylim=(self.rows + 0.5, 0.5), yticks=[])
         axes.set_title("‖dL/dh‖", size=9)
-        axes.xaxis.set_major_locator(LogLocator(numticks=3))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xticks(ends, [f"{end:g}" for end in ends])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.tick_params(labelsize=7.5)
         axes.grid(axis="x")
@@ -117,9 +114,10 @@ class _Stage:
         """Below at the left: every gate and state of the row, a strip each, gates first."""
         names = [name for name in (*GATES, *STATES) if name in self.reading.gates]
         self.strips = {}
+        pitch = min(0.5, 1.5 / len(names))
         for place, name in enumerate(names):
             values, divided = unit_scale(self.reading.gates[name][:, self.order])
-            axes = axes_at(self.figure, 1.75, 3.8 + 0.25 * place, 3.45, 0.2)
+            axes = axes_at(self.figure, 1.75, 3.8 + pitch * place, 3.45, 0.8 * pitch)
             signed = name in STATES
             image = draw_map(axes, values[:1], SIGNED if signed else SHARE, -1 if signed else 0, 1)
             axes.set(xticks=[], yticks=[])
@@ -189,6 +187,15 @@ def _empty_map(axes: Axes, values: np.ndarray, title: str) -> AxesImage:
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{values.shape[1]} units", labelpad=2, color=FAINT, size=8)
     return image
+
+
+def _decades(values: np.ndarray) -> tuple[float, float]:
+    """Return powers of ten that have all the values between them; NaN does not count."""
+    logarithms = np.log10(values[np.isfinite(values)])
+    if not len(logarithms):
+        return 0.1, 1.0
+    low = np.floor(logarithms.min())
+    return 10.0**low, 10.0 ** max(np.ceil(logarithms.max()), low + 1)
 
 
 def _each_row_to_one(values: np.ndarray) -> np.ndarray:

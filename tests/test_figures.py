@@ -58,9 +58,9 @@ def undrawn_labels(figure):
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
-            for place, label in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True):
-                if not axes.axison or not low <= place <= high:
-                    yield label
+            for tick in axis.get_major_ticks():
+                if not axes.axison or not low <= tick.get_loc() <= high:
+                    yield tick.label1
 
 
 def words(figure):

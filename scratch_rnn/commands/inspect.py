@@ -43,8 +43,8 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "inspect",
         help="look inside a trained network while it reads a digit",
-        description="Draw what happens in a run's NumPy network while it reads a digit row by row: what it would "
-        "answer after each row, its gates and states, how far gradients reach back before and after "
+        description="Draw what happens in a run's network while it reads a digit row by row: what it "
+        "would answer after each row, its gates and states, how far gradients reach back before and after "
         "training, and which pixels speak for its answer; and make a page, player.html, that plays it all.",
     )
     parser.add_argument(
@@ -97,8 +97,8 @@ def _tell(inspection: Inspection, name: str, label: int | None, count: int, cons
     lines.append(f"answer had it ended there: {said_before}from row {first + 1} of {last + 1} on: {said}")
     before, after = (norms["h"][0] / norms["h"][-1] for norms in (inspection.before, inspection.after))
     lines.append(
-        f"size of dL/dh at row 1 over that at row {last + 1}: {before:.2g} before training, {after:.2g} after "
-        f"(means of {count} test digits)"
+        f"size of dL/dh at row 1 over that at row {last + 1}, means of {count} test digits: "
+        f"{before:.2g} before training, {after:.2g} after"
     )
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
