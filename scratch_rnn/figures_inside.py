@@ -225,7 +225,9 @@ def _draw_row_sizes(axes: Axes, sizes: np.ndarray) -> None:
 def _draw_outline(axes: Axes, image: np.ndarray) -> None:
     """The edge of the digit's ink, at half its strength."""
     rows, columns = np.arange(1, len(image) + 1), np.arange(1, image.shape[1] + 1)
-    axes.contour(columns, rows, image, levels=[0.5 * float(image.max())], colors=[INK], linewidths=0.8)
+    half = 0.5 * float(image.max())
+    if half > image.min():  # an image of one shade has no edge
+        axes.contour(columns, rows, image, levels=[half], colors=[INK], linewidths=0.8)
 
 
 # ---------------------------------------------------------------- parts

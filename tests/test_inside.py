@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import warnings
 from html import unescape
 
 import numpy as np
@@ -344,6 +345,14 @@ def test_what_happens_with_a_digit_is_drawn_with_its_words_apart(cell, tmp_path)
     assert ("f  forget gate" in said) == (cell == "LSTM")
     said = drawn(figures_inside.saliency(seen, "A digit"), tmp_path / "saliency.png")
     assert {"for", "0", "against", f"gradient of the logit of {seen.answer}"} <= said
+
+
+def test_an_image_without_ink_is_drawn_without_a_warning(tmp_path):
+    model = lstm_for_digits()
+    seen = read(model, np.zeros((28, 28), np.uint8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn(figures_inside.saliency(seen, ""), tmp_path / "saliency.png")
 
 
 def test_rows_are_level_in_all_panels():
