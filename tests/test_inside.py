@@ -119,6 +119,15 @@ def test_of_several_layers_the_last_is_looked_at():
     np.testing.assert_allclose(belief(model, x), belief(upper, between), rtol=1e-12)
 
 
+def test_with_truncation_the_gradient_ends_where_that_of_training_ends():
+    model, (x, y) = network("LSTM"), sequences()
+    whole = state_gradients(model, x, y)
+    model.layers[0].bptt_steps = 2
+    for name, gradient in state_gradients(model, x, y).items():
+        np.testing.assert_array_equal(gradient[:, -2:], whole[name][:, -2:])
+        assert not gradient[:, :-2].any()
+
+
 def test_the_reach_is_the_mean_norm_even_of_gradients_that_have_nearly_vanished():
     model, (x, y) = network("LSTM", dtype="float32"), sequences()
     model.layers[-1].kernel[...] *= np.float32(1e-21)
