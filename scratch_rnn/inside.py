@@ -225,9 +225,7 @@ def _check_kind(model: Sequential) -> None:
         raise ValueError(f'expected Dense(..., "softmax") as the last layer, but it is {head!r}')
     for layer in recurrent:
         if getattr(layer, "go_backwards", False):
-            raise ValueError(
-                f"layer {layer.name!r} goes backwards: expected one that reads row by row"
-            )
+            raise ValueError(f"layer {layer.name!r} goes backwards: expected one that reads row by row")
     if not model.built:
         raise ValueError("the model has no weights yet: train it, or call build, for MNIST (None, 28, 28)")
 
