@@ -9,11 +9,11 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scratch_rnn.figures import BLUE, FAINT, GREEN, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
+from scratch_rnn.figures import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
+from scratch_rnn.figures_inside import CELL_COLOURS
 
 OURS = "scratch_rnn"
 MARKERS = "os^D"
-CELL_COLOURS = {"SimpleRNN": ORANGE, "GRU": GREEN, "LSTM": BLUE}
 
 
 @rc_context(STYLE)
