@@ -5,7 +5,7 @@ Three methods, each of which asks how a scalar f changes with its arrays:
     complex      f(x + ih) has the imaginary part h f'(x), and nothing is subtracted: with h = 1e-200 the
                  error is rounding alone (Squire and Trapp 1998), (N2). f has to compute with complex numbers.
     central      (f(x + h) - f(x - h)) / 2h, (N1), needs nothing but f. Its error has a floor: a small h loses
-                 digits to the subtraction, a large one to the curvature of f.
+                 digits to the subtraction, a large one to the third derivative of f.
     directional  the complex step along one random direction for each array: a single number stands for all
                  its entries. Cheap on big models; it does not tell which entry is wrong.
 

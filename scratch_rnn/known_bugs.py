@@ -80,7 +80,7 @@ def carried_gradient_dropped(cell: Any) -> Any:
     return Wrong
 
 
-@_bug("U where U transposed belongs, in the carried gradient", (SimpleRNN,))
+@_bug("Uᵀ where U belongs, in the carried gradient; with rows, dz @ U for dz @ U.T", (SimpleRNN,))
 def kernel_not_transposed(cell: Any) -> Any:
     class Wrong(cell):
         def step_backward(self, s: Any, dstate: Any) -> Any:

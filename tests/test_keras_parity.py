@@ -109,7 +109,29 @@ def test_other_activations_of_the_gates_are_those_of_keras(cell, recurrent_activ
     compare_gradients(layer, *random_call(layer))
 
 
-def compare_gradients(layer, x, states, mask=None):
+@every_cell
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_truncated_gradients_are_those_of_keras_with_the_state_taken_for_a_constant(cell, steps):
+    layer = random_cell(cell, bptt_steps=steps, return_state=True, return_sequences=True)
+    compare_gradients(layer, *random_call(layer), call=in_windows_of(steps))
+
+
+def in_windows_of(steps):
+    """Return what calls a Keras layer window by window; no gradient goes from one to the one before."""
+
+    def call(twin, x, states, mask):
+        starts = [0, *reversed(range(x.shape[1] - steps, 0, -steps))]
+        parts = []
+        for start, end in zip(starts, [*starts[1:], x.shape[1]], strict=True):
+            states = [tf.stop_gradient(state) for state in states] if start else states
+            y, *states = call_twin(twin, x[:, start:end], states, mask)
+            parts.append(y)
+        return [tf.concat(parts, axis=1), *states]
+
+    return call
+
+
+def compare_gradients(layer, x, states, mask=None, call=call_twin):
     """Compare outputs, and the gradients of a random projection of all outputs, one line each."""
     twin = keras_twin(layer)
     outputs, tape = layer.forward(x, states, mask)
@@ -121,7 +143,7 @@ def compare_gradients(layer, x, states, mask=None):
     with tf.GradientTape() as keras_tape:
         for tensor in tensors:
             keras_tape.watch(tensor)
-        expected = call_twin(twin, tensors[0], tensors[1:], mask)
+        expected = call(twin, tensors[0], tensors[1:], mask)
         loss = tf.add_n([tf.reduce_sum(o * p) for o, p in zip(expected, projections, strict=True)])
     dx, *others = keras_tape.gradient(loss, [*tensors, *variables], unconnected_gradients="zero")
     dstates, dweights = others[: len(states)], others[len(states) :]

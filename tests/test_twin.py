@@ -124,6 +124,12 @@ def test_what_keras_does_not_have_is_refused_by_name():
         build_twin(model, (None, 28, 28))
 
 
+def test_truncation_has_no_counterpart():
+    model = Sequential([LSTM(4, bptt_steps=3), Dense(2)], seed=0)
+    with pytest.raises(ValueError, match="has bptt_steps, which Keras has not: leave it out"):
+        build_twin(model, (None, 5, 3))
+
+
 def test_floatx_is_as_it_was_after_an_error():
     before = keras.config.floatx()
     with pytest.raises(RuntimeError), floatx_of(compiled(LSTM(2, dtype="float64"))):

@@ -26,8 +26,8 @@ Backward, four rules are enough:
 back from t+1; step t+1 has to come first, and the loop runs backwards. (T3) The weights are used in every
 step, so their gradients are sums over time: dmatrix = Σ_t joined_t dz_tᵀ. They are added up in the loop,
 while dz_t is at hand: to keep every dz_t for one large product afterwards gains little and slows long
-sequences down. (T4) is the gradient of the input, dx_t = W dz_t; (T5) what a cell carries back, U dz_t and
-more.
+sequences down. (T4) is the gradient of the input, dx_t = W dz_t; (T5) what a cell carries back, U dz_t.
+The candidate of the GRU is the exception to (T1), (T3) and (T5).
 
 docs/bptt.md derives all of it; its equations have the numbers that stand here and in the cells.
 """
