@@ -27,7 +27,7 @@ class Activation:
     def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """Return dz, the gradient of the pre-activation, like y, from dy and the **output** y = f(z).
 
-        Written into `out` where given.
+        Written into `out` where given, which may be dy itself.
         """
         raise NotImplementedError
 

@@ -51,6 +51,15 @@ def test_gradient_can_be_written_into_an_array(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_gradient_can_be_written_in_place(name):
+    f = activations.get(name)
+    y, dy = f(random_arrays((4, 5))[0]), random_arrays((4, 5), seed=2)[0]
+    expected = f.backward(dy, y)
+    assert f.backward(dy, y, out=dy) is dy
+    np.testing.assert_array_equal(dy, expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_arguments_stay_as_they_are(name):
     f = activations.get(name)
     z, dy = random_arrays((4, 5), (4, 5))
