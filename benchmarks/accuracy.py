@@ -22,7 +22,6 @@ import numpy as np
 from interleave import RESULTS, digits, result_file
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
 from keras_reference.backend import import_keras
 from keras_reference.comparison import KERAS, SCRATCH, agreement
@@ -103,6 +102,8 @@ def equivalence(differences: np.ndarray, margin: float) -> dict[str, float]:
 
     p is the larger of those of "the mean is -margin or below" and "the mean is margin or above".
     """
+    from scipy import stats
+
     mean = float(differences.mean())
     if np.ptp(differences) == 0:  # no spread at all: nothing for a t-test to divide by
         return {"difference": mean, "low": mean, "high": mean, "p": float(abs(mean) >= margin)}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from scratch_rnn.figures import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
 from scratch_rnn.figures_inside import CELL_COLOURS
@@ -62,7 +63,10 @@ def scaling(
             )
         sizes = sorted({size for values in contestants.values() for size in values})
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45 if len(sizes) > 6 else 0)
-        axes.minorticks_off()
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set(title=name, ylabel=unit if axes is grid[0][0] else "")
         axes.grid(color=FAINT, alpha=0.25)
     handles, labels = grid[0][0].get_legend_handles_labels()

@@ -14,6 +14,7 @@ prints them; a test checks that the pages hold them as they are printed.
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ SCRATCH, KERAS = "scratch_rnn", "Keras"
 
 def main() -> None:
     """Print the tables."""
+    plain = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=plain).parse_args()
     for table in (*TABLES, *BENCHMARKS_TABLES):
         print(table(), end="\n\n")
 

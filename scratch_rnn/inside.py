@@ -48,7 +48,7 @@ def state_gradients(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
 
     Raises ValueError for a model of another kind or loss, and for x or y that do not fit.
     """
-    _check_kind(model)
+    x = _checked(model, x)
     _check_loss(model)
     watched = model.astype(model.dtype)
     layer: Any = watched.layers[-2]
@@ -106,7 +106,7 @@ def saliency(model: Sequential, x: Array) -> Array:
 
     Raises ValueError for a model of another kind, or one that gives an answer for each row, not one for all.
     """
-    _check_kind(model)
+    x = _checked(model, x)
     if model.layers[-2].return_sequences:  # type: ignore[attr-defined]
         raise ValueError("saliency explains one answer for the sequence: set return_sequences=False")
     outputs, tapes = model.forward(x)
@@ -144,7 +144,7 @@ def gates(model: Sequential, x: Array) -> dict[str, Array]:
     Gates are after their activations. Raises ValueError for a model of another kind and for x that does not
     fit.
     """
-    _check_kind(model)
+    x = _checked(model, x)
     _, tapes = model.forward(x)
     layer, steps = model.layers[-2], tapes[-2].steps
     names = next(names for cell, names in QUANTITIES.items() if isinstance(layer, cell))
@@ -228,6 +228,12 @@ def _check_kind(model: Sequential) -> None:
             raise ValueError(f"layer {layer.name!r} goes backwards: expected one that reads row by row")
     if not model.built:
         raise ValueError("the model has no weights yet: train it, or call build, for MNIST (None, 28, 28)")
+
+
+def _checked(model: Sequential, x: Array) -> Array:
+    """Return x as the model takes it. Raises ValueError for another kind of model, for NaN and for shapes."""
+    _check_kind(model)
+    return model.checked_inputs(x)
 
 
 def _check_loss(model: Sequential) -> None:

@@ -348,7 +348,7 @@ class Sequential:
                 y, lent.tapes = self.forward(x[rows], tapes=lent.tapes)
                 return y
 
-        x = self._checked_inputs(x)
+        x = self.checked_inputs(x)
         slices = _slices(len(x), positive_integer(batch_size, "batch_size"))
         with parallel.workers(self.threads) as workers:
             return np.concatenate(workers.map(outputs, slices))
@@ -451,7 +451,11 @@ class Sequential:
             raise ValueError("the model is not compiled: call compile(optimizer, loss, metrics) first")
         return self.optimizer
 
-    def _checked_inputs(self, x: Array) -> Array:
+    def checked_inputs(self, x: Array) -> Array:
+        """Return x as an array that the model can take, unscaled yet.
+
+        Raises ValueError for a dtype or a shape that does not fit, for NaN and for infinity.
+        """
         x = np.asarray(x)
         if x.ndim < 2 or not len(x):
             raise ValueError(f"x has shape {x.shape}, expected (samples, ...) with at least one sample")
@@ -471,7 +475,7 @@ class Sequential:
     def _checked_data(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Return x and y as arrays that fit the model, the loss and each other, or raise ValueError."""
         self._compiled()
-        x, y = self._checked_inputs(x), np.asarray(y)
+        x, y = self.checked_inputs(x), np.asarray(y)
         if len(y.shape) == 0 or len(x) != len(y):
             raise ValueError(f"x has {len(x)} rows, but y has shape {y.shape}: they must have as many")
         output_shape = self.compute_output_shape(x.shape)

@@ -61,13 +61,18 @@ class Run:
     def _saved(self) -> str:
         path = self.folder / "history.json"
         if not path.is_file():
-            (self.folder / "recipe.json").unlink(missing_ok=True)
-            with suppress(OSError):  # somebody has put something else into it
-                self.folder.rmdir()
-            return "no epoch was finished and nothing is saved"
+            self.remove_stub()
+            return f"no epoch of {self.folder} was finished and nothing is saved of it"
         histories = json.loads(path.read_text(encoding="utf-8"))
         epochs = ", ".join(f"{name} {len(history['loss'])}" for name, history in histories.items())
         return f"weights and history are saved in {self.folder} (epochs finished: {epochs})"
+
+    def remove_stub(self) -> None:
+        """Remove the folder of a run that has no epoch yet."""
+        if not (self.folder / "history.json").is_file():
+            (self.folder / "recipe.json").unlink(missing_ok=True)
+            with suppress(OSError):  # somebody has put something else into it
+                self.folder.rmdir()
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file; NaN and infinity, which JSON has not, become null."""
@@ -131,6 +136,20 @@ def create_runs(
     return runs
 
 
+@contextmanager
+def in_turn(runs: list[Run]) -> Iterator[list[Run]]:
+    """Lend runs that are made one after the other; where one fails, the others leave nothing but results."""
+    try:
+        yield runs
+    except BaseException:
+        for run in runs:
+            run.remove_stub()
+        if len(runs) > 1:
+            with suppress(OSError):  # one of them has begun
+                runs[0].folder.parent.rmdir()
+        raise
+
+
 def new_folder(name: str) -> Path:
     """Return a folder below runs/ that does not exist yet, named after the run and the time."""
     return unused(Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}"))
@@ -156,6 +175,8 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:
     Raises FileNotFoundError for a folder that holds no run, ValueError for a run whose files do not fit.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} does not exist, or is no folder: name the folder of a run")
     if not (folder / "recipe.json").is_file():
         inner = sorted(path.parent.name for path in folder.glob("*/recipe.json"))
         hint = f"; it holds the runs {', '.join(inner)}: name one of them" if inner else ""
@@ -171,6 +192,10 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{folder / 'recipe.json'} is damaged: {error!r}") from error
     model.load_weights(weights)
+    if not all(np.isfinite(weight).all() for weight in model.weights):
+        raise ValueError(
+            f"{weights} holds NaN or infinity: that training diverged; take a smaller learning rate"
+        )
     return recipe, model
 
 

@@ -270,6 +270,15 @@ def test_gradients_of_another_loss_are_refused():
         state_gradients(model, *sequences())
 
 
+@pytest.mark.parametrize("look", [belief, gates, saliency])
+def test_nan_is_refused(look):
+    model, (x, _) = network("LSTM"), sequences()
+    x = x.copy()
+    x[1, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"x has NaN or infinite entries.* first in row 1"):
+        look(model, x)
+
+
 def test_data_that_does_not_fit_is_refused():
     model, (x, y) = network("LSTM"), sequences()
     with pytest.raises(ValueError, match="expected"):

@@ -7,7 +7,7 @@ import pytest
 
 from scratch_rnn.files import atomic
 from scratch_rnn.recipe import Recipe
-from scratch_rnn.runs import Interrupted, create_runs, load_run, new_folder
+from scratch_rnn.runs import Interrupted, create_runs, in_turn, load_run, new_folder
 
 SMALL = Recipe(cell="gru", units=3)
 
@@ -76,6 +76,33 @@ def test_an_interruption_says_what_was_saved(tmp_path):
     run.save_epoch({"scratch_rnn": {"loss": [1.0, 0.5]}}, {})
     with pytest.raises(Interrupted, match=r"saved in .*scratch_rnn 2"), run.saying_what_is_saved():
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("begun", "left"), [(0, []), (1, ["gru"]), (2, ["gru", "lstm"])])
+def test_of_several_runs_those_that_have_not_begun_leave_nothing(tmp_path, begun, left):
+    runs = create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
+    with pytest.raises(KeyboardInterrupt), in_turn(runs):
+        for run in runs[:begun]:
+            run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {})
+        raise KeyboardInterrupt
+    assert sorted(path.parent.name for path in tmp_path.glob("all/*/recipe.json")) == left
+    assert (tmp_path / "all").exists() == bool(left)
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    run = small_run(tmp_path / "run")
+    model = SMALL.build_model((28, 28))
+    model.weights[0][0] = np.nan
+    run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {"scratch_rnn": model})
+    with pytest.raises(
+        ValueError, match=r"scratch_rnn\.weights\.npz holds NaN or infinity: that training diverged"
+    ):
+        load_run(tmp_path / "run")
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist, or is no folder"):
+        load_run(tmp_path / "nowhere")
 
 
 def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path):

@@ -73,6 +73,8 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check, show the table or the JSON, and return the exit status: 1 if a gradient is wrong."""
     if arguments.sweep:
+        if arguments.inject or arguments.json:
+            raise ValueError("--sweep draws a figure of a right LSTM: leave out --inject and --json")
         draw_sweep(arguments)
         return 0
     names = VARIANTS if arguments.cell == "all" else [arguments.cell]
@@ -91,7 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([json.loads(report.to_json()) for report in reports], indent=2))
     else:
-        Console().print(as_table(reports))
+        console = Console()
+        console.print(as_table(reports))
+        if arguments.inject:
+            console.print(f"{arguments.inject}: {BUGS[arguments.inject].description}", highlight=False)
+        wrong = sum(not report.passed for report in reports)
+        console.print(f"wrong: {wrong} of {len(reports)} layers", highlight=False)
     return 0 if all(report.passed for report in reports) else 1
 
 
@@ -141,14 +148,14 @@ def as_table(reports: list[Report]) -> Table:
     """Return a row per layer: the worst error of all its arrays, where it is, and the verdict."""
     title = f"{reports[0].method}, tolerance {reports[0].tolerance:g} above a floor of {reports[0].floor:g}"
     table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    table.add_column("layer", no_wrap=True)
+    table.add_column("", no_wrap=True)  # the verdict stands first: a narrow terminal cuts off what is last
     table.add_column("error", justify="right", no_wrap=True)
+    table.add_column("layer", no_wrap=True)
     table.add_column("at", no_wrap=True)
-    table.add_column("", no_wrap=True)
     for report in reports:
         worst = report.worst
         where = worst.name if worst.index is None else f"{worst.name} {list(worst.index)}"
         where = f"{worst.name}: {worst.problem}" if worst.problem else where
         verdict = "[green]ok[/]" if report.passed else "[bold red]WRONG[/]"
-        table.add_row(report.title, f"{worst.error:.1e}", Text(where), verdict)
+        table.add_row(verdict, f"{worst.error:.1e}", report.title, Text(where))
     return table
