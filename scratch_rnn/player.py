@@ -233,8 +233,8 @@ p { font-size: 0.9em; }
 <p>First the network reads the digit, one of its $rows rows in each frame: what it has not read yet is
 veiled, and the row that it reads is framed. A column is a unit, at the same place everywhere, sorted by the
 row in which it is most active; orange is positive, blue is negative, and gates run from white, 0, to dark
-blue, 1. Then the gradient of the loss L of class $target, grey among the bars, comes back from the last row to the
-first: its direction in colours, its size beside them.</p>
+blue, 1. Then the gradient of the loss L of class $target, grey among the bars, comes back from the last row
+to the first: its direction in colours, its size beside them.</p>
 $player
 </body>
 </html>
