@@ -160,7 +160,7 @@ def run_folders(folder: str | os.PathLike[str]) -> list[Path]:
 
     Raises FileNotFoundError where there is neither.
     """
-    folder = Path(folder)
+    folder = _existing(folder)
     if (folder / "recipe.json").is_file():
         return [folder]
     inner = [folder / cell for cell in CELLS if (folder / cell / "recipe.json").is_file()]
@@ -169,14 +169,19 @@ def run_folders(folder: str | os.PathLike[str]) -> list[Path]:
     return inner
 
 
+def _existing(folder: str | os.PathLike[str]) -> Path:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} does not exist, or is no folder: name the folder of a run")
+    return folder
+
+
 def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:
     """Return the recipe of a run and its scratch_rnn model with the weights that it reached.
 
     Raises FileNotFoundError for a folder that holds no run, ValueError for a run whose files do not fit.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} does not exist, or is no folder: name the folder of a run")
+    folder = _existing(folder)
     if not (folder / "recipe.json").is_file():
         inner = sorted(path.parent.name for path in folder.glob("*/recipe.json"))
         hint = f"; it holds the runs {', '.join(inner)}: name one of them" if inner else ""

@@ -436,12 +436,27 @@ def test_the_command_turns_red_for_every_injected_bug(name, capsys):
     cell = {"SimpleRNN": "simple_rnn", "GRU": "gru", "LSTM": "lstm"}[BUGS[name].cells[-1].__name__]
     assert main(["gradcheck", "--cell", cell, "--inject", name]) == 1
     text = capsys.readouterr().out
-    right = [line for line in text.splitlines() if line.rstrip().endswith(" ok")]
+    right = [line for line in text.splitlines() if line.split()[:1] == ["ok"]]
     # tanh(h) in place of h makes no difference to the derivatives of relu, h > 0, and linear, 1; and a layer
     # without a bias cannot load one twice.
     allowed = {"derivative-of-an-output": ("relu", "linear"), "bias-loaded-twice": ("-bias",)}.get(name, ())
     assert "WRONG" in text
     assert all(any(word in line for word in allowed) for line in right), text
+    assert f"{name}: {BUGS[name].description[:20]}" in text
+    assert re.search(r"wrong: \d+ of \d+ layers", text)
+
+
+def test_a_narrow_terminal_cuts_off_no_verdict(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["gradcheck", "--cell", "simple_rnn", "--inject", "carried-gradient-dropped"]) == 1
+    text = capsys.readouterr().out
+    assert text.count("WRONG") == int(re.search(r"wrong: (\d+) of", text)[1])
+
+
+def test_a_figure_of_steps_takes_neither_a_bug_nor_json(tmp_path, capsys):
+    assert main(["gradcheck", "--sweep", str(tmp_path / "a.png"), "--json"]) == 2
+    assert "leave out --inject and --json" in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_the_command_refuses_a_bug_that_the_cell_cannot_have(capsys):

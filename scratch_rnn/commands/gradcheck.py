@@ -148,10 +148,10 @@ def as_table(reports: list[Report]) -> Table:
     """Return a row per layer: the worst error of all its arrays, where it is, and the verdict."""
     title = f"{reports[0].method}, tolerance {reports[0].tolerance:g} above a floor of {reports[0].floor:g}"
     table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    table.add_column("", no_wrap=True)  # the verdict stands first: a narrow terminal cuts off what is last
+    table.add_column("", no_wrap=True)  # the verdict; on a narrow terminal layers and places take more lines
     table.add_column("error", justify="right", no_wrap=True)
-    table.add_column("layer", no_wrap=True)
-    table.add_column("at", no_wrap=True)
+    table.add_column("layer")
+    table.add_column("at")
     for report in reports:
         worst = report.worst
         where = worst.name if worst.index is None else f"{worst.name} {list(worst.index)}"
