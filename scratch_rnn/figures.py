@@ -247,6 +247,7 @@ def _everyone(classes: Mapping[str, int]) -> str:
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:
+    """Draw an image (H, W), black being 0, without axes."""
     axes.imshow(image, cmap="gray", vmin=0)
     axes.set_axis_off()
 
