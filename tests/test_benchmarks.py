@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from accuracy import equivalence
+from gradients import numeric_errors
 from interleave import in_turn
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -21,6 +22,8 @@ SCRIPTS = [
     "scaling",
     "start_up",
     "step_time",
+    "tables",
+    "truncation",
 ]
 
 
@@ -101,3 +104,10 @@ def test_contestants_take_turns_and_the_missing_are_named(capsys):
 def test_a_contestant_that_fails_says_why():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         in_turn({"broken": (broken, {})}, rounds=1, warm_up=0, title="")
+
+
+def test_the_errors_of_gradients_are_those_of_rounding_and_of_differences():
+    errors = numeric_errors("simple_rnn")
+    assert errors["complex"] < 1e-12
+    assert errors["directional"] < 1e-11
+    assert 1e-12 < errors["central"] < 1e-6

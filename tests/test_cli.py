@@ -164,7 +164,7 @@ def assert_refused(done, *words):
         (["train", "--data", "sample", "--units", "100000000"], ["memory"]),
         (["train", "--data", "sample", "--units", "9999999999999999999999"], ["memory", "units"]),
         (["train", "--data", ""], ["--data", "'' is not a path"]),
-        (["predict", "nowhere", "--test-index", "0"], ["nowhere", "recipe.json"]),
+        (["predict", "nowhere", "--test-index", "0"], ["nowhere", "does not exist"]),
     ],
 )
 def test_a_wrong_option_gets_one_line(arguments, words, tmp_path):

@@ -24,7 +24,7 @@ LOSSES = [
     SparseCategoricalCrossentropy(from_logits=True),
     MeanSquaredError(),
 ]
-ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64")]
+ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64", "complex")]
 
 
 def built(layer, shape=(3, 4, 2), scale=0.5):

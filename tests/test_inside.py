@@ -561,7 +561,7 @@ def test_inspect_takes_an_image_and_names_the_folder_after_it(runs, tmp_path, ca
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere"], ["nowhere", "recipe.json"]),
+        (["nowhere"], ["nowhere", "does not exist"]),
         (["RUN", "--test-index", "40"], ["40", "out of range"]),
         (["RUN", "--test-index", "-1"], ["--test-index", "'-1'"]),
         (["RUN", "x.png", "--test-index", "1"], ["not both"]),

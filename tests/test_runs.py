@@ -100,6 +100,11 @@ def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
         load_run(tmp_path / "run")
 
 
+def test_a_folder_without_a_recipe_is_no_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"is not the folder of a run: it has no recipe\.json"):
+        load_run(tmp_path)
+
+
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere does not exist, or is no folder"):
         load_run(tmp_path / "nowhere")

@@ -78,16 +78,15 @@ def run(arguments: argparse.Namespace) -> int:
         draw_sweep(arguments)
         return 0
     names = VARIANTS if arguments.cell == "all" else [arguments.cell]
-    layers = [layer for name in names for layer in variants(name, arguments.units, arguments.dtype)]
-    if arguments.method == "central":  # which sees the whole function, beyond where a truncated gradient ends
-        layers = [(layer, title) for layer, title in layers if not getattr(layer, "bptt_steps", None)]
+    method, units, dtype = arguments.method, arguments.units, arguments.dtype
+    layers = [layer for name in names for layer in variants(name, units, dtype, method)]
     if arguments.inject:
         layers = [(layer, title) for layer, title in layers if BUGS[arguments.inject].fits(layer)]
         if not layers:
-            chosen = f"--cell {arguments.cell} --method {arguments.method}"
+            chosen = f"--cell {arguments.cell} --method {method}"
             raise ValueError(f"{chosen} has no layer to show the bug {arguments.inject} in: leave them out")
     reports = [
-        random_check(layer, method=arguments.method, scale=arguments.scale, bug=arguments.inject, title=title)
+        random_check(layer, method=method, scale=arguments.scale, bug=arguments.inject, title=title)
         for layer, title in layers
     ]
     if arguments.json:
@@ -102,8 +101,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(report.passed for report in reports) else 1
 
 
-def variants(name: str, units: int, dtype: str) -> list[tuple[Layer, str]]:
-    """Return the layers of that name with all combinations of their options, each with a title."""
+def variants(name: str, units: int, dtype: str, method: str) -> list[tuple[Layer, str]]:
+    """Return the layers of that name with all combinations of their options, each with a title.
+
+    None truncates where the method is central: such differences see beyond where a truncated gradient ends.
+    """
     layers: list[tuple[Layer, str]] = []
     for title, cls, own in VARIANTS[name]:
         switches = list(SWITCHES) if issubclass(cls, Recurrent) else ["use_bias"]
@@ -111,7 +113,7 @@ def variants(name: str, units: int, dtype: str) -> list[tuple[Layer, str]]:
             chosen = {key: SWITCHES[key][0] == on for key, on in zip(switches, turned, strict=True)}
             words = [SWITCHES[key][1] for key, on in zip(switches, turned, strict=True) if on]
             layers.append((cls(units, dtype=dtype, **own, **chosen), " ".join([title, *words])))
-        if issubclass(cls, Recurrent):
+        if issubclass(cls, Recurrent) and method != "central":
             cut = cls(units, dtype=dtype, **own, return_sequences=True, bptt_steps=BPTT_STEPS)
             layers.append((cut, f"{title} +seq +bptt_steps={BPTT_STEPS}"))
     return layers
