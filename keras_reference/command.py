@@ -11,7 +11,7 @@ from keras_reference.tables import summary_table, table_of_cells
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.model import split_row
-from scratch_rnn.runs import Run, create_runs, in_turn, new_folder
+from scratch_rnn.runs import Run, create_runs, leaving_no_stubs, new_folder
 
 if TYPE_CHECKING:
     from keras_reference.pair import Pair
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     image_shape = train[0].shape[1:]
     pairs = [Pair(recipe, image_shape, arguments.threads) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"compare-{arguments.cell}"), recipes, image_shape)
-    with in_turn(runs):
+    with leaving_no_stubs(runs):
         summaries = [compare(pair, run, train, test, console) for pair, run in zip(pairs, runs, strict=True)]
     if len(summaries) > 1:
         folder = runs[0].folder.parent

@@ -380,6 +380,7 @@ class _InWindows(Recurrent):
         training: bool = False,
         tape: Tape | None = None,
     ) -> tuple[Any, Tape]:
+        """Run window after window, each from the real part of the state that the one before has left."""
         full: Recurrent = copy.copy(self)
         full.__class__ = self.cell
         full.bptt_steps, full.go_backwards, full.return_state = None, False, True

@@ -137,10 +137,10 @@ def create_runs(
 
 
 @contextmanager
-def in_turn(runs: list[Run]) -> Iterator[list[Run]]:
-    """Lend runs that are made one after the other; where one fails, the others leave nothing but results."""
+def leaving_no_stubs(runs: list[Run]) -> Iterator[None]:
+    """Where an error or Ctrl-C ends several runs, remove the folders of those that have no epoch yet."""
     try:
-        yield runs
+        yield
     except BaseException:
         for run in runs:
             run.remove_stub()

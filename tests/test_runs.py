@@ -7,7 +7,7 @@ import pytest
 
 from scratch_rnn.files import atomic
 from scratch_rnn.recipe import Recipe
-from scratch_rnn.runs import Interrupted, create_runs, in_turn, load_run, new_folder
+from scratch_rnn.runs import Interrupted, create_runs, leaving_no_stubs, load_run, new_folder
 
 SMALL = Recipe(cell="gru", units=3)
 
@@ -81,7 +81,7 @@ def test_an_interruption_says_what_was_saved(tmp_path):
 @pytest.mark.parametrize(("begun", "left"), [(0, []), (1, ["gru"]), (2, ["gru", "lstm"])])
 def test_of_several_runs_those_that_have_not_begun_leave_nothing(tmp_path, begun, left):
     runs = create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
-    with pytest.raises(KeyboardInterrupt), in_turn(runs):
+    with pytest.raises(KeyboardInterrupt), leaving_no_stubs(runs):
         for run in runs[:begun]:
             run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {})
         raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from scratch_rnn.callbacks import History, Logs
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.model import Sequential, split_row
-from scratch_rnn.runs import Run, create_runs, in_turn, new_folder
+from scratch_rnn.runs import Run, create_runs, leaving_no_stubs, new_folder
 
 NAME = "scratch_rnn"
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     image_shape = train[0].shape[1:]
     models = [recipe.build_model(image_shape, arguments.threads) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"train-{arguments.cell}"), recipes, image_shape)
-    with in_turn(runs):
+    with leaving_no_stubs(runs):
         for model, run in zip(models, runs, strict=True):
             train_one(model, run, train, test, console)
 
