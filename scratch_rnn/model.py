@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from scratch_rnn.files import atomic
 from scratch_rnn.labels import checked_labels
 from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
 from scratch_rnn.layers.dense import Dense
+from scratch_rnn.processes import Team, check_available
 
 Array = NDArray[Any]
 
@@ -63,6 +65,7 @@ class Sequential:
         self.loss: losses.Loss = losses.CategoricalCrossentropy()
         self.metrics: list[tuple[str, metric_functions.Metric]] = []
         self.threads = parallel.available_cores()
+        self.processes = 1
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -150,13 +153,19 @@ class Sequential:
         loss: str | losses.Loss = "categorical_crossentropy",
         metrics: Sequence[str | metric_functions.Metric] | None = None,
         threads: int | None = None,
+        processes: int = 1,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
 
         In `fit` a thread takes 64 rows of a batch at a time, so smaller batches keep one thread busy; in
-        `evaluate` and `predict` it takes a whole batch. Where the last layer ends in a softmax, cross-entropy
-        is computed from its logits.
-        Raises ValueError for a name that does not exist, TypeError for metrics that are no list.
+        `evaluate` and `predict` it takes a whole batch. With `processes` above 1, on Linux, `fit` takes as
+        many processes in place of threads: sooner, because threads share Python's lock, and to the same
+        bits. They are forked when an epoch begins; apart from gradients, loss and metrics, nothing that
+        happens in one of them reaches this one.
+
+        Where the last layer ends in a softmax, cross-entropy is computed from its logits.
+        Raises ValueError for a name that does not exist or a number that is out of range, TypeError for
+        metrics that are no list.
         """
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
@@ -164,6 +173,8 @@ class Sequential:
         self.loss = losses.get(loss)
         self.metrics = [metric_functions.get(metric) for metric in metrics or ()]
         self.threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
+        self.processes = positive_integer(processes, "processes")
+        check_available(self.processes)
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
         """Return the mean loss of the batch and its gradient for each weight, in the order of `weights`.
@@ -171,8 +182,8 @@ class Sequential:
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        with parallel.workers(self.threads) as workers:
-            result = self._batch_gradients(x, y, workers)
+        with self._side_by_side(x, y, len(x)) as batch_gradients:
+            result = batch_gradients(np.arange(len(x)))
         return float(result.sums[0] / result.count), result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
@@ -265,24 +276,42 @@ class Sequential:
         optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
-        with parallel.workers(self.threads) as workers:
+        with self._side_by_side(x, y, batch_size, self.processes) as batch_gradients:
             for batch, rows in enumerate(np.split(order, range(batch_size, len(x), batch_size))):
                 hooks.on_train_batch_begin(batch)
-                result = self._batch_gradients(x[rows], y[rows], workers)
+                result = batch_gradients(rows)
                 optimizer.apply(result.gradients, weights)
                 sums, count = sums + result.sums, count + result.count
                 logs = self._means(sums, count)
                 hooks.on_train_batch_end(batch, logs | {"batch_loss": float(result.sums[0] / result.count)})
         return logs
 
-    def _batch_gradients(self, x: Array, y: Array, workers: parallel.Workers) -> BatchResult:
-        """Return loss, metrics and gradients of one batch, whose shards run side by side."""
+    @contextmanager
+    def _side_by_side(
+        self, x: Array, y: Array, batch_size: int, processes: int = 1
+    ) -> Iterator[Callable[[Array], BatchResult]]:
+        """Provide the function from the rows of a batch to its loss, metrics and gradients.
 
-        def shard(rows: slice) -> BatchResult:
-            return self._shard_gradients(x[rows], y[rows], len(x), workers)
+        Its shards are computed side by side, on the model's threads or on that many processes.
+        """
 
-        first, *others = workers.map(shard, _slices(len(x), SHARD_ROWS))
-        return sum(others, start=first)
+        def shard(part: tuple[Array, int]) -> BatchResult:
+            rows, batch_rows = part
+            return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
+
+        def batch(rows: Array) -> BatchResult:
+            first, *others = map_shards([(rows[part], len(rows)) for part in _slices(len(rows), SHARD_ROWS)])
+            return sum(others, start=first)
+
+        if processes > 1:
+            most = len(_slices(min(batch_size, len(x)), SHARD_ROWS))
+            with parallel.workers(1) as workers, Team(processes, shard, self.weights, most) as team:
+                map_shards = team.map
+                yield batch
+        else:
+            with parallel.workers(self.threads) as workers:
+                map_shards = partial(workers.map, shard)
+                yield batch
 
     def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:
         """Return loss and metrics of some rows of a batch, and their share of its gradients."""

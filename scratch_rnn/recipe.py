@@ -50,10 +50,12 @@ class Recipe:
             raise ValueError(f"a recipe has the entries {', '.join(sorted(names))}")
         return cls(**values)
 
-    def build_model(self, image_shape: tuple[int, int], threads: int | None = None) -> Sequential:
+    def build_model(
+        self, image_shape: tuple[int, int], threads: int | None = None, processes: int = 1
+    ) -> Sequential:
         """Return a compiled model with new weights for images (H, W), read as H rows of W features.
 
-        `threads` is that of `compile`; the results do not depend on it.
+        `threads` and `processes` are those of `compile`; the results do not depend on them.
         Raises ValueError for a value that does not exist or is out of range, MemoryError for too many units.
         """
         if self.cell not in CELLS:
@@ -66,7 +68,8 @@ class Recipe:
         ]
         rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
         model = Sequential([*recurrent, Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
-        model.compile(OPTIMIZERS[self.optimizer](**rate), "categorical_crossentropy", ["accuracy"], threads)
+        optimizer = OPTIMIZERS[self.optimizer](**rate)
+        model.compile(optimizer, "categorical_crossentropy", ["accuracy"], threads, processes)
         try:
             model.build((None, *image_shape))
         except (MemoryError, ValueError) as error:  # NumPy raises either, depending on how much too large

@@ -84,9 +84,14 @@ def test_train_needs_no_framework(tmp_path, tiny_data):
 
 
 def test_the_seed_and_not_the_number_of_threads_decides_the_weights(trained, tmp_path, tiny_data):
-    for seed, threads, same in ((1, 1, True), (1, 3, True), (2, 1, False)):
-        out = tmp_path / f"{seed} {threads}"
-        options = ["--seed", seed, "--threads", threads]
+    for seed, option, number, same in (
+        (1, "threads", 1, True),
+        (1, "threads", 3, True),
+        (1, "processes", 2 if sys.platform == "linux" else 1, True),
+        (2, "threads", 1, False),
+    ):
+        out = tmp_path / f"{seed} {option} {number}"
+        options = ["--seed", seed, f"--{option}", number]
         scratch_rnn("train", "--data", tiny_data, "--out", out, *options, *TINY, cwd=tmp_path)
         with (
             np.load(trained[0] / "scratch_rnn.weights.npz") as a,
@@ -156,6 +161,7 @@ def assert_refused(done, *words):
         (["train", "--optimizer", "adamw"], ["--optimizer", "rmsprop"]),
         (["train", "--units", "0"], ["--units", "'0'", "above zero"]),
         (["train", "--threads", "0"], ["--threads", "'0'", "above zero"]),
+        (["train", "--processes", "0"], ["--processes", "'0'", "above zero"]),
         (["train", "--epochs", "ten"], ["--epochs", "'ten'"]),
         (["train", "--learning-rate", "nan"], ["--learning-rate", "'nan'"]),
         (["train", "--seed", "-1"], ["--seed", "'-1'"]),
@@ -275,15 +281,20 @@ def test_the_fallback_to_the_sample_cannot_be_overlooked(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child process")
-def test_ctrl_c_ends_cleanly_and_says_what_was_saved(tmp_path, tiny_data):
+@pytest.mark.parametrize("processes", [1, 2] if sys.platform == "linux" else [1])
+def test_ctrl_c_ends_cleanly_and_says_what_was_saved(tmp_path, tiny_data, processes):
     arguments = ["train", "--data", str(tiny_data), "--out", "run", "--units", "6", "--epochs", "100000"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "scratch_rnn", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "scratch_rnn", *arguments, "--processes", str(processes)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "history.json").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes that run in it
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "weights and history are saved in run" in errors

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scratch_rnn.callbacks import History, Logs
-from scratch_rnn.commands.options import add_recipe_options, recipes_from
+from scratch_rnn.commands.options import add_recipe_options, positive_int, recipes_from
 from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.model import Sequential, split_row
 from scratch_rnn.runs import Run, create_runs, leaving_no_stubs, new_folder
@@ -27,6 +27,12 @@ def add_command(commands: Any) -> None:
         description="Train the NumPy network alone on MNIST rows.",
     )
     add_recipe_options(parser)
+    parser.add_argument(
+        "--processes",
+        type=positive_int,
+        default=1,
+        help="train on that many processes in place of threads, faster, on Linux (default: %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -37,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = load_mnist(recipes[0].data)
     split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
-    models = [recipe.build_model(image_shape, arguments.threads) for recipe in recipes]
+    models = [recipe.build_model(image_shape, arguments.threads, arguments.processes) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"train-{arguments.cell}"), recipes, image_shape)
     with leaving_no_stubs(runs):
         for model, run in zip(models, runs, strict=True):

@@ -1,0 +1,176 @@
+"""Processes over the shards of a batch in `fit`, in place of the threads of parallel.py.
+
+The threads of one process share Python's lock, and wait for each other between any two operations. Processes
+share none. They are forked, so each begins as a copy of this one, with its model and its data. For each batch
+only the weights go to them and their gradients come back, through memory that all of them share. Shards, and
+the order in which their results are added, are those of the threads: so are the bits.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Numbered = list[tuple[int, Any]]  # items or results, each with the number of its item
+
+
+def check_available(processes: int) -> None:
+    """Raise ValueError for more than one process where they cannot be forked safely."""
+    if (
+        processes > 1 and sys.platform != "linux"
+    ):  # Windows has no fork; macOS's own libraries do not survive it
+        raise ValueError(f"processes must be 1 outside of Linux, not {processes}: take threads")
+
+
+class Team:
+    """This process and its helpers, which map `function` over the shards of a batch, `most` at a time.
+
+    function  returns a dataclass whose list `gradients` holds an array like each of the weights
+    weights   what changes between two batches; all else that `function` reads is, in a helper, as it was when
+              the helper was forked
+    """
+
+    def __init__(
+        self, processes: int, function: Callable[[Any], Any], weights: list[Array], most: int
+    ) -> None:
+        self._processes = min(processes, most)
+        self._function = function
+        self._weights = weights
+        self._shared_weights = _shared_like(weights)
+        self._shared_gradients = [_shared_like(weights) for _ in range(most)]
+        self._helpers: list[_Helper] = []
+
+    def __enter__(self) -> Team:
+        while len(self._helpers) < self._processes - 1:
+            self._helpers.append(_Helper(self._help))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for helper in self._helpers:
+            helper.end()
+
+    def map(self, items: Sequence[Any]) -> list[Any]:
+        """Return [function(item) for item in items]; their gradients last until the next call.
+
+        Item k is computed by process k modulo their number; this one is 0. Raises OSError where a helper is
+        gone.
+        """
+        numbered = list(enumerate(items))
+        busy = self._helpers[: len(items) - 1]
+        _copy(self._weights, to=self._shared_weights)
+        for first, helper in enumerate(busy, start=1):
+            helper.ask(numbered[first :: self._processes])
+        results = {number: self._function(item) for number, item in numbered[:: self._processes]}
+        for first, helper in enumerate(busy, start=1):
+            results |= self._results(helper, numbered[first :: self._processes])
+        return [results[number] for number in range(len(items))]
+
+    def _results(self, helper: _Helper, share: Numbered) -> dict[int, Any]:
+        """Return the results of the helper, which has computed this share of the items."""
+        answer = helper.answer()
+        if answer is None:  # the function raised: it will here too, and its traceback shows where
+            return {number: self._function(item) for number, item in share}
+        return {
+            number: replace(result, gradients=self._shared_gradients[number]) for number, result in answer
+        }
+
+    def _help(self, numbered: Numbered) -> Numbered:
+        """In a helper: return the results of these items, without their gradients, which memory shares."""
+        _copy(self._shared_weights, to=self._weights)
+        results = [(number, self._function(item)) for number, item in numbered]
+        for number, result in results:
+            _copy(result.gradients, to=self._shared_gradients[number])
+        return [(number, replace(result, gradients=[])) for number, result in results]
+
+
+class _Helper:
+    """A process forked from this one, and the pipe to it."""
+
+    def __init__(self, compute: Callable[[Numbered], Numbered]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._connection, other_end = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(compute, other_end, self._connection), daemon=True
+        )
+        with _interrupt_delayed():
+            self._process.start()
+        other_end.close()
+
+    def ask(self, numbered: Numbered) -> None:
+        with self._gone_is_an_error():
+            self._connection.send(numbered)
+
+    def answer(self) -> Numbered | None:
+        """Return what was asked for, or None where computing it raised an exception."""
+        with self._gone_is_an_error():
+            return self._connection.recv()
+
+    def end(self) -> None:
+        self._process.kill()  # it has nothing that could be lost
+        self._process.join()
+        self._connection.close()
+
+    @contextmanager
+    def _gone_is_an_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            self._process.join()
+            raise OSError(
+                f"a process that computed part of a batch has ended (exit code {self._process.exitcode}), "
+                "perhaps for want of memory: take processes=1"
+            ) from error
+
+
+def _serve(
+    compute: Callable[[Numbered], Numbered], connection: Connection, other_end: Connection
+) -> NoReturn:
+    """Live as a helper: answer until the process that asks closes the pipe, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the one that asks handles it
+    gc.disable()  # what lies about was left by the other process, and is finalized there
+    other_end.close()
+    try:
+        while True:
+            numbered = connection.recv()
+            try:
+                answer = compute(numbered)
+            except Exception:
+                answer = None
+            connection.send(answer)
+    except (EOFError, OSError):
+        pass
+    finally:
+        os._exit(0)  # what the other process does when it exits must not happen twice
+
+
+@contextmanager
+def _interrupt_delayed() -> Iterator[None]:
+    """Keep Ctrl-C waiting: a process that is forked meanwhile must first say that it ignores it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _shared_like(arrays: list[Array]) -> list[Array]:
+    """Return new arrays of these shapes and dtypes, in memory that forked processes share."""
+    return [np.frombuffer(mmap.mmap(-1, array.nbytes), array.dtype).reshape(array.shape) for array in arrays]
+
+
+def _copy(arrays: list[Array], to: list[Array]) -> None:
+    for array, target in zip(arrays, to, strict=True):
+        target[...] = array

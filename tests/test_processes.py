@@ -1,0 +1,217 @@
+"""Training on several processes: the same bits as on threads, nothing left behind, and clear errors."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import wraps
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratch_rnn import GRU, LSTM, Callback, Dense, RMSprop, Sequential, SimpleRNN, load_mnist
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+
+def alone(test):
+    """Run a test in a new Python, without the threads of other tests' libraries, and for a minute at most."""
+
+    @wraps(test)
+    def in_a_new_process():
+        call = f"import test_processes; test_processes.{test.__name__}.__wrapped__()"
+        done = subprocess.run(
+            [sys.executable, "-c", call],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return in_a_new_process
+
+
+def digits(rows=300):
+    (x, y), _ = load_mnist("sample")
+    return x[:rows], y[:rows]
+
+
+def classifier(processes, cell=SimpleRNN, loss="sparse_categorical_crossentropy", seed=0, **options):
+    model = Sequential([cell(8, **options), Dense(10, "softmax", **options)], seed=seed)
+    model.compile(RMSprop(), loss, ["accuracy"], threads=1, processes=processes)
+    model.build((None, 28, 28))
+    return model
+
+
+class Children(Callback):
+    """Records how many processes there are beside this one, at the end of every batch."""
+
+    def __init__(self):
+        self.counts = []
+
+    def on_train_batch_end(self, batch, logs):
+        self.counts.append(len(multiprocessing.active_children()))
+
+
+class AtTheFirstBatch(Callback):
+    """Does something once, when the first batch ends."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def on_train_batch_end(self, batch, logs):
+        if batch == 0:
+            self.action()
+
+
+@alone
+def test_results_are_the_same_bits_on_any_number_of_processes():
+    x, y = digits()
+    for cell in (SimpleRNN, GRU, LSTM):
+        plain = classifier(1, cell)
+        history = plain.fit(x, y, batch_size=170, epochs=2, validation_split=0.1, verbose=0).history
+        for processes in (2, 3, 7):
+            model = classifier(processes, cell)
+            same = model.fit(x, y, batch_size=170, epochs=2, validation_split=0.1, verbose=0).history
+            assert same == history
+            for weight, expected in zip(model.weights, plain.weights, strict=True):
+                np.testing.assert_array_equal(weight, expected)
+
+
+@alone
+def test_double_precision_gives_the_same_bits_too():
+    x, y = digits()
+    plain, model = classifier(1, dtype="float64"), classifier(2, dtype="float64")
+    assert (
+        model.fit(x, y, batch_size=128, verbose=0).history
+        == plain.fit(x, y, batch_size=128, verbose=0).history
+    )
+
+
+@alone
+def test_helpers_compute_with_weights_that_a_callback_has_changed():
+    x, y = digits()
+    models = [classifier(processes) for processes in (1, 2)]
+    for model in models:
+        model.fit(
+            x, y, 100, verbose=0, callbacks=[AtTheFirstBatch(lambda m=model: m.set_weights(zeros_like(m)))]
+        )
+    for a, b in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def zeros_like(model):
+    return [np.zeros_like(weight) for weight in model.weights]
+
+
+@alone
+def test_there_are_as_many_processes_as_shards_at_most_and_none_afterwards():
+    x, y = digits()
+    for processes, batch_size, helpers in ((2, 300, 1), (3, 300, 2), (9, 300, 4), (2, 64, 0), (2, 10**9, 1)):
+        children = Children()
+        classifier(processes).fit(x, y, batch_size=batch_size, verbose=0, callbacks=[children])
+        assert set(children.counts) == {helpers}
+        assert multiprocessing.active_children() == []
+
+
+class RefusesNines(SimpleRNN):
+    """Raises an error for a shard whose first digit begins with a one."""
+
+    def step(self, s):
+        if s.joined[0, 0] == 1:
+            raise ZeroDivisionError("it begins with a one")
+        super().step(s)
+
+
+@alone
+def test_an_error_in_a_helper_is_raised_with_its_own_type_and_place():
+    x, y = digits(128)
+    x = x / 255.0
+    x[64:] = 1  # the second shard
+    before = (model := classifier(2, RefusesNines)).get_weights()
+    with pytest.raises(ZeroDivisionError, match="it begins with a one") as error:
+        model.fit(x, y, batch_size=128, shuffle=False, verbose=0)
+    assert error.traceback[-1].name == "step"
+    assert multiprocessing.active_children() == []
+    for weight, expected in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+@alone
+def test_a_helper_that_is_killed_is_said_so():
+    def kill():
+        (child,) = multiprocessing.active_children()
+        os.kill(child.pid, signal.SIGKILL)
+
+    with pytest.raises(OSError, match=r"ended \(exit code -9\).*take processes=1"):
+        classifier(2).fit(*digits(), batch_size=128, verbose=0, callbacks=[AtTheFirstBatch(kill)])
+    assert multiprocessing.active_children() == []
+
+
+@alone
+def test_an_interruption_leaves_no_process_behind():
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        classifier(2).fit(*digits(), batch_size=128, verbose=0, callbacks=[AtTheFirstBatch(interrupt)])
+    assert multiprocessing.active_children() == []
+
+
+@alone
+def test_helpers_end_when_the_process_that_trains_is_killed():
+    code = (
+        "import os, multiprocessing as m, test_processes as t\n"
+        "tell = lambda: print(*(child.pid for child in m.active_children()), flush=True)\n"
+        "t.classifier(4).fit(*t.digits(), 300, 10**6, 0, callbacks=[t.AtTheFirstBatch(tell)])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as trains:
+        helpers = [int(pid) for pid in trains.stdout.readline().split()]
+        assert len(helpers) == 3
+        trains.kill()
+    deadline = time.monotonic() + 30
+    while any(map(is_alive, helpers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_alive, helpers))
+
+
+def is_alive(pid):
+    """Return whether there is such a process, and it is more than an entry in a table."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(find_spec("keras") is None, reason="Keras is not installed")
+@alone
+def test_training_works_beside_tensorflow():
+    import keras
+
+    x, y = digits(128)
+    twin = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    twin.compile("sgd", "mse")
+    twin.fit(x, np.eye(10)[y], verbose=0)  # TensorFlow's threads are running now
+    losses = classifier(2).fit(x, y, batch_size=128, epochs=3, verbose=0).history["loss"]
+    assert losses == classifier(1).fit(x, y, batch_size=128, epochs=3, verbose=0).history["loss"]
+    twin.fit(x, np.eye(10)[y], verbose=0)  # and still do
+
+
+@pytest.mark.parametrize("processes", [0, -1, 1.5, True])
+def test_processes_must_be_a_whole_number_above_zero(processes):
+    with pytest.raises(ValueError, match="processes must be a whole number above zero"):
+        classifier(processes)
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_elsewhere_than_on_linux_processes_are_refused(platform, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(ValueError, match="processes must be 1 outside of Linux, not 2: take threads"):
+        classifier(2)
+    classifier(1)
