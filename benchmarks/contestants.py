@@ -19,7 +19,10 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained: `cell` as on the command line, and the sizes; `threads` None for all cores."""
+    """What is trained: `cell` as on the command line, and the sizes; `threads` None for all cores.
+
+    `processes` are those of scratch_rnn; above one they take the place of its threads.
+    """
 
     cell: str = "lstm"
     units: int = 128
@@ -28,6 +31,7 @@ class Setting:
     features: int = 28
     steps: int = 60
     threads: int | None = None
+    processes: int = 1
 
     def but(self, **changes: Any) -> Setting:
         """Return the same setting with some changes."""
@@ -56,7 +60,7 @@ def scratch_model(setting: Setting) -> Any:
     from scratch_rnn.recipe import Recipe
 
     recipe = Recipe(cell=setting.cell, units=setting.units)
-    return recipe.build_model((setting.time, setting.features), setting.threads)
+    return recipe.build_model((setting.time, setting.features), setting.threads, setting.processes)
 
 
 def scratch_rnn(setting: Setting) -> Work:

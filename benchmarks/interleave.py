@@ -16,6 +16,7 @@ import statistics
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -43,7 +44,7 @@ class Contestant:
     def __init__(self, prepare: Prepare, **options: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other_end, prepare, options), daemon=True)
+        self._process = context.Process(target=_serve, args=(other_end, prepare, options))
         self._process.start()
         other_end.close()
         self.missing: str | None = self._answer()
@@ -93,22 +94,23 @@ def in_turn(
     contestants: Mapping[str, tuple[Prepare, dict[str, Any]]], rounds: int, warm_up: int, title: str
 ) -> dict[str, list[float]]:
     """Return the seconds of each round for each contestant by name; those that lack a package are named."""
-    running = {name: Contestant(prepare, **options) for name, (prepare, options) in contestants.items()}
-    for name, contestant in list(running.items()):
-        if contestant.missing:
-            print(f"{name}: skipped, {contestant.missing} is not installed")
-            running.pop(name).close()
-    seconds: dict[str, list[float]] = {name: [] for name in running}
-    order = list(running)
-    shuffle = random.Random(0).shuffle
-    for number in track(range(warm_up + rounds), description=title):
-        shuffle(order)
-        for name in order:
-            took = running[name].seconds()
-            if number >= warm_up:
-                seconds[name].append(took)
-    for contestant in running.values():
-        contestant.close()
+    with ExitStack() as stack:
+        running = {}
+        for name, (prepare, options) in contestants.items():
+            contestant = stack.enter_context(closing(Contestant(prepare, **options)))
+            if contestant.missing:
+                print(f"{name}: skipped, {contestant.missing} is not installed")
+            else:
+                running[name] = contestant
+        seconds: dict[str, list[float]] = {name: [] for name in running}
+        order = list(running)
+        shuffle = random.Random(0).shuffle
+        for number in track(range(warm_up + rounds), description=title):
+            shuffle(order)
+            for name in order:
+                took = running[name].seconds()
+                if number >= warm_up:
+                    seconds[name].append(took)
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""How the time of a training step grows with the sequence, units, batch and threads, beside Keras.
+"""How the time of a training step grows with the sequence, units and batch, beside Keras, and with cores.
 
 LSTM and Dense(10), RMSprop, float32; what is not varied is 28 rows, 128 units, batches of 128, all cores.
 Sequences longer than a digit are its rows over and over.
@@ -41,11 +41,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
     rounds = parser.parse_args().rounds
     results = {axis: measured(axis, sizes, LIBRARIES, rounds) for axis, sizes in SIZES.items()}
-    threads = tuple(range(1, available_cores() + 1))
-    results["threads"] = measured("threads", threads, {"scratch_rnn": c.scratch_rnn}, rounds)
+    cores = on_cores(rounds)
     for axis, result in results.items():
         Console().print(as_table(axis, result["medians"]))
-    write(RESULTS / "scaling.json", {"axes": results})
+    for name, median in cores["medians"].items():
+        print(f"{name}: {median:.1f} ms a step")
+    write(RESULTS / "scaling.json", {"axes": results, "cores": cores})
     panels = {TITLES[axis]: results[axis]["medians"] for axis in SIZES}
     figures.save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
 
@@ -71,6 +72,19 @@ def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], round
         "milliseconds": milliseconds,
         "medians": {name: medians(values) for name, values in milliseconds.items()},
     }
+
+
+def on_cores(rounds: int) -> dict[str, Any]:
+    """Return milliseconds a step of scratch_rnn on one core, and on more, as threads and as processes."""
+    steps = 100
+    settings = {"one thread": c.Setting(steps=steps, threads=1)}
+    for number in range(2, available_cores() + 1):
+        settings[f"{number} threads"] = c.Setting(steps=steps, threads=number)
+        settings[f"{number} processes"] = c.Setting(steps=steps, processes=number)
+    entrants = {name: (c.scratch_rnn, {"setting": setting}) for name, setting in settings.items()}
+    seconds = in_turn(entrants, rounds, warm_up=2, title="cores")
+    milliseconds = {name: [1000 * value / steps for value in values] for name, values in seconds.items()}
+    return {"milliseconds": milliseconds, "medians": medians(milliseconds)}
 
 
 def setting(axis: str, size: int) -> c.Setting:

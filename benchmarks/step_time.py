@@ -1,8 +1,8 @@
 """Milliseconds for a training step: scratch_rnn beside Keras, PyTorch and JAX, on all cores.
 
-128 units and Dense(10), batches of 128 digits of 28 rows, RMSprop, loss and accuracy kept, float32. One more
-contestant makes only the step's matrix products, in scratch_rnn's shapes and threads: no NumPy code can be
-faster than that floor.
+128 units and Dense(10), batches of 128 digits of 28 rows, RMSprop, loss and accuracy kept, float32.
+scratch_rnn takes part on threads, its default, and, on Linux, on processes. One more contestant makes only
+the step's matrix products, in scratch_rnn's shapes, on threads: no NumPy code can be faster than that floor.
 
     python benchmarks/step_time.py
 
@@ -12,6 +12,7 @@ prints the table, writes results/step_time.json and draws docs/figures/step_time
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 import contestants as c
@@ -22,9 +23,11 @@ from rich.table import Table
 
 from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.parallel import available_cores
 from scratch_rnn.recipe import CELLS
 
-SCRATCH, PRODUCTS, PYTORCH = "scratch_rnn", "products alone", "PyTorch"
+SCRATCH, PROCESSES = "scratch_rnn", "scratch_rnn, processes"
+PRODUCTS, PYTORCH = "products alone", "PyTorch"
 KERAS = ("Keras", "Keras unrolled", "Keras jit_compile")
 
 
@@ -54,8 +57,10 @@ def main() -> None:
 
 def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Return who takes part, by name."""
+    on_processes = setting.but(processes=available_cores() if sys.platform == "linux" else 1)
     return {
         SCRATCH: (c.scratch_rnn, {"setting": setting}),
+        PROCESSES: (c.scratch_rnn, {"setting": on_processes}),
         "Keras": (c.keras, {"setting": setting}),
         "Keras unrolled": (c.keras, {"setting": setting, "unroll": True}),
         "Keras jit_compile": (c.keras, {"setting": setting, "jit_compile": True}),
@@ -65,31 +70,35 @@ def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
-def ratios(rounds: dict[str, list[float]]) -> dict[str, float]:
-    """Return scratch_rnn's median over that of each other; and its share of the floor."""
+def ratios(rounds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Return the medians of scratch_rnn, on threads and on processes, over that of each contestant.
+
+    For the floor it is the other way round: the share of it that scratch_rnn reaches.
+    """
     middle = medians(rounds)
-    result = {name: middle[SCRATCH] / value for name, value in middle.items() if name != PRODUCTS}
-    if keras := [result[name] for name in KERAS if name in result]:
-        result["best Keras"] = max(keras)
-    result["share of the floor"] = middle[PRODUCTS] / middle[SCRATCH]
+    result = {}
+    for ours in (SCRATCH, PROCESSES):
+        over = {name: middle[ours] / value for name, value in middle.items() if name != PRODUCTS}
+        if keras := [over[name] for name in KERAS if name in over]:
+            over["best Keras"] = max(keras)
+        over["share of the floor"] = middle[PRODUCTS] / middle[ours]
+        result[ours] = over
     return result
 
 
 def as_table(cell: str, result: dict[str, Any]) -> Table:
     """Return a row for each contestant, the fastest first."""
     table = Table(title=f"{cell}: milliseconds a training step")
-    for name in ("contestant", "median", "least", "most", "scratch_rnn is"):
+    for name in ("contestant", "median", "least", "most", "scratch_rnn on threads", "on processes"):
         table.add_column(name, justify="left" if name == "contestant" else "right")
+    ratios = result["ratios"].values()
     for name, median in sorted(result["medians"].items(), key=lambda item: item[1]):
-        rounds, ratio = result["milliseconds"][name], result["ratios"].get(name)
-        share = f"{result['ratios']['share of the floor']:.0%} of this floor"
-        table.add_row(
-            name,
-            f"{median:.1f}",
-            f"{min(rounds):.1f}",
-            f"{max(rounds):.1f}",
-            share if ratio is None else f"{ratio:.2f} of it",
-        )
+        rounds = result["milliseconds"][name]
+        if name == PRODUCTS:
+            compared = [f"{over['share of the floor']:.0%} of this floor" for over in ratios]
+        else:
+            compared = [f"{over[name]:.2f} of it" for over in ratios]
+        table.add_row(name, f"{median:.1f}", f"{min(rounds):.1f}", f"{max(rounds):.1f}", *compared)
     return table
 
 
