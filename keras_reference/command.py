@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = load_mnist(recipes[0].data)
     split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
-    pairs = [Pair(recipe, image_shape, arguments.threads) for recipe in recipes]
+    pairs = [Pair(recipe, image_shape, arguments.threads, arguments.processes) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder(f"compare-{arguments.cell}"), recipes, image_shape)
     with leaving_no_stubs(runs):
         summaries = [compare(pair, run, train, test, console) for pair, run in zip(pairs, runs, strict=True)]

@@ -35,13 +35,19 @@ from scratch_rnn.runs import Run
 class Pair:
     """Both models of a recipe, with the same initial weights, for images (H, W).
 
-    `threads` are those of the scratch_rnn model; Keras takes all cores.
+    `threads` and `processes` are those of the scratch_rnn model; Keras takes all cores.
     """
 
-    def __init__(self, recipe: Recipe, image_shape: tuple[int, int], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        image_shape: tuple[int, int],
+        threads: int | None = None,
+        processes: int = 1,
+    ) -> None:
         self.recipe = recipe
         self.image_shape = image_shape
-        self.scratch = recipe.build_model(image_shape, threads)
+        self.scratch = recipe.build_model(image_shape, threads, processes)
         self.twin = build_twin(self.scratch, (None, *image_shape))
         self.digits = {"train_digits": 0, "validation_digits": 0}
         self.records: dict[str, Record] = {}
@@ -106,7 +112,8 @@ class Pair:
     def _conditions(self) -> dict[str, Any]:
         backend = keras.config.backend()
         found = conditions(("scratch_rnn", "numpy", "keras", backend))
-        return {**found, "backend": backend, "threads": self.scratch.threads}
+        workers = {"threads": self.scratch.threads, "processes": self.scratch.processes}
+        return {**found, "backend": backend, **workers}
 
 
 class _Saver(Watcher):

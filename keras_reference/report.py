@@ -123,11 +123,13 @@ def _count(number: int, of: str) -> str:
 
 def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
     """Return the command that repeats a run, as a shell takes it, in pieces that belong together."""
-    backend, threads = conditions["backend"], conditions["threads"]
+    backend, threads, processes = (conditions[name] for name in ("backend", "threads", "processes"))
     variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
     options = options_of(recipe)
     if threads != conditions["cores"]:
         options["--threads"] = str(threads)
+    if processes > 1:
+        options["--processes"] = str(processes)
     return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
 
 
@@ -149,10 +151,16 @@ def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
         ),
         ("date", conditions["date"]),
         ("machine", ", ".join(machine)),
-        ("threads", f"{conditions['threads']} in {SCRATCH}; {KERAS} takes all cores"),
+        ("side by side", f"{_workers(conditions)} in {SCRATCH}; {KERAS} takes all cores"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("backend of Keras", conditions["backend"]),
     ]
+
+
+def _workers(conditions: dict[str, Any]) -> str:
+    """What shares the batches of scratch_rnn."""
+    processes = conditions["processes"]
+    return f"{processes} processes" if processes > 1 else _count(conditions["threads"], "thread")
 
 
 def _data_in_words(data: str, test_digits: int) -> str:

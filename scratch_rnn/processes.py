@@ -12,8 +12,10 @@ import gc
 import mmap
 import multiprocessing
 import os
+import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,13 +28,17 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Numbered = list[tuple[int, Any]]  # items or results, each with the number of its item
 
+PATIENCE = 0.002  # seconds to stay awake for an answer; a process that sleeps is late by a tenth of that
+
 
 def check_available(processes: int) -> None:
-    """Raise ValueError for more than one process where they cannot be forked safely."""
-    if (
-        processes > 1 and sys.platform != "linux"
-    ):  # Windows has no fork; macOS's own libraries do not survive it
+    """Raise ValueError for more than one process where they cannot be forked."""
+    if processes == 1:
+        return
+    if sys.platform != "linux":  # Windows has no fork, and what macOS itself runs on does not survive one
         raise ValueError(f"processes must be 1 outside of Linux, not {processes}: take threads")
+    if multiprocessing.current_process().daemon:
+        raise ValueError(f"processes must be 1 in a daemonic process, as a Pool's are, not {processes}")
 
 
 class Team:
@@ -54,8 +60,12 @@ class Team:
         self._helpers: list[_Helper] = []
 
     def __enter__(self) -> Team:
-        while len(self._helpers) < self._processes - 1:
-            self._helpers.append(_Helper(self._help))
+        try:
+            while len(self._helpers) < self._processes - 1:
+                self._helpers.append(_Helper(self._help))
+        except BaseException:  # Ctrl-C, or no memory for one more: those that are there already must go
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,7 +126,7 @@ class _Helper:
     def answer(self) -> Numbered | None:
         """Return what was asked for, or None where computing it raised an exception."""
         with self._gone_is_an_error():
-            return self._connection.recv()
+            return _receive(self._connection)
 
     def end(self) -> None:
         self._process.kill()  # it has nothing that could be lost
@@ -144,7 +154,7 @@ def _serve(
     other_end.close()
     try:
         while True:
-            numbered = connection.recv()
+            numbered = _receive(connection)
             try:
                 answer = compute(numbered)
             except Exception:
@@ -154,6 +164,16 @@ def _serve(
         pass
     finally:
         os._exit(0)  # what the other process does when it exits must not happen twice
+
+
+def _receive(connection: Connection) -> Any:
+    """Return what comes next, having stayed awake for a while to see it come."""
+    waiting = select.poll()
+    waiting.register(connection, select.POLLIN)
+    until = time.perf_counter() + PATIENCE
+    while not waiting.poll(0) and time.perf_counter() < until:
+        os.sched_yield()
+    return connection.recv()
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def test_help_names_every_option_of_a_recipe(command, tmp_path):
     text = scratch_rnn(command, "--help", cwd=tmp_path).stdout
     for option in ("cell", "units", "layers", "optimizer", "learning-rate", "epochs", "batch-size", "seed"):
         assert f"--{option}" in text
-    for option in ("data", "dtype", "threads", "out", "quick"):
+    for option in ("data", "dtype", "threads", "processes", "out", "quick"):
         assert f"--{option}" in text
 
 

@@ -164,6 +164,23 @@ def test_an_interruption_leaves_no_process_behind():
 
 
 @alone
+def test_a_fork_that_fails_leaves_no_process_behind():
+    fork, forked = os.fork, []
+
+    def only_once():
+        if forked:
+            raise BlockingIOError("no more processes")
+        forked.append(pid := fork())
+        return pid
+
+    os.fork = only_once
+    with pytest.raises(BlockingIOError):
+        classifier(3).fit(*digits(), batch_size=300, verbose=0)
+    assert len(forked) == 1
+    assert multiprocessing.active_children() == []
+
+
+@alone
 def test_helpers_end_when_the_process_that_trains_is_killed():
     code = (
         "import os, multiprocessing as m, test_processes as t\n"
@@ -213,5 +230,12 @@ def test_processes_must_be_a_whole_number_above_zero(processes):
 def test_elsewhere_than_on_linux_processes_are_refused(platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
     with pytest.raises(ValueError, match="processes must be 1 outside of Linux, not 2: take threads"):
+        classifier(2)
+    classifier(1)
+
+
+def test_a_process_that_may_have_no_children_is_told_so(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(ValueError, match="processes must be 1 in a daemonic process, as a Pool's are, not 2"):
         classifier(2)
     classifier(1)

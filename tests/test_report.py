@@ -185,12 +185,23 @@ def test_the_options_of_a_recipe_ask_for_it(recipe):
     assert recipes_from(parser.parse_args(words)) == [recipe]
 
 
-def test_the_command_names_the_backend_and_threads_that_are_not_the_default():
-    plain = {"backend": "tensorflow", "threads": 4, "cores": 4}
+def test_the_command_names_the_backend_threads_and_processes_that_are_not_the_default():
+    plain = {"backend": "tensorflow", "threads": 4, "cores": 4, "processes": 1}
     assert report.command_of(Recipe(), plain)[:2] == ["scratch-rnn compare", "--cell lstm"]
-    other = report.command_of(Recipe(data="/my data.npz"), {"backend": "jax", "threads": 2, "cores": 4})
-    assert (other[0], other[-1]) == ("KERAS_BACKEND=jax", "--threads 2")
-    assert "--data '/my data.npz'" in other
+    assert not any("threads" in piece or "processes" in piece for piece in report.command_of(Recipe(), plain))
+    special = {"backend": "jax", "threads": 2, "cores": 4, "processes": 3}
+    command = report.command_of(Recipe(data="/my data.npz"), special)
+    assert (command[0], command[-2:]) == ("KERAS_BACKEND=jax", ["--threads 2", "--processes 3"])
+    assert "--data '/my data.npz'" in command
+
+
+@pytest.mark.parametrize(
+    ("threads", "processes", "words"),
+    [(1, 1, "1 thread in scratch_rnn"), (4, 1, "4 threads in"), (4, 2, "2 processes in scratch_rnn; Keras")],
+)
+def test_the_settings_say_what_shared_the_work(run, compared, threads, processes, words):
+    conditions = read(compared[0] / "gru" / "summary.json")["conditions"]
+    assert words in run(conditions=conditions | {"threads": threads, "processes": processes}).text
 
 
 @pytest.mark.parametrize(

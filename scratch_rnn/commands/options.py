@@ -12,7 +12,7 @@ QUICK_EPOCHS = 3
 
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that make a Recipe, --out and --quick."""
+    """Add the options that make a Recipe, and those that say where and how it runs."""
     default = Recipe()
     add = parser.add_argument
     known = "(default: %(default)s)"
@@ -36,6 +36,13 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=positive_int,
         help="of scratch_rnn; results do not depend on it (default: all cores)",
+    )
+    add(
+        "--processes",
+        type=positive_int,
+        default=1,
+        help="above 1, scratch_rnn trains on that many processes in place of threads: faster, with the same "
+        f"results, on Linux only {known}",
     )
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")

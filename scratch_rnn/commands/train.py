@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scratch_rnn.callbacks import History, Logs
-from scratch_rnn.commands.options import add_recipe_options, positive_int, recipes_from
+from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.mnist import Split, load_mnist
 from scratch_rnn.model import Sequential, split_row
 from scratch_rnn.runs import Run, create_runs, leaving_no_stubs, new_folder
@@ -27,12 +27,6 @@ def add_command(commands: Any) -> None:
         description="Train the NumPy network alone on MNIST rows.",
     )
     add_recipe_options(parser)
-    parser.add_argument(
-        "--processes",
-        type=positive_int,
-        default=1,
-        help="train on that many processes in place of threads, faster, on Linux (default: %(default)s)",
-    )
     parser.set_defaults(run=run)
 
 
