@@ -8,7 +8,6 @@ the order in which their results are added, are those of the threads: so are the
 
 from __future__ import annotations
 
-import gc
 import mmap
 import multiprocessing
 import os
@@ -17,10 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +114,7 @@ class _Helper:
         self._process = context.Process(
             target=_serve, args=(compute, other_end, self._connection), daemon=True
         )
-        with _interrupt_delayed():
+        with _interrupt_blocked():
             self._process.start()
         other_end.close()
 
@@ -145,14 +144,10 @@ class _Helper:
             ) from error
 
 
-def _serve(
-    compute: Callable[[Numbered], Numbered], connection: Connection, other_end: Connection
-) -> NoReturn:
-    """Live as a helper: answer until the process that asks closes the pipe, or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the one that asks handles it
-    gc.disable()  # what lies about was left by the other process, and is finalized there
+def _serve(compute: Callable[[Numbered], Numbered], connection: Connection, other_end: Connection) -> None:
+    """Live as a helper: answer until the process that asks is gone."""
     other_end.close()
-    try:
+    with suppress(EOFError, OSError):
         while True:
             numbered = _receive(connection)
             try:
@@ -160,10 +155,6 @@ def _serve(
             except Exception:
                 answer = None
             connection.send(answer)
-    except (EOFError, OSError):
-        pass
-    finally:
-        os._exit(0)  # what the other process does when it exits must not happen twice
 
 
 def _receive(connection: Connection) -> Any:
@@ -177,8 +168,8 @@ def _receive(connection: Connection) -> Any:
 
 
 @contextmanager
-def _interrupt_delayed() -> Iterator[None]:
-    """Keep Ctrl-C waiting: a process that is forked meanwhile must first say that it ignores it."""
+def _interrupt_blocked() -> Iterator[None]:
+    """Keep Ctrl-C waiting, and from processes forked meanwhile for ever: a terminal sends it to all."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -119,7 +119,21 @@ def test_there_are_as_many_processes_as_shards_at_most_and_none_afterwards():
         assert multiprocessing.active_children() == []
 
 
-class RefusesNines(SimpleRNN):
+@alone
+def test_each_process_computes_its_share_and_no_more():
+    calls = []
+
+    def counted(y, outputs):
+        calls.append(len(y))
+        return np.zeros(len(y))
+
+    model = classifier(2)
+    model.compile(metrics=[counted], loss="sparse_categorical_crossentropy", processes=2)
+    model.fit(*digits(), batch_size=300, verbose=0)
+    assert calls == [64, 64, 44]  # of five shards
+
+
+class RefusesOnes(SimpleRNN):
     """Raises an error for a shard whose first digit begins with a one."""
 
     def step(self, s):
@@ -133,7 +147,7 @@ def test_an_error_in_a_helper_is_raised_with_its_own_type_and_place():
     x, y = digits(128)
     x = x / 255.0
     x[64:] = 1  # the second shard
-    before = (model := classifier(2, RefusesNines)).get_weights()
+    before = (model := classifier(2, RefusesOnes)).get_weights()
     with pytest.raises(ZeroDivisionError, match="it begins with a one") as error:
         model.fit(x, y, batch_size=128, shuffle=False, verbose=0)
     assert error.traceback[-1].name == "step"
@@ -161,6 +175,19 @@ def test_an_interruption_leaves_no_process_behind():
     with pytest.raises(KeyboardInterrupt):
         classifier(2).fit(*digits(), batch_size=128, verbose=0, callbacks=[AtTheFirstBatch(interrupt)])
     assert multiprocessing.active_children() == []
+
+
+@alone
+def test_helpers_leave_ctrl_c_to_the_process_that_trains():
+    def interrupt():
+        (child,) = multiprocessing.active_children()
+        os.kill(child.pid, signal.SIGINT)
+        time.sleep(0.1)
+
+    children = Children()
+    callbacks = [AtTheFirstBatch(interrupt), children]
+    classifier(2).fit(*digits(), batch_size=128, verbose=0, callbacks=callbacks)
+    assert children.counts == [1, 1, 1]
 
 
 @alone
