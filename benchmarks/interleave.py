@@ -44,6 +44,7 @@ class Contestant:
     def __init__(self, prepare: Prepare, **options: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other_end = context.Pipe()
+        # Not daemonic: such a process could not fork the helpers of scratch_rnn.
         self._process = context.Process(target=_serve, args=(other_end, prepare, options))
         self._process.start()
         other_end.close()

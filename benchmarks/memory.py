@@ -1,7 +1,8 @@
 """Peak memory of a training run on all of MNIST, scratch_rnn beside Keras; and the bytes of a tape.
 
 Each run is a process of its own, as a user would write it: load the digits, one epoch of LSTM(128) in batches
-of 128. What is quoted is the largest resident set of the process and of its helpers. (Linux.)
+of 128. What is quoted is the largest resident set of the process, with two processes the sum of both. (Linux;
+without the two processes, macOS.)
 
     python benchmarks/memory.py
 
@@ -26,9 +27,14 @@ MEGABYTE = 2**20
 PEAK = """
 import resource, sys
 scale = 1 if sys.platform == "darwin" else 1024
-kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN  # the largest child, what it shares counted again
-print(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * scale)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
 """
+PEAK_WITH_HELPER = """
+import resource
+kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN  # what both share counts twice
+print(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024)
+"""
+PROCESSES = "scratch_rnn, 2 processes"
 RUNS = {
     "scratch_rnn": """
 from scratch_rnn import LSTM, Dense, Sequential, load_mnist
@@ -37,7 +43,7 @@ model = Sequential([LSTM(128), Dense(10, "softmax")])
 model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"])
 model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
 """,
-    "scratch_rnn, 2 processes": """
+    PROCESSES: """
 from scratch_rnn import LSTM, Dense, Sequential, load_mnist
 (x, y), _ = load_mnist()
 model = Sequential([LSTM(128), Dense(10, "softmax")])
@@ -62,12 +68,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--rounds", type=positive_int, default=3, help="default: 3")
     rounds = parser.parse_args().rounds
-    peaks: dict[str, list[float]] = {name: [] for name in RUNS}
+    runs = {name: code for name, code in RUNS.items() if name != PROCESSES or sys.platform == "linux"}
+    peaks: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
-        for name, code in RUNS.items():
-            done = subprocess.run(
-                [sys.executable, "-c", code + PEAK], capture_output=True, text=True, check=True
-            )
+        for name, code in runs.items():
+            code += PEAK_WITH_HELPER if name == PROCESSES else PEAK
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
             peaks[name].append(int(done.stdout.split()[-1]) / MEGABYTE)
     medians = {name: statistics.median(values) for name, values in peaks.items()}
     ratio = medians["scratch_rnn"] / medians["Keras"]

@@ -11,6 +11,7 @@ prints the tables, writes results/scaling.json and draws docs/figures/scaling.pn
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 import contestants as c
@@ -80,7 +81,8 @@ def on_cores(rounds: int) -> dict[str, Any]:
     settings = {"one thread": c.Setting(steps=steps, threads=1)}
     for number in range(2, available_cores() + 1):
         settings[f"{number} threads"] = c.Setting(steps=steps, threads=number)
-        settings[f"{number} processes"] = c.Setting(steps=steps, processes=number)
+        if sys.platform == "linux":
+            settings[f"{number} processes"] = c.Setting(steps=steps, processes=number)
     entrants = {name: (c.scratch_rnn, {"setting": setting}) for name, setting in settings.items()}
     seconds = in_turn(entrants, rounds, warm_up=2, title="cores")
     milliseconds = {name: [1000 * value / steps for value in values] for name, values in seconds.items()}

@@ -150,9 +150,10 @@ def step_time_table() -> str:
 
 def step_time_entry(result: dict[str, Any], name: str) -> str:
     """Return a contestant's median and, for another library, how scratch_rnn compares."""
-    ratios = [over[name] for over in result["ratios"].values() if name in over]
-    compared = "" if name in result["ratios"] or not ratios else f" ({ratios[0]:.2f}, {ratios[1]:.2f})"
-    return f"{result['medians'][name]:.1f}{compared}"
+    if name in result["ratios"] or name == "products alone":
+        return f"{result['medians'][name]:.1f}"
+    ratios = ", ".join(f"{over[name]:.2f}" for over in result["ratios"].values())
+    return f"{result['medians'][name]:.1f} ({ratios})"
 
 
 def scaling_table() -> str:

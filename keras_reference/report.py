@@ -151,7 +151,7 @@ def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
         ),
         ("date", conditions["date"]),
         ("machine", ", ".join(machine)),
-        ("side by side", f"{_workers(conditions)} in {SCRATCH}; {KERAS} takes all cores"),
+        ("cores used", f"{_workers(conditions)} in {SCRATCH}; {KERAS} takes all cores"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("backend of Keras", conditions["backend"]),
     ]

@@ -25,7 +25,11 @@ from scratch_rnn.processes import Team, check_available
 
 Array = NDArray[Any]
 
-SHARD_ROWS = 64  # rows of a batch that one thread trains on at a time; results depend on it in the last bit
+Shard = tuple[Array, int]  # the rows of a part of a batch, and how many rows the whole batch has
+
+SHARD_ROWS = (
+    64  # rows of a batch that one thread or process trains on at a time; results depend on it in the last bit
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Sequential:
     """Layers one after another, with Keras's methods, names, defaults and meaning.
 
     `seed` makes the initial weights and the order of the rows in `fit` repeatable, bit for bit and on any
-    number of threads. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch; other integers
-    are used as they are.
+    number of threads or processes. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch;
+    other integers are used as they are.
     """
 
     def __init__(
@@ -158,10 +162,12 @@ class Sequential:
         """Choose how to train. `threads` defaults to the cores that this process may use.
 
         In `fit` a thread takes 64 rows of a batch at a time, so smaller batches keep one thread busy; in
-        `evaluate` and `predict` it takes a whole batch. With `processes` above 1, on Linux, `fit` takes as
-        many processes in place of threads: sooner, because threads share Python's lock, and to the same
-        bits. They are forked when an epoch begins; apart from gradients, loss and metrics, nothing that
-        happens in one of them reaches this one.
+        `evaluate` and `predict` it takes a whole batch.
+
+        With `processes` above 1, on Linux, `fit` computes on as many processes in place of threads: faster
+        for batches of more than 64 rows, and the same bit for bit. They are forked when an epoch begins.
+        Layers, losses and metrics must then keep no state of their own and draw no random numbers, and of
+        what a callback changes before the epoch's end only the weights reach all of them.
 
         Where the last layer ends in a softmax, cross-entropy is computed from its logits.
         Raises ValueError for a name that does not exist or a number that is out of range, TypeError for
@@ -169,12 +175,13 @@ class Sequential:
         """
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
+        threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
+        processes = positive_integer(processes, "processes")
+        check_available(processes)
         self.optimizer = optimizers.get(optimizer)
         self.loss = losses.get(loss)
         self.metrics = [metric_functions.get(metric) for metric in metrics or ()]
-        self.threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
-        self.processes = positive_integer(processes, "processes")
-        check_available(self.processes)
+        self.threads, self.processes = threads, processes
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
         """Return the mean loss of the batch and its gradient for each weight, in the order of `weights`.
@@ -182,8 +189,8 @@ class Sequential:
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        with self._side_by_side(x, y, len(x)) as batch_gradients:
-            result = batch_gradients(np.arange(len(x)))
+        with self._map_over_shards(x, y, len(x)) as map_shards:
+            result = _total(map_shards(_shards(np.arange(len(x)))))
         return float(result.sums[0] / result.count), result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
@@ -225,6 +232,7 @@ class Sequential:
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
         self._compiled()
+        check_available(self.processes)
         for callback in callbacks or ():
             if not isinstance(callback, Callback):
                 raise TypeError(f"callbacks must be objects of subclasses of Callback, not {callback!r}")
@@ -276,10 +284,10 @@ class Sequential:
         optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
-        with self._side_by_side(x, y, batch_size, self.processes) as batch_gradients:
+        with self._map_over_shards(x, y, batch_size, self.processes) as map_shards:
             for batch, rows in enumerate(np.split(order, range(batch_size, len(x), batch_size))):
                 hooks.on_train_batch_begin(batch)
-                result = batch_gradients(rows)
+                result = _total(map_shards(_shards(rows)))
                 optimizer.apply(result.gradients, weights)
                 sums, count = sums + result.sums, count + result.count
                 logs = self._means(sums, count)
@@ -287,31 +295,22 @@ class Sequential:
         return logs
 
     @contextmanager
-    def _side_by_side(
+    def _map_over_shards(
         self, x: Array, y: Array, batch_size: int, processes: int = 1
-    ) -> Iterator[Callable[[Array], BatchResult]]:
-        """Provide the function from the rows of a batch to its loss, metrics and gradients.
+    ) -> Iterator[Callable[[list[Shard]], list[BatchResult]]]:
+        """Provide the map from the shards of a batch to their results, on threads or on several processes."""
+        with parallel.workers(self.threads if processes == 1 else 1) as workers:
 
-        Its shards are computed side by side, on the model's threads or on that many processes.
-        """
+            def result(shard: Shard) -> BatchResult:
+                rows, batch_rows = shard
+                return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
 
-        def shard(part: tuple[Array, int]) -> BatchResult:
-            rows, batch_rows = part
-            return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
-
-        def batch(rows: Array) -> BatchResult:
-            first, *others = map_shards([(rows[part], len(rows)) for part in _slices(len(rows), SHARD_ROWS)])
-            return sum(others, start=first)
-
-        if processes > 1:
-            most = len(_slices(min(batch_size, len(x)), SHARD_ROWS))
-            with parallel.workers(1) as workers, Team(processes, shard, self.weights, most) as team:
-                map_shards = team.map
-                yield batch
-        else:
-            with parallel.workers(self.threads) as workers:
-                map_shards = partial(workers.map, shard)
-                yield batch
+            if processes == 1:
+                yield partial(workers.map, result)
+            else:
+                most = -(-min(batch_size, len(x)) // SHARD_ROWS)
+                with Team(processes, result, self.weights, most) as team:
+                    yield team.map
 
     def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:
         """Return loss and metrics of some rows of a batch, and their share of its gradients."""
@@ -365,8 +364,7 @@ class Sequential:
                 return self._score(loss, y[rows], scores, outputs)
 
         with parallel.workers(self.threads) as workers:
-            first, *others = workers.map(score, _slices(len(x), batch_size))
-        total = sum(others, start=first)
+            total = _total(workers.map(score, _slices(len(x), batch_size)))
         return self._means(total.sums, total.count)
 
     def predict(self, x: Array, batch_size: int = 32) -> Array:
@@ -529,6 +527,17 @@ class _Tapes:
 def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:
     """Return x in the model's dtype, uint8 scaled to [0, 1]."""
     return x.astype(dtype) / dtype.type(255) if x.dtype == np.uint8 else x.astype(dtype, copy=False)
+
+
+def _shards(rows: Array) -> list[Shard]:
+    """Return the shards of a batch of these rows."""
+    return [(rows[part], len(rows)) for part in _slices(len(rows), SHARD_ROWS)]
+
+
+def _total(results: Sequence[BatchResult]) -> BatchResult:
+    """Return the sum of the results, always added in the same order."""
+    first, *others = results
+    return sum(others, start=first)
 
 
 def _slices(count: int, size: int) -> list[slice]:

@@ -2,8 +2,8 @@
 
 The threads of one process share Python's lock, and wait for each other between any two operations. Processes
 share none. They are forked, so each begins as a copy of this one, with its model and its data. For each batch
-only the weights go to them and their gradients come back, through memory that all of them share. Shards, and
-the order in which their results are added, are those of the threads: so are the bits.
+only the weights go to them and their gradients come back, through memory that all of them share. The shards
+are those of the threads and are added in the same order, so the results are the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,25 +28,26 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Numbered = list[tuple[int, Any]]  # items or results, each with the number of its item
 
-PATIENCE = 0.002  # seconds to stay awake for an answer; a process that sleeps is late by a tenth of that
+PATIENCE = 0.002  # seconds to poll before going to sleep: to wake up again would take some 0.2 ms
 
 
 def check_available(processes: int) -> None:
     """Raise ValueError for more than one process where they cannot be forked."""
     if processes == 1:
         return
-    if sys.platform != "linux":  # Windows has no fork, and what macOS itself runs on does not survive one
+    if sys.platform != "linux":  # Windows has no fork; Apple's frameworks may crash in a forked process
         raise ValueError(f"processes must be 1 outside of Linux, not {processes}: take threads")
     if multiprocessing.current_process().daemon:
         raise ValueError(f"processes must be 1 in a daemonic process, as a Pool's are, not {processes}")
 
 
 class Team:
-    """This process and its helpers, which map `function` over the shards of a batch, `most` at a time.
+    """This process and its helpers, which map `function` over the shards of a batch.
 
     function  returns a dataclass whose list `gradients` holds an array like each of the weights
     weights   what changes between two batches; all else that `function` reads is, in a helper, as it was when
               the helper was forked
+    most      how many items `map` will get, at most
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Team:
     def __enter__(self) -> Team:
         try:
             while len(self._helpers) < self._processes - 1:
-                self._helpers.append(_Helper(self._help))
+                self._helpers.append(_Helper(self._compute_share))
         except BaseException:  # Ctrl-C, or no memory for one more: those that are there already must go
             self.__exit__()
             raise
@@ -69,96 +71,107 @@ class Team:
 
     def __exit__(self, *_: object) -> None:
         for helper in self._helpers:
-            helper.end()
+            helper.kill()
+        for helper in self._helpers:
+            helper.close()
 
     def map(self, items: Sequence[Any]) -> list[Any]:
         """Return [function(item) for item in items]; their gradients last until the next call.
 
         Item k is computed by process k modulo their number; this one is 0. Raises OSError where a helper is
-        gone.
+        gone. After an exception the team is of no use any more.
         """
         numbered = list(enumerate(items))
-        busy = self._helpers[: len(items) - 1]
+        own, *others = [numbered[k :: self._processes] for k in range(min(self._processes, len(items)))]
         _copy(self._weights, to=self._shared_weights)
-        for first, helper in enumerate(busy, start=1):
-            helper.ask(numbered[first :: self._processes])
-        results = {number: self._function(item) for number, item in numbered[:: self._processes]}
-        for first, helper in enumerate(busy, start=1):
-            results |= self._results(helper, numbered[first :: self._processes])
+        for helper, share in zip(self._helpers, others, strict=False):
+            helper.ask(share)
+        results = {number: self._function(item) for number, item in own}
+        for helper, share in zip(self._helpers, others, strict=False):
+            results |= self._results(helper, share)
         return [results[number] for number in range(len(items))]
 
     def _results(self, helper: _Helper, share: Numbered) -> dict[int, Any]:
         """Return the results of the helper, which has computed this share of the items."""
         answer = helper.answer()
-        if answer is None:  # the function raised: it will here too, and its traceback shows where
+        if answer is None:  # it raised something: most likely it will here too, and the traceback shows where
             return {number: self._function(item) for number, item in share}
         return {
             number: replace(result, gradients=self._shared_gradients[number]) for number, result in answer
         }
 
-    def _help(self, numbered: Numbered) -> Numbered:
-        """In a helper: return the results of these items, without their gradients, which memory shares."""
+    def _compute_share(self, share: Numbered) -> Numbered:
+        """In a helper: return the results of these items, their gradients left in the shared memory."""
         _copy(self._shared_weights, to=self._weights)
-        results = [(number, self._function(item)) for number, item in numbered]
+        results = [(number, self._function(item)) for number, item in share]
         for number, result in results:
             _copy(result.gradients, to=self._shared_gradients[number])
         return [(number, replace(result, gradients=[])) for number, result in results]
 
 
 class _Helper:
-    """A process forked from this one, and the pipe to it."""
+    """A process forked from this one, and our end of the pipe to it."""
 
     def __init__(self, compute: Callable[[Numbered], Numbered]) -> None:
         context = multiprocessing.get_context("fork")
-        self._connection, other_end = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(compute, other_end, self._connection), daemon=True
-        )
-        with _interrupt_blocked():
-            self._process.start()
-        other_end.close()
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(compute, theirs, self._ours), daemon=True)
+        try:
+            with _interrupt_blocked():
+                self._process.start()
+        except BaseException:
+            self._ours.close()  # a helper that has begun notices, and ends
+            raise
+        finally:
+            theirs.close()
 
-    def ask(self, numbered: Numbered) -> None:
+    def ask(self, share: Numbered) -> None:
         with self._gone_is_an_error():
-            self._connection.send(numbered)
+            self._ours.send(share)
 
     def answer(self) -> Numbered | None:
         """Return what was asked for, or None where computing it raised an exception."""
         with self._gone_is_an_error():
-            return _receive(self._connection)
+            return _receive(self._ours)
 
-    def end(self) -> None:
-        self._process.kill()  # it has nothing that could be lost
+    def kill(self) -> None:
+        self._process.kill()  # it has given all that it had to give
+
+    def close(self) -> None:
         self._process.join()
-        self._connection.close()
+        self._process.close()
+        self._ours.close()
 
     @contextmanager
     def _gone_is_an_error(self) -> Iterator[None]:
         try:
             yield
         except (EOFError, OSError) as error:
-            self._process.join()
+            self._process.join(timeout=1)
             raise OSError(
                 f"a process that computed part of a batch has ended (exit code {self._process.exitcode}), "
                 "perhaps for want of memory: take processes=1"
             ) from error
 
 
-def _serve(compute: Callable[[Numbered], Numbered], connection: Connection, other_end: Connection) -> None:
+def _serve(compute: Callable[[Numbered], Numbered], ours: Connection, theirs: Connection) -> None:
     """Live as a helper: answer until the process that asks is gone."""
-    other_end.close()
+    theirs.close()
+    warnings.simplefilter(
+        "error", append=True
+    )  # then the share is computed, and the warning seen, over there
     with suppress(EOFError, OSError):
         while True:
-            numbered = _receive(connection)
+            share = _receive(ours)
             try:
-                answer = compute(numbered)
-            except Exception:
+                answer = compute(share)
+            except BaseException:
                 answer = None
-            connection.send(answer)
+            ours.send(answer)
 
 
 def _receive(connection: Connection) -> Any:
-    """Return what comes next, having stayed awake for a while to see it come."""
+    """Return what comes next, polling for a while before going to sleep."""
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)
     until = time.perf_counter() + PATIENCE
@@ -169,9 +182,13 @@ def _receive(connection: Connection) -> Any:
 
 @contextmanager
 def _interrupt_blocked() -> Iterator[None]:
-    """Keep Ctrl-C waiting, and from processes forked meanwhile for ever: a terminal sends it to all."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Block SIGINT in this thread; a process forked meanwhile keeps it blocked.
+
+    A terminal sends Ctrl-C to all processes. One of them is enough to handle it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())  # changes nothing yet
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,7 +12,8 @@ import pytest
 from helpers import TINY, scratch_rnn
 from PIL import Image
 
-from scratch_rnn import load_mnist
+from scratch_rnn import Sequential, load_mnist
+from scratch_rnn.cli import build_parser
 
 
 @pytest.fixture(scope="module")
@@ -83,21 +84,44 @@ def test_train_needs_no_framework(tmp_path, tiny_data):
     assert len(list(tmp_path.glob("runs/train-lstm-*/summary.json"))) == 1
 
 
-def test_the_seed_and_not_the_number_of_threads_decides_the_weights(trained, tmp_path, tiny_data):
-    for seed, option, number, same in (
-        (1, "threads", 1, True),
-        (1, "threads", 3, True),
-        (1, "processes", 2 if sys.platform == "linux" else 1, True),
-        (2, "threads", 1, False),
+def test_the_seed_and_not_what_computes_decides_the_weights(tmp_path, tiny_data):
+    several = 2 if sys.platform == "linux" else 1
+    for name, seed, option, number in (
+        ("one thread", 1, "--threads", 1),
+        ("threads", 1, "--threads", 3),
+        ("processes", 1, "--processes", several),
+        ("another seed", 2, "--threads", 1),
     ):
-        out = tmp_path / f"{seed} {option} {number}"
-        options = ["--seed", seed, f"--{option}", number]
-        scratch_rnn("train", "--data", tiny_data, "--out", out, *options, *TINY, cwd=tmp_path)
-        with (
-            np.load(trained[0] / "scratch_rnn.weights.npz") as a,
-            np.load(out / "scratch_rnn.weights.npz") as b,
-        ):
-            assert all(np.array_equal(a[name], b[name]) for name in a.files) == same
+        options = ["--seed", seed, option, number, *TINY, "--batch-size", "150"]
+        scratch_rnn("train", "--data", tiny_data, "--out", name, *options, cwd=tmp_path)
+
+    def weights(name):
+        with np.load(tmp_path / name / "scratch_rnn.weights.npz") as saved:
+            return [saved[weight] for weight in saved.files]
+
+    def same(name):
+        return all(map(np.array_equal, weights(name), weights("one thread")))
+
+    assert (same("threads"), same("processes"), same("another seed")) == (True, True, False)
+
+
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_threads_and_processes_reach_the_model(command, monkeypatch, tiny_data, tmp_path):
+    if command == "compare":
+        pytest.importorskip("keras")
+    asked = []
+
+    def fit(model, *_, **__):
+        asked.append((model.threads, model.processes))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sequential, "fit", fit)
+    monkeypatch.setattr("scratch_rnn.model.check_available", lambda processes: None)  # not the matter here
+    words = [command, "--data", tiny_data, "--out", tmp_path / "run", "--threads", 3, "--processes", 5]
+    arguments = build_parser().parse_args(list(map(str, words)))
+    with pytest.raises(KeyboardInterrupt):
+        arguments.run(arguments)
+    assert asked == [(3, 5)]
 
 
 @pytest.mark.parametrize("cell", ["simple_rnn", "gru", "lstm"])

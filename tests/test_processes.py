@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,12 +16,11 @@ import pytest
 
 from scratch_rnn import GRU, LSTM, Callback, Dense, RMSprop, Sequential, SimpleRNN, load_mnist
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
-
 
 def alone(test):
-    """Run a test in a new Python, without the threads of other tests' libraries, and for a minute at most."""
+    """Run a test in a new Python, without the threads of other tests' libraries, two minutes at most."""
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
     @wraps(test)
     def in_a_new_process():
         call = f"import test_processes; test_processes.{test.__name__}.__wrapped__()"
@@ -29,7 +29,7 @@ def alone(test):
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -156,6 +156,30 @@ def test_an_error_in_a_helper_is_raised_with_its_own_type_and_place():
         np.testing.assert_array_equal(weight, expected)
 
 
+class WarnsOfOnes(SimpleRNN):
+    """Warns of a shard whose first digit begins with a one."""
+
+    def step(self, s):
+        if s.joined[0, 0] == 1:
+            warnings.warn("it begins with a one", RuntimeWarning, stacklevel=1)
+        super().step(s)
+
+
+@alone
+def test_a_warning_in_a_helper_is_given_where_it_can_be_caught():
+    x, y = digits(128)
+    x = x / 255.0
+    x[64:] = 1  # the second shard
+    with warnings.catch_warnings(record=True) as caught:
+        model = classifier(2, WarnsOfOnes)
+        model.fit(x, y, batch_size=128, shuffle=False, verbose=0)
+    assert {str(warning.message) for warning in caught} == {"it begins with a one"}
+    plain = classifier(1)
+    plain.fit(x, y, batch_size=128, shuffle=False, verbose=0)
+    for weight, expected in zip(model.weights, plain.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
 @alone
 def test_a_helper_that_is_killed_is_said_so():
     def kill():
@@ -175,6 +199,25 @@ def test_an_interruption_leaves_no_process_behind():
     with pytest.raises(KeyboardInterrupt):
         classifier(2).fit(*digits(), batch_size=128, verbose=0, callbacks=[AtTheFirstBatch(interrupt)])
     assert multiprocessing.active_children() == []
+
+
+@alone
+def test_an_interruption_while_they_are_forked_leaves_no_process_behind():
+    fork = os.fork
+
+    def interrupted():
+        if pid := fork():
+            os.kill(os.getpid(), signal.SIGINT)
+        return pid
+
+    os.fork = interrupted
+    with pytest.raises(KeyboardInterrupt) as caught:  # and kept: its frames keep alive what they hold
+        classifier(2).fit(*digits(), batch_size=128, verbose=0)
+    deadline = time.monotonic() + 30
+    while multiprocessing.active_children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert multiprocessing.active_children() == []
+    del caught
 
 
 @alone
@@ -256,13 +299,17 @@ def test_processes_must_be_a_whole_number_above_zero(processes):
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_elsewhere_than_on_linux_processes_are_refused(platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
+    model = classifier(1)
     with pytest.raises(ValueError, match="processes must be 1 outside of Linux, not 2: take threads"):
-        classifier(2)
-    classifier(1)
+        model.compile(processes=2)
+    assert model.processes == 1
 
 
-def test_a_process_that_may_have_no_children_is_told_so(monkeypatch):
+@pytest.mark.parametrize("call", ["compile", "fit"])
+def test_a_process_that_may_have_no_children_is_told_so(call, monkeypatch):
+    model = classifier(1)
+    model.processes = 2  # as if compiled in another process
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
     with pytest.raises(ValueError, match="processes must be 1 in a daemonic process, as a Pool's are, not 2"):
-        classifier(2)
-    classifier(1)
+        model.compile(processes=2) if call == "compile" else model.fit(*digits(), verbose=0)
