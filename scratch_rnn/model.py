@@ -27,9 +27,8 @@ Array = NDArray[Any]
 
 Shard = tuple[Array, int]  # the rows of a part of a batch, and how many rows the whole batch has
 
-SHARD_ROWS = (
-    64  # rows of a batch that one thread or process trains on at a time; results depend on it in the last bit
-)
+# The rows of a batch that one thread or process trains on at a time. Results depend on it in the last bit.
+SHARD_ROWS = 64
 
 
 @dataclass(frozen=True)
