@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -33,23 +34,23 @@ class Workers:
 
         The calling thread works too: the weights that it has just updated are in its core's cache.
         """
-        items = list(items)
+        left = deque(enumerate(items))
+        count = len(left)
         results: dict[int, Result] = {}
-        numbers = iter(range(len(items)))
 
         def work() -> None:
             try:
-                for number in numbers:  # each thread takes the next one that is left
-                    results[number] = function(items[number])
+                for number, item in _taken_from(left):
+                    results[number] = function(item)
             finally:
-                list(numbers)  # after an error or Ctrl-C nobody needs the others
+                left.clear()  # after an error or Ctrl-C nobody needs the others
 
-        helpers = min(self._helpers, len(items) - 1)
+        helpers = min(self._helpers, count - 1)
         pending = [self._pool.submit(work) for _ in range(helpers)] if self._pool else []
         work()
         for helper in pending:
             helper.result()
-        return [results[number] for number in range(len(items))]
+        return [results[number] for number in range(count)]
 
     @contextmanager
     def lend(self, new: Callable[[], Any]) -> Iterator[Any]:
@@ -60,6 +61,13 @@ class Workers:
             lent = new()
         yield lent
         self._spare.append(lent)
+
+
+def _taken_from(items: deque[Item]) -> Iterator[Item]:
+    """Take one item after the other until none is left; several threads may do so at once."""
+    with suppress(IndexError):
+        while True:
+            yield items.popleft()
 
 
 @contextmanager
