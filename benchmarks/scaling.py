@@ -47,7 +47,7 @@ def main() -> None:
         Console().print(as_table(axis, result["medians"]))
     for name, median in cores["medians"].items():
         print(f"{name}: {median:.1f} ms a step")
-    write(RESULTS / "scaling.json", {"axes": results, "cores": cores})
+    write(RESULTS / "scaling.json", {"axes": results, "on_cores": cores})
     panels = {TITLES[axis]: results[axis]["medians"] for axis in SIZES}
     figures.save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
 

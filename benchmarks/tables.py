@@ -148,6 +148,14 @@ def step_time_table() -> str:
     return markdown(rows)
 
 
+def measured_on() -> str:
+    """Return the day, the machine and the versions of the run of the training steps, as one line."""
+    run = read("step_time.json")
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
+    return f"Measured on {run['date']}: {machine}, Python {run['python']}, {versions}."
+
+
 def step_time_entry(result: dict[str, Any], name: str) -> str:
     """Return a contestant's median and, for another library, how scratch_rnn compares."""
     if name in result["ratios"] or name == "products alone":
@@ -224,10 +232,11 @@ TABLES = (
     gradients_table,
     accuracy_table,
     step_time_table,
+    measured_on,
     scaling_table,
     other_costs_table,
 )
-BENCHMARKS_TABLES = (truncation_table,)
+BENCHMARKS_TABLES = (measured_on, truncation_table)
 
 if __name__ == "__main__":
     main()
