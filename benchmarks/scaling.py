@@ -1,4 +1,4 @@
-"""How the time of a training step grows with the sequence, units and batch, beside Keras, and with cores.
+"""How the time of a training step grows with the sequence, units and batch, beside Keras.
 
 LSTM and Dense(10), RMSprop, float32; what is not varied is 28 rows, 128 units, batches of 128, all cores.
 Sequences longer than a digit are its rows over and over.
@@ -11,7 +11,6 @@ prints the tables, writes results/scaling.json and draws docs/figures/scaling.pn
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 import contestants as c
@@ -22,7 +21,6 @@ from rich.table import Table
 
 from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
-from scratch_rnn.parallel import available_cores
 
 LIBRARIES = {"scratch_rnn": c.scratch_rnn, "Keras": c.keras}
 SIZES: dict[str, tuple[int, ...]] = {
@@ -42,12 +40,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
     rounds = parser.parse_args().rounds
     results = {axis: measured(axis, sizes, LIBRARIES, rounds) for axis, sizes in SIZES.items()}
-    cores = on_cores(rounds)
     for axis, result in results.items():
         Console().print(as_table(axis, result["medians"]))
-    for name, median in cores["medians"].items():
-        print(f"{name}: {median:.1f} ms a step")
-    write(RESULTS / "scaling.json", {"axes": results, "on_cores": cores})
+    write(RESULTS / "scaling.json", {"axes": results})
     panels = {TITLES[axis]: results[axis]["medians"] for axis in SIZES}
     figures.save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
 
@@ -73,20 +68,6 @@ def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], round
         "milliseconds": milliseconds,
         "medians": {name: medians(values) for name, values in milliseconds.items()},
     }
-
-
-def on_cores(rounds: int) -> dict[str, Any]:
-    """Return milliseconds a step of scratch_rnn on one core, and on more, as threads and as processes."""
-    steps = 100
-    settings = {"one thread": c.Setting(steps=steps, threads=1)}
-    for number in range(2, available_cores() + 1):
-        settings[f"{number} threads"] = c.Setting(steps=steps, threads=number)
-        if sys.platform == "linux":
-            settings[f"{number} processes"] = c.Setting(steps=steps, processes=number)
-    entrants = {name: (c.scratch_rnn, {"setting": setting}) for name, setting in settings.items()}
-    seconds = in_turn(entrants, rounds, warm_up=2, title="cores")
-    milliseconds = {name: [1000 * value / steps for value in values] for name, values in seconds.items()}
-    return {"milliseconds": milliseconds, "medians": medians(milliseconds)}
 
 
 def setting(axis: str, size: int) -> c.Setting:

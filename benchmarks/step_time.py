@@ -6,7 +6,7 @@ the step's matrix products, in scratch_rnn's shapes, on threads: a floor for Num
 
     python benchmarks/step_time.py
 
-prints the table, writes results/step_time.json and draws docs/figures/step_time.png. About eight minutes.
+prints the table, writes results/step_time.json and draws docs/figures/step_time.png. About six minutes.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ prints them; a test checks that the pages hold them as they are printed.
     results/parity.json             written by benchmarks/parity.py
     results/gradients.json          written by benchmarks/gradients.py
     results/accuracy                written by benchmarks/accuracy.py
+    results/cores                   written by benchmarks/cores.py, a file for each Python
     results/*.json                  written by the script of the same name
 """
 
@@ -175,6 +176,22 @@ def scaling_table() -> str:
     return markdown(rows)
 
 
+def cores_table() -> str:
+    """Return the table of steps on one core and on more, a row per cell and build of Python."""
+    runs = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "cores").glob("*.json"))
+    ]
+    names = list(runs[0]["medians"]["lstm"])
+    rows = [["milliseconds a step", "Python", *names]]
+    for cell, name in CELLS.items():
+        for run in runs:
+            values = run["medians"][cell]
+            ratios = [f" ({values[names[0]] / values[other]:.2f} times one)" for other in names[1:]]
+            entries = [f"{values[n]:.1f}{ratio}" for n, ratio in zip(names, ["", *ratios], strict=True)]
+            rows.append([name, run["name"], *entries])
+    return markdown(rows)
+
+
 def other_costs_table() -> str:
     """Return the table of prediction, memory and start-up."""
     inference, memory, start = (
@@ -233,6 +250,7 @@ TABLES = (
     accuracy_table,
     step_time_table,
     measured_on,
+    cores_table,
     scaling_table,
     other_costs_table,
 )

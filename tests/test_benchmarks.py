@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 SCRIPTS = [
     "accuracy",
+    "cores",
     "gradients",
     "inference",
     "memory",
