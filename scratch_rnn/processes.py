@@ -1,10 +1,10 @@
 """Processes over the shards of a batch in `fit`, in place of the threads of parallel.py.
 
-The threads of one process share Python's lock, where Python is built with one, and wait for each other between
-any two operations. Processes share none. They are forked, so each begins as a copy of this one, with its model
-and its data. For each batch only the weights go to them and their gradients come back, through memory that all
-of them share. The shards are those of the threads and are added in the same order, so the results are the
-same, bit for bit.
+The threads of one process wait for each other between any two operations, because they share Python's lock
+(where Python is built with one). Processes share none. They are forked, so each begins as a copy of this one,
+with its model and its data. For each batch only the weights go to them and their gradients come back, through
+memory that all of them share. The shards are those of the threads and are added in the same order, so the
+results are the same, bit for bit.
 """
 
 from __future__ import annotations
