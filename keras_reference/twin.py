@@ -93,12 +93,18 @@ def weights_from_keras(twin: keras.Model, model: Sequential) -> None:
 @contextmanager
 def floatx_of(model: Sequential) -> Iterator[None]:
     """Let Keras compute in the dtype of `model` meanwhile, in its metrics and optimizers too."""
-    before = keras.config.floatx()
-    keras.config.set_floatx(model.dtype.name)
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    _set_floatx(model.dtype.name, model.dtype.name)
     try:
         yield
     finally:
-        keras.config.set_floatx(before)
+        _set_floatx(*before)
+
+
+def _set_floatx(floatx: str, policy: str | keras.DTypePolicy) -> None:
+    """Set what Keras computes in; its first layer makes the policy from floatx, once for all."""
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 def _layer(layer: Layer) -> keras.layers.Layer:

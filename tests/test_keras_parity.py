@@ -30,10 +30,12 @@ every_cell = pytest.mark.parametrize("cell", CELLS)
 @pytest.fixture
 def float64():
     """Keras computes in float64, its optimizers' and metrics' own variables included."""
-    before = keras.config.floatx()
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 def keras_twin(layer, features=3, **options):

@@ -130,6 +130,15 @@ def test_truncation_has_no_counterpart():
         build_twin(model, (None, 5, 3))
 
 
+def test_layers_of_keras_take_the_dtype_of_the_model_meanwhile_and_no_longer():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # as the first layer of a session does
+    with floatx_of(compiled(Dense(2, dtype="float64"))):
+        assert keras.layers.Dense(1).dtype_policy.name == "float64"
+    assert keras.layers.Dense(1).dtype_policy.name == "float32"
+    keras.config.set_dtype_policy(before)
+
+
 def test_floatx_is_as_it_was_after_an_error():
     before = keras.config.floatx()
     with pytest.raises(RuntimeError), floatx_of(compiled(LSTM(2, dtype="float64"))):
