@@ -186,7 +186,7 @@ def cores_table() -> str:
     for cell, name in CELLS.items():
         for run in runs:
             values = run["medians"][cell]
-            ratios = [f" ({values[names[0]] / values[other]:.2f} times one)" for other in names[1:]]
+            ratios = [f" ({values[names[0]] / values[other]:.2f} times as fast)" for other in names[1:]]
             entries = [f"{values[n]:.1f}{ratio}" for n, ratio in zip(names, ["", *ratios], strict=True)]
             rows.append([name, run["name"], *entries])
     return markdown(rows)
