@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -63,18 +64,20 @@ class Team:
 
     def __enter__(self) -> Team:
         try:
-            while len(self._helpers) < self._processes - 1:
-                self._helpers.append(_Helper(self._compute_share))
+            with _interrupt_deferred():
+                while len(self._helpers) < self._processes - 1:
+                    self._helpers.append(_Helper(self._compute_share))
         except BaseException:  # Ctrl-C, or no memory for one more: those that are there already must go
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for helper in self._helpers:
-            helper.kill()
-        for helper in self._helpers:
-            helper.close()
+        with _interrupt_deferred():
+            for helper in self._helpers:
+                helper.kill()
+            while self._helpers:
+                self._helpers.pop().close()
 
     def map(self, items: Sequence[Any]) -> list[Any]:
         """Return [function(item) for item in items]; their gradients last until the next call.
@@ -118,8 +121,7 @@ class _Helper:
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(compute, theirs, self._ours), daemon=True)
         try:
-            with _interrupt_blocked():
-                self._process.start()
+            self._process.start()
         except BaseException:
             self._ours.close()  # a helper that has begun notices, and ends
             raise
@@ -157,6 +159,7 @@ class _Helper:
 
 def _serve(compute: Callable[[Numbered], Numbered], ours: Connection, theirs: Connection) -> None:
     """Live as a helper: answer until the process that asks is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all processes; one handles it
     theirs.close()
     warnings.simplefilter(
         "error", append=True
@@ -182,17 +185,19 @@ def _receive(connection: Connection) -> Any:
 
 
 @contextmanager
-def _interrupt_blocked() -> Iterator[None]:
-    """Block SIGINT in this thread; a process forked meanwhile keeps it blocked.
-
-    A terminal sends Ctrl-C to all processes. One of them is enough to handle it.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())  # changes nothing yet
+def _interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the end: in one of the finalizers that run meanwhile it would be lost."""
+    if threading.current_thread() is not threading.main_thread():  # where it is never raised
+        yield
+        return
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+        if received:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _shared_like(arrays: list[Array]) -> list[Array]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from functools import wraps
@@ -218,6 +219,23 @@ def test_an_interruption_while_they_are_forked_leaves_no_process_behind():
         time.sleep(0.01)
     assert multiprocessing.active_children() == []
     del caught
+
+
+@alone
+def test_no_interruption_is_lost_whenever_it_comes():
+    """Not even in a finalizer, where Python would swallow it; most of these epochs is forking."""
+    wait, lost = np.random.default_rng(0).uniform(0.005, 0.05, size=40), 0
+    for seconds in wait:
+        timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            classifier(2).fit(*digits(65), batch_size=65, epochs=100, verbose=0)
+            lost += 1
+        except KeyboardInterrupt:
+            pass
+        timer.join()
+        assert multiprocessing.active_children() == []
+    assert lost == 0
 
 
 @alone
