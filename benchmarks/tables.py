@@ -149,20 +149,20 @@ def step_time_table() -> str:
     return markdown(rows)
 
 
-def measured_on() -> str:
-    """Return the day, the machine and the versions of the run of the training steps, as one line."""
-    run = read("step_time.json")
-    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
-    return f"Measured on {run['date']}: {machine}, Python {run['python']}, {versions}."
-
-
 def step_time_entry(result: dict[str, Any], name: str) -> str:
     """Return a contestant's median and, for another library, how scratch_rnn compares."""
     if name in result["ratios"] or name == "products alone":
         return f"{result['medians'][name]:.1f}"
     ratios = ", ".join(f"{over[name]:.2f}" for over in result["ratios"].values())
     return f"{result['medians'][name]:.1f} ({ratios})"
+
+
+def measured_on() -> str:
+    """Return the day, the machine and the versions of the run of the training steps, as one line."""
+    run = read("step_time.json")
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
+    return f"Measured on {run['date']}: {machine}, Python {run['python']}, {versions}."
 
 
 def scaling_table() -> str:

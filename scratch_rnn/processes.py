@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Numbered = list[tuple[int, Any]]  # items or results, each with the number of its item
 
-PATIENCE = 0.002  # seconds to poll before going to sleep: to wake up again would take some 0.2 ms
+PATIENCE = 0.002  # seconds to poll before going to sleep: to wake up again takes some 0.1 ms
 
 
 def check_available(processes: int) -> None:
@@ -161,9 +161,8 @@ def _serve(compute: Callable[[Numbered], Numbered], ours: Connection, theirs: Co
     """Live as a helper: answer until the process that asks is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all processes; one handles it
     theirs.close()
-    warnings.simplefilter(
-        "error", append=True
-    )  # then the share is computed, and the warning seen, over there
+    # A share that warns is given up: the process that asked computes it again, and the warning is seen there.
+    warnings.simplefilter("error", append=True)
     with suppress(EOFError, OSError):
         while True:
             share = _receive(ours)

@@ -134,6 +134,13 @@ def test_each_process_computes_its_share_and_no_more():
     assert calls == [64, 64, 44]  # of five shards
 
 
+def digits_of_which_the_second_shard_begins_with_ones():
+    x, y = digits(128)
+    x = x / 255.0
+    x[64:] = 1
+    return x, y
+
+
 class RefusesOnes(SimpleRNN):
     """Raises an error for a shard whose first digit begins with a one."""
 
@@ -145,9 +152,7 @@ class RefusesOnes(SimpleRNN):
 
 @alone
 def test_an_error_in_a_helper_is_raised_with_its_own_type_and_place():
-    x, y = digits(128)
-    x = x / 255.0
-    x[64:] = 1  # the second shard
+    x, y = digits_of_which_the_second_shard_begins_with_ones()
     before = (model := classifier(2, RefusesOnes)).get_weights()
     with pytest.raises(ZeroDivisionError, match="it begins with a one") as error:
         model.fit(x, y, batch_size=128, shuffle=False, verbose=0)
@@ -168,9 +173,7 @@ class WarnsOfOnes(SimpleRNN):
 
 @alone
 def test_a_warning_in_a_helper_is_given_where_it_can_be_caught():
-    x, y = digits(128)
-    x = x / 255.0
-    x[64:] = 1  # the second shard
+    x, y = digits_of_which_the_second_shard_begins_with_ones()
     with warnings.catch_warnings(record=True) as caught:
         model = classifier(2, WarnsOfOnes)
         model.fit(x, y, batch_size=128, shuffle=False, verbose=0)
