@@ -1,7 +1,7 @@
 """Activation functions, each with its derivative.
 
-`backward` expresses the derivative through the *output* y = f(z), because the output is what the forward
-pass keeps: tanh'(z) = 1 - tanh(z)² = 1 - y². Handing it the pre-activation z instead is a classic mistake.
+The derivative is expressed through the *output* y = f(z), because the output is what the forward pass keeps:
+tanh'(z) = 1 - tanh(z)² = 1 - y². Handing it the pre-activation z instead is a classic mistake.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ Array = NDArray[Any]
 
 
 class Activation:
-    """A function y = f(z) and its derivative. `name` is Keras's name of it."""
+    """A function y = f(z) and its derivative. `name` is Keras's name of it.
+
+    A function of one's own defines `__call__` and `derivative`; where it mixes the units, as softmax does, it
+    defines `backward` in place of `derivative`, and sets `elementwise` to False.
+    """
 
     name = "activation"
     elementwise = True
@@ -24,12 +28,19 @@ class Activation:
         """Return y = f(z), like z; written into `out` where given, which may be z itself."""
         raise NotImplementedError
 
+    def derivative(self, y: Array, out: Array | None = None) -> Array:
+        """Return f'(z), like y, from the **output** y = f(z).
+
+        Written into `out` where given, which must not be y itself.
+        """
+        raise NotImplementedError
+
     def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """Return dz, the gradient of the pre-activation, like y, from dy and the **output** y = f(z).
 
         Written into `out` where given, which may be dy itself.
         """
-        raise NotImplementedError
+        return np.multiply(dy, self.derivative(y), out=out)  # (R2)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -43,8 +54,10 @@ class Linear(Activation):
     def __call__(self, z: Array, out: Array | None = None) -> Array:
         return np.positive(z, out=out)
 
-    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
-        return np.positive(dy, out=out)
+    def derivative(self, y: Array, out: Array | None = None) -> Array:
+        out = np.empty_like(y) if out is None else out
+        out[...] = 1
+        return out
 
 
 class Tanh(Activation):
@@ -55,8 +68,9 @@ class Tanh(Activation):
     def __call__(self, z: Array, out: Array | None = None) -> Array:
         return np.tanh(z, out=out)
 
-    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
-        return np.multiply(dy, 1 - y * y, out=out)
+    def derivative(self, y: Array, out: Array | None = None) -> Array:
+        squared = np.multiply(y, y, out=out)
+        return np.subtract(1, squared, out=squared)
 
 
 class Sigmoid(Activation):
@@ -71,8 +85,10 @@ class Sigmoid(Activation):
         y *= 0.5
         return y
 
-    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
-        return np.multiply(dy, y * (1 - y), out=out)
+    def derivative(self, y: Array, out: Array | None = None) -> Array:
+        product = np.subtract(1, y, out=out)
+        product *= y
+        return product
 
 
 class ReLU(Activation):
@@ -84,8 +100,8 @@ class ReLU(Activation):
         # NumPy orders complex numbers by their real part first: the complex step passes through unharmed.
         return np.maximum(z, 0, out=out)
 
-    def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
-        return np.multiply(dy, y > 0, out=out)
+    def derivative(self, y: Array, out: Array | None = None) -> Array:
+        return np.heaviside(y, 0, out=out)
 
 
 class Softmax(Activation):

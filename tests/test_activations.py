@@ -6,7 +6,8 @@ from helpers import assert_gradient, central_differences, random_arrays
 
 from scratch_rnn import activations
 
-NAMES = ("linear", "tanh", "sigmoid", "relu", "softmax")
+ELEMENTWISE = ("linear", "tanh", "sigmoid", "relu")
+NAMES = (*ELEMENTWISE, "softmax")
 
 FORMULAS = {
     "linear": lambda z: z,
@@ -30,6 +31,18 @@ def test_derivative_agrees_with_central_differences(name):
     z, dy = random_arrays((4, 5), (4, 5))
     numeric = central_differences(lambda: np.vdot(dy, f(z)), z)
     assert_gradient(f.backward(dy, f(z)), numeric, name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_derivative_can_be_written_into_an_array(name, dtype):
+    f = activations.get(name)
+    (z,) = random_arrays((4, 5), dtype=dtype)
+    out = np.full((4, 5), np.nan, dtype)
+    assert f.derivative(f(z), out=out) is out
+    expected = f.derivative(f(z))
+    assert expected.dtype == dtype
+    np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,7 +157,7 @@ def test_an_activation_is_taken_as_it_is():
 
 
 def test_only_softmax_mixes_the_units():
-    assert [name for name in NAMES if not activations.get(name).elementwise] == ["softmax"]
+    assert [name for name in NAMES if activations.get(name).elementwise] == list(ELEMENTWISE)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

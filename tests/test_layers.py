@@ -27,6 +27,7 @@ from scratch_rnn import GRU, LSTM, Dense, Layer, SimpleRNN
 from scratch_rnn.activations import Activation
 from scratch_rnn.initializers import RandomNormal
 from scratch_rnn.known_bugs import inject
+from scratch_rnn.layers.base import DTYPES, aligned_empty
 
 ACTIVATIONS = ("tanh", "relu", "linear", "sigmoid")
 
@@ -463,6 +464,17 @@ def test_a_tape_handed_back_gives_the_same_results(cell, return_sequences):
         assert_same_gradients(layer.backward(y, tape, last), layer.backward(y, expected_tape, last))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (3,), (5, 7), (2, 3, 16)])
+def test_memory_of_a_tape_begins_where_a_line_of_the_cache_does(shape, dtype):
+    for _ in range(3):  # by chance it does every fourth time
+        array = aligned_empty(shape, dtype)
+        assert array.ctypes.data % 64 == 0
+        assert (array.shape, array.dtype) == (shape, dtype)
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+
+
 @every_cell
 def test_memory_of_a_tape_handed_back_is_used_again(cell):
     layer = random_cell(cell)
@@ -827,8 +839,8 @@ def test_an_activation_of_ones_own_is_taken():
         def __call__(self, z, out=None):
             return np.multiply(z, z, out=out)
 
-        def backward(self, dy, y):
-            return 2 * dy * np.sqrt(y)
+        def derivative(self, y, out=None):
+            return np.multiply(2, np.sqrt(y), out=out)
 
     layer = Dense(1, Square(), use_bias=False, kernel_initializer="ones", dtype="float64")
     y, tape = layer.forward([[3.0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ Shape = tuple[int | None, ...]
 SeedLike = int | np.random.SeedSequence | None
 
 DTYPES = ("float32", "float64", "complex128")
+CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,18 @@ def positive_integer(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number above zero, not {value!r}")
     return int(value)
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """Return np.empty(shape, dtype), but one whose memory begins where a line of the processor's cache does.
+
+    NumPy's own begins anywhere. Vectors of 64 bytes then lie across two lines each, and to write an array of
+    a gate takes up to twice as long.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn import activations
-from scratch_rnn.layers.base import Array
+from scratch_rnn.layers.base import Array, aligned_empty
 from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 
 
@@ -68,13 +68,13 @@ class GRUTape(Tape):
         assert isinstance(layer, GRU)
         (h,) = self.states
         units, input_rows, after = layer.units, layer.input_rows, layer.reset_after
-        self.gates = np.empty((time, 3 * units, batch), layer.dtype)
-        self.projected = np.empty((time, units if after else 0, batch), layer.dtype)
-        self.reset_h = np.empty((time, 0 if after else units, batch), layer.dtype)
+        self.gates = aligned_empty((time, 3 * units, batch), layer.dtype)
+        self.projected = aligned_empty((time, units if after else 0, batch), layer.dtype)
+        self.reset_h = aligned_empty((time, 0 if after else units, batch), layer.dtype)
         of_u_and_r, of_g = np.split(layer.matrix, [2 * units], axis=1)
         input_of_g, past_of_g = np.split(of_g, [input_rows])
         recurrent_of_u_and_r, recurrent_of_g = np.split(layer.recurrent_kernel, [2 * units], axis=1)
-        self.dproduct = np.empty((units, batch), layer.dtype)
+        self.dproduct = aligned_empty((units, batch), layer.dtype)
         du, dr, dg = np.split(self.dz, 3)
         for t in range(time):
             u, r, g = np.split(self.gates[t], 3)

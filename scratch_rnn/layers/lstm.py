@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn import activations
-from scratch_rnn.layers.base import Array
+from scratch_rnn.layers.base import Array, aligned_empty
 from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 
 
@@ -42,11 +42,15 @@ class LSTMStep:
     activated_c: Array  # φ(c_t)
     h: Array
     dz: Array  # (4 H, B)  the gradients of the gates and, later in their place, of z
-    di_and_df: Array  # (2 H, B)
     di: Array
     df: Array
     dg: Array
     do: Array
+    dc: Array
+    derivatives: Array  # (4 H, B)  σ' and φ' of the gates' pre-activations
+    derivative_i_and_f: Array  # (2 H, B)
+    derivative_g: Array
+    derivative_o: Array
 
 
 class LSTMTape(Tape):
@@ -55,17 +59,22 @@ class LSTMTape(Tape):
     gates        (T, 4 H, B)  i, f, g, o after their activations
     c            (T+1, H, B)  cell states, the initial one first
     activated_c  (T, H, B)    φ(c_t)
+    derivatives  (4 H, B)     of one step's activations, overwritten by the next; likewise
+    dc           (H, B)       the gradient of c_t
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
         super().__init__(layer, time, batch)
         (h,) = self.states
         units = layer.units
-        self.gates = np.empty((time, 4 * units, batch), layer.dtype)
-        self.c = np.empty((time + 1, units, batch), layer.dtype)
-        self.activated_c = np.empty((time, units, batch), layer.dtype)
+        self.gates = aligned_empty((time, 4 * units, batch), layer.dtype)
+        self.c = aligned_empty((time + 1, units, batch), layer.dtype)
+        self.activated_c = aligned_empty((time, units, batch), layer.dtype)
         self.states = (h, self.c)
+        self.derivatives = aligned_empty((4 * units, batch), layer.dtype)
+        self.dc = aligned_empty((units, batch), layer.dtype)
         di, df, dg, do = np.split(self.dz, 4)
+        derivative_i_and_f, derivative_g, derivative_o = np.split(self.derivatives, [2 * units, 3 * units])
         for t in range(time):
             i, f, g, o = np.split(self.gates[t], 4)
             self.steps.append(
@@ -84,11 +93,15 @@ class LSTMTape(Tape):
                     activated_c=self.activated_c[t],
                     h=h[t + 1],
                     dz=self.dz,
-                    di_and_df=self.dz[: 2 * units],
                     di=di,
                     df=df,
                     dg=dg,
                     do=do,
+                    dc=self.dc,
+                    derivatives=self.derivatives,
+                    derivative_i_and_f=derivative_i_and_f,
+                    derivative_g=derivative_g,
+                    derivative_o=derivative_o,
                 )
             )
 
@@ -131,7 +144,8 @@ class LSTM(Recurrent):
         sigma(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
         phi(s.g, out=s.g)  # (L3)
         sigma(s.o, out=s.o)  # (L4)
-        np.add(s.f * s.c_prev, s.i * s.g, out=s.c)  # (L5)
+        np.multiply(s.f, s.c_prev, out=s.c)  # (L5), its first part
+        s.c += s.i * s.g  # (L5)
         phi(s.c, out=s.activated_c)  # (L6), its second factor
         np.multiply(s.o, s.activated_c, out=s.h)  # (L6)
 
@@ -140,17 +154,19 @@ class LSTM(Recurrent):
         dh, dc_carried = dstate
         # Back through h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
         np.multiply(dh, s.activated_c, out=s.do)  # (L7)
-        dc = phi.backward(dh * s.o, s.activated_c)  # (L8), its first part
-        dc += dc_carried  # (L8), its second
+        phi.derivative(s.activated_c, out=s.dc)  # (L8), its first part
+        s.dc *= dh * s.o  # (L8), likewise
+        s.dc += dc_carried  # (L8), its second
         # Back through c_t = f ⊙ c_{t-1} + i ⊙ g
-        np.multiply(dc, s.c_prev, out=s.df)  # (L9)
-        np.multiply(dc, s.g, out=s.di)  # (L10)
-        np.multiply(dc, s.i, out=s.dg)  # (L11)
-        dc_prev = dc * s.f  # (L12)
+        np.multiply(s.dc, s.c_prev, out=s.df)  # (L9)
+        np.multiply(s.dc, s.g, out=s.di)  # (L10)
+        np.multiply(s.dc, s.i, out=s.dg)  # (L11)
+        dc_prev = s.dc * s.f  # (L12)
         # Through the activations: the gradient of a gate becomes, in its place, that of its pre-activation.
-        sigma.backward(s.di_and_df, s.i_and_f, out=s.di_and_df)  # (L13) of i and f
-        sigma.backward(s.do, s.o, out=s.do)  # (L13) of o
-        phi.backward(s.dg, s.g, out=s.dg)  # (L14)
+        sigma.derivative(s.i_and_f, out=s.derivative_i_and_f)  # (L13) of i and f
+        sigma.derivative(s.o, out=s.derivative_o)  # (L13) of o
+        phi.derivative(s.g, out=s.derivative_g)  # (L14)
+        s.dz *= s.derivatives  # (L13), (L14)
         # h_{t-1} is used four times, and one product adds the four gradients up.
         dh_prev = s.recurrent_kernel @ s.dz  # (L15)
         return dh_prev, dc_prev

@@ -41,7 +41,15 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from scratch_rnn import activations, initializers
-from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, positive_integer
+from scratch_rnn.layers.base import (
+    Array,
+    Gradients,
+    Layer,
+    SeedLike,
+    Shape,
+    aligned_empty,
+    positive_integer,
+)
 
 FLUSH_BELOW = 1e13  # times the smallest normal number of a dtype
 FLUSH_EVERY = 16  # steps: few enough that a gradient above that seldom gets down to the denormal numbers
@@ -64,8 +72,9 @@ class Tape:
         rows, columns = layer.matrix.shape
         self.layer = layer
         self.matrix = layer.matrix
-        self.joined = np.ones((time + 1, rows, batch), layer.dtype)
-        self.dz = np.empty((columns, batch), layer.dtype)
+        self.joined = aligned_empty((time + 1, rows, batch), layer.dtype)
+        self.joined[...] = 1
+        self.dz = aligned_empty((columns, batch), layer.dtype)
         self.states: tuple[Array, ...] = (self.joined[:, rows - layer.units :],)
         self.mask: Array | None = None
         self.steps: list[Any] = []

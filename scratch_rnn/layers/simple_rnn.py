@@ -51,6 +51,7 @@ class SimpleRNN(Recurrent):
 
     def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         (dh,) = dstate
-        self.activation.backward(dh, s.h, out=s.dz)  # (S2)
+        self.activation.derivative(s.h, out=s.dz)  # (S2), its second factor
+        s.dz *= dh  # (S2)
         dh_prev = s.recurrent_kernel @ s.dz  # (T5)
         return (dh_prev,)
