@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,6 +46,17 @@ class BatchResult:
     def __add__(self, other: BatchResult) -> BatchResult:
         gradients = [a + b for a, b in zip(self.gradients, other.gradients, strict=True)]
         return BatchResult(self.count + other.count, self.sums + other.sums, gradients)
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All of it as arrays, for processes to share."""
+        return [np.array(self.count), self.sums, *self.gradients]
+
+    @classmethod
+    def of(cls, arrays: list[Array]) -> BatchResult:
+        """The result whose `arrays` these are."""
+        count, sums, *gradients = arrays
+        return cls(int(count), sums, gradients)
 
 
 class Sequential:
@@ -188,8 +198,8 @@ class Sequential:
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        with self._map_over_shards(x, y, len(x)) as map_shards:
-            result = _total(map_shards(_shards(np.arange(len(x)))))
+        with self._results_of_batches(x, y, np.arange(len(x)), len(x)) as results:
+            result = _total(results(0))
         return float(result.sums[0] / result.count), result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
@@ -283,10 +293,10 @@ class Sequential:
         optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
-        with self._map_over_shards(x, y, batch_size, self.processes) as map_shards:
-            for batch, rows in enumerate(np.split(order, range(batch_size, len(x), batch_size))):
+        with self._results_of_batches(x, y, order, batch_size, self.processes) as results:
+            for batch in range(-(-len(x) // batch_size)):
                 hooks.on_train_batch_begin(batch)
-                result = _total(map_shards(_shards(rows)))
+                result = _total(results(batch))
                 optimizer.apply(result.gradients, weights)
                 sums, count = sums + result.sums, count + result.count
                 logs = self._means(sums, count)
@@ -294,22 +304,34 @@ class Sequential:
         return logs
 
     @contextmanager
-    def _map_over_shards(
-        self, x: Array, y: Array, batch_size: int, processes: int = 1
-    ) -> Iterator[Callable[[list[Shard]], list[BatchResult]]]:
-        """Provide the map from the shards of a batch to their results, on threads or on several processes."""
+    def _results_of_batches(
+        self, x: Array, y: Array, order: Array, batch_size: int, processes: int = 1
+    ) -> Iterator[Callable[[int], list[BatchResult]]]:
+        """Provide the function from a batch's number to the results of its shards.
+
+        Batch k has the rows order[k * batch_size : (k + 1) * batch_size]. It is computed on threads or on
+        several processes; the gradients last until the next call.
+        """
+
+        def shards(batch: int) -> list[Shard]:
+            rows = order[batch * batch_size : (batch + 1) * batch_size]
+            return [(rows[part], len(rows)) for part in _slices(len(rows), SHARD_ROWS)]
+
+        def result(shard: Shard) -> BatchResult:
+            rows, batch_rows = shard
+            return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
+
+        def arrays(shard: Shard) -> list[Array]:
+            return result(shard).arrays
+
         with parallel.workers(self.threads if processes == 1 else 1) as workers:
-
-            def result(shard: Shard) -> BatchResult:
-                rows, batch_rows = shard
-                return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
-
             if processes == 1:
-                yield partial(workers.map, result)
+                yield lambda batch: workers.map(result, shards(batch))
             else:
-                most = -(-min(batch_size, len(x)) // SHARD_ROWS)
-                with Team(processes, result, self.weights, most) as team:
-                    yield team.map
+                most = -(-min(batch_size, len(order)) // SHARD_ROWS)
+                example = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights).arrays
+                with Team(processes, arrays, shards, most, self.weights, example) as team:
+                    yield lambda batch: [BatchResult.of(arrays) for arrays in team.map(batch)]
 
     def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:
         """Return loss and metrics of some rows of a batch, and their share of its gradients."""
@@ -526,11 +548,6 @@ class _Tapes:
 def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:
     """Return x in the model's dtype, uint8 scaled to [0, 1]."""
     return x.astype(dtype) / dtype.type(255) if x.dtype == np.uint8 else x.astype(dtype, copy=False)
-
-
-def _shards(rows: Array) -> list[Shard]:
-    """Return the shards of a batch of these rows."""
-    return [(rows[part], len(rows)) for part in _slices(len(rows), SHARD_ROWS)]
 
 
 def _total(results: Sequence[BatchResult]) -> BatchResult:

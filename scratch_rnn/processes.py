@@ -2,9 +2,9 @@
 
 The threads of one process wait for each other between any two operations, because they share Python's lock
 (where Python is built with one). Processes share none. They are forked, so each begins as a copy of this one,
-with its model and its data. For each batch only the weights go to them and their gradients come back, through
-memory that all of them share. The shards are those of the threads and are added in the same order, so the
-results are the same, bit for bit.
+with its model and its data. For each batch only its number and the weights go to them and their results come
+back, all arrays through memory that the processes share. The shards are those of the threads and are added in
+the same order, so the results are the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -28,7 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Numbered = list[tuple[int, Any]]  # items or results, each with the number of its item
+Share = dict[int, Any]  # the items that one process computes, by their number in the batch
+
+DONE, FAILED = b"done", b"failed"  # a helper's answers
 
 PATIENCE = 0.002  # seconds to poll before going to sleep: to wake up again takes some 0.1 ms
 
@@ -44,29 +46,37 @@ def check_available(processes: int) -> None:
 
 
 class Team:
-    """This process and its helpers, which map `function` over the shards of a batch.
+    """This process and its helpers, which map `function` over the items of one batch after another.
 
-    function  returns a dataclass whose list `gradients` holds an array like each of the weights
-    weights   what changes between two batches; all else that `function` reads is, in a helper, as it was when
-              the helper was forked
-    most      how many items `map` will get, at most
+    function  takes an item and returns a list of arrays
+    items     takes the number of a batch and returns its items, at most `most` of them
+    weights   what changes between two batches; all else that `function` and `items` read is, in a helper, as
+              it was when the helper was forked
+    like      arrays of the shapes and dtypes of what `function` returns
     """
 
     def __init__(
-        self, processes: int, function: Callable[[Any], Any], weights: list[Array], most: int
+        self,
+        processes: int,
+        function: Callable[[Any], list[Array]],
+        items: Callable[[int], Sequence[Any]],
+        most: int,
+        weights: list[Array],
+        like: list[Array],
     ) -> None:
         self._processes = min(processes, most)
         self._function = function
+        self._items = items
         self._weights = weights
         self._shared_weights = _shared_like(weights)
-        self._shared_gradients = [_shared_like(weights) for _ in range(most)]
+        self._shared_results = [_shared_like(like) for _ in range(most)]
         self._helpers: list[_Helper] = []
 
     def __enter__(self) -> Team:
         try:
             with _interrupt_deferred():
-                while len(self._helpers) < self._processes - 1:
-                    self._helpers.append(_Helper(self._compute_share))
+                for number in range(1, self._processes):
+                    self._helpers.append(_Helper(partial(self._compute_share, number)))
         except BaseException:  # Ctrl-C, or no memory for one more: those that are there already must go
             self.__exit__()
             raise
@@ -79,44 +89,44 @@ class Team:
             while self._helpers:
                 self._helpers.pop().close()
 
-    def map(self, items: Sequence[Any]) -> list[Any]:
-        """Return [function(item) for item in items]; their gradients last until the next call.
+    def map(self, batch: int) -> list[list[Array]]:
+        """Return [function(item) for item in items(batch)]; the arrays last until the next call.
 
         Item k is computed by process k modulo their number; this one is 0. Raises OSError where a helper is
         gone. After an exception the team is of no use any more.
         """
-        numbered = list(enumerate(items))
-        own, *others = [numbered[k :: self._processes] for k in range(min(self._processes, len(items)))]
+        own, *others = self._shares(batch)
+        asked = [(helper, share) for helper, share in zip(self._helpers, others, strict=True) if share]
         _copy(self._weights, to=self._shared_weights)
-        for helper, share in zip(self._helpers, others, strict=False):
-            helper.ask(share)
-        results = {number: self._function(item) for number, item in own}
-        for helper, share in zip(self._helpers, others, strict=False):
-            results |= self._results(helper, share)
-        return [results[number] for number in range(len(items))]
+        for helper, _ in asked:
+            helper.ask(batch)
+        results = self._computed(own)
+        for helper, share in asked:
+            if helper.has_computed():
+                results |= {number: self._shared_results[number] for number in share}
+            else:  # it raised something: most likely it will here too, and the traceback shows where
+                results |= self._computed(share)
+        return [results[number] for number in range(len(results))]
 
-    def _results(self, helper: _Helper, share: Numbered) -> dict[int, Any]:
-        """Return the results of the helper, which has computed this share of the items."""
-        answer = helper.answer()
-        if answer is None:  # it raised something: most likely it will here too, and the traceback shows where
-            return {number: self._function(item) for number, item in share}
-        return {
-            number: replace(result, gradients=self._shared_gradients[number]) for number, result in answer
-        }
+    def _shares(self, batch: int) -> list[Share]:
+        """Return the share of each process."""
+        numbered = list(enumerate(self._items(batch)))
+        return [dict(numbered[first :: self._processes]) for first in range(self._processes)]
 
-    def _compute_share(self, share: Numbered) -> Numbered:
-        """In a helper: return the results of these items, their gradients left in the shared memory."""
+    def _computed(self, share: Share) -> dict[int, list[Array]]:
+        return {number: self._function(item) for number, item in share.items()}
+
+    def _compute_share(self, process: int, batch: int) -> None:
+        """In a helper, `process`: leave the results of its share of this batch in the shared memory."""
         _copy(self._shared_weights, to=self._weights)
-        results = [(number, self._function(item)) for number, item in share]
-        for number, result in results:
-            _copy(result.gradients, to=self._shared_gradients[number])
-        return [(number, replace(result, gradients=[])) for number, result in results]
+        for number, arrays in self._computed(self._shares(batch)[process]).items():
+            _copy(arrays, to=self._shared_results[number])
 
 
 class _Helper:
     """A process forked from this one, and our end of the pipe to it."""
 
-    def __init__(self, compute: Callable[[Numbered], Numbered]) -> None:
+    def __init__(self, compute: Callable[[int], None]) -> None:
         context = multiprocessing.get_context("fork")
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(compute, theirs, self._ours), daemon=True)
@@ -128,14 +138,15 @@ class _Helper:
         finally:
             theirs.close()
 
-    def ask(self, share: Numbered) -> None:
+    def ask(self, batch: int) -> None:
+        """Have it compute its share of this batch."""
         with self._gone_is_an_error():
-            self._ours.send(share)
+            self._ours.send_bytes(str(batch).encode())
 
-    def answer(self) -> Numbered | None:
-        """Return what was asked for, or None where computing it raised an exception."""
+    def has_computed(self) -> bool:
+        """Wait for it, and return whether it has what was asked for: False where it raised an exception."""
         with self._gone_is_an_error():
-            return _receive(self._ours)
+            return _receive(self._ours) == DONE
 
     def kill(self) -> None:
         self._process.kill()  # it has given all that it had to give
@@ -157,7 +168,7 @@ class _Helper:
             ) from error
 
 
-def _serve(compute: Callable[[Numbered], Numbered], ours: Connection, theirs: Connection) -> None:
+def _serve(compute: Callable[[int], None], ours: Connection, theirs: Connection) -> None:
     """Live as a helper: answer until the process that asks is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all processes; one handles it
     theirs.close()
@@ -165,22 +176,26 @@ def _serve(compute: Callable[[Numbered], Numbered], ours: Connection, theirs: Co
     warnings.simplefilter("error", append=True)
     with suppress(EOFError, OSError):
         while True:
-            share = _receive(ours)
+            batch = int(_receive(ours))
             try:
-                answer = compute(share)
+                compute(batch)
             except BaseException:
-                answer = None
-            ours.send(answer)
+                ours.send_bytes(FAILED)
+            else:
+                ours.send_bytes(DONE)
 
 
-def _receive(connection: Connection) -> Any:
-    """Return what comes next, polling for a while before going to sleep."""
+def _receive(connection: Connection) -> bytes:
+    """Return what comes next, polling for a while before going to sleep.
+
+    Words go through the pipe as bytes: objects would be pickled, which takes longer than all the rest of it.
+    """
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)
     until = time.perf_counter() + PATIENCE
     while not waiting.poll(0) and time.perf_counter() < until:
         os.sched_yield()
-    return connection.recv()
+    return connection.recv_bytes()
 
 
 @contextmanager
