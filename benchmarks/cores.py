@@ -5,7 +5,7 @@ other depends on Python: try one with the interpreter's lock and one that is bui
 
     python benchmarks/cores.py
 
-prints the table and writes results/cores/ and the version of Python. About two minutes.
+prints the table and writes results/cores/ and the version of Python. About five minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     add = parser.add_argument
     add("--rounds", type=positive_int, default=7, help="that count (default: 7)")
-    add("--steps", type=positive_int, default=100, help="in each round (default: 100)")
+    steps = c.STEPS_OF_AN_EPOCH
+    add("--steps", type=positive_int, default=steps, help=f"in each round (default: an epoch, {steps})")
     arguments = parser.parse_args()
     milliseconds = {}
     for cell in CELLS:

@@ -6,7 +6,8 @@ the step's matrix products, in scratch_rnn's shapes, on threads: a floor for Num
 
     python benchmarks/step_time.py
 
-prints the table, writes results/step_time.json and draws docs/figures/step_time.png. About six minutes.
+prints the table, writes results/step_time.json and draws docs/figures/step_time.png. About twenty minutes: a
+round is a whole epoch, so that what an epoch costs once, such as forking, counts as much as in real training.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     add = parser.add_argument
     add("--cell", choices=[*CELLS, "all"], default="all", help="default: all")
-    add("--rounds", type=positive_int, default=9, help="that count (default: 9)")
-    add("--steps", type=positive_int, default=40, help="in each round (default: 40)")
+    add("--rounds", type=positive_int, default=7, help="that count (default: 7)")
+    steps = c.STEPS_OF_AN_EPOCH
+    add("--steps", type=positive_int, default=steps, help=f"in each round (default: an epoch, {steps})")
     arguments = parser.parse_args()
     results = {}
     for cell in CELLS if arguments.cell == "all" else [arguments.cell]:
