@@ -75,6 +75,12 @@ def keras(setting: Setting, unroll: bool = False, jit_compile: bool = False) -> 
     """Keras's fit, on TensorFlow."""
     import keras as library
 
+    if setting.threads:
+        import tensorflow
+
+        threading = tensorflow.config.threading
+        threading.set_intra_op_parallelism_threads(setting.threads)
+        threading.set_inter_op_parallelism_threads(setting.threads)
     name = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}[setting.cell]
     model = library.Sequential(
         [

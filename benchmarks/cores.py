@@ -1,11 +1,12 @@
-"""Milliseconds for a training step on one core and on all, as threads and as processes: scratch_rnn alone.
+"""Milliseconds for a training step on one core and on all: scratch_rnn on threads and processes, and Keras.
 
-128 units and Dense(10), batches of 128 digits of 28 rows, RMSprop, float32. Whether threads wait for each
-other depends on Python: try one with the interpreter's lock and one that is built without it (3.14t).
+128 units and Dense(10), batches of 128 digits of 28 rows, RMSprop, float32. Whether scratch_rnn's threads
+wait for each other depends on Python: try one with the interpreter's lock and one without it (3.14t).
 
     python benchmarks/cores.py
 
-prints the table and writes results/cores/ and the version of Python. About five minutes.
+prints the table, writes results/cores/ and the version of Python, and draws docs/figures/cores.png of all
+versions measured so far. About ten minutes.
 """
 
 from __future__ import annotations
@@ -14,54 +15,75 @@ import argparse
 import platform
 import sys
 import sysconfig
+from typing import Any
 
 import contestants as c
-from interleave import RESULTS, in_turn, medians, write
+import drawing
+from interleave import FIGURES, RESULTS, in_turn, medians, write
 from rich.console import Console
 from rich.table import Table
+from tables import cores_runs
 
+from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.parallel import available_cores
 from scratch_rnn.recipe import CELLS
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print the table, write the JSON, draw the figure."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     add = parser.add_argument
-    add("--rounds", type=positive_int, default=7, help="that count (default: 7)")
+    add("--rounds", type=positive_int, default=5, help="that count (default: 5)")
     steps = c.STEPS_OF_AN_EPOCH
     add("--steps", type=positive_int, default=steps, help=f"in each round (default: an epoch, {steps})")
     arguments = parser.parse_args()
     milliseconds = {}
     for cell in CELLS:
-        settings = settings_of(cell, arguments.steps)
-        entrants = {name: (c.scratch_rnn, {"setting": setting}) for name, setting in settings.items()}
-        seconds = in_turn(entrants, arguments.rounds, warm_up=2, title=cell)
+        contestants = entrants(c.Setting(cell=cell, steps=arguments.steps))
+        seconds = in_turn(contestants, arguments.rounds, warm_up=1, title=cell)
         milliseconds[cell] = {
             name: [1000 * value / arguments.steps for value in values] for name, values in seconds.items()
         }
     middle = {cell: medians(rounds) for cell, rounds in milliseconds.items()}
     table = Table(title=f"milliseconds a step, Python {python()}")
-    for name in ("cell", *middle["lstm"]):
-        table.add_column(name, justify="left" if name == "cell" else "right")
-    for cell, values in middle.items():
-        table.add_row(cell, *(f"{value:.1f}" for value in values.values()))
+    for name in ("", *CELLS):
+        table.add_column(name, justify="right" if name else "left")
+    for name in middle["lstm"]:
+        table.add_row(name, *(f"{middle[cell][name]:.1f}" for cell in CELLS))
     Console().print(table)
     write(
         RESULTS / "cores" / f"{python().replace(' ', '-')}.json",
         {"name": python(), "milliseconds": milliseconds, "medians": middle},
     )
+    draw()
 
 
-def settings_of(cell: str, steps: int) -> dict[str, c.Setting]:
-    """Return what is compared, by name."""
-    setting, cores = c.Setting(cell=cell, steps=steps), available_cores()
+def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Return who takes part, by name."""
+    cores = available_cores()
     settings = {"one thread": setting.but(threads=1), f"{cores} threads": setting.but(threads=cores)}
-    if sys.platform == "linux":
-        settings[f"{cores} processes"] = setting.but(processes=cores)
-    return settings
+    processes = {f"{cores} processes": setting.but(processes=cores)} if sys.platform == "linux" else {}
+    ours = {
+        f"scratch_rnn, {how}": (c.scratch_rnn, {"setting": s}) for how, s in (settings | processes).items()
+    }
+    return ours | {f"Keras, {how}": (c.keras, {"setting": s}) for how, s in settings.items()}
+
+
+def draw() -> None:
+    """Draw what each version of Python measured, every round as a point and the medians as bars."""
+    panels = {
+        cell_class.__name__: {
+            f"{name} (Python {run['name']})": rounds
+            for run in cores_runs()
+            for name, rounds in run["milliseconds"][cell].items()
+        }
+        for cell, cell_class in CELLS.items()
+    }
+    figures.save(
+        drawing.contest(panels, "Milliseconds a step, on one core and on all"), FIGURES / "cores.png"
+    )
 
 
 def python() -> str:

@@ -35,7 +35,7 @@ def _draw_contest(axes: Axes, contestants: Mapping[str, Sequence[float]]) -> Non
     medians = [statistics.median(contestants[name]) for name in slowest_first]
     reach = 1.12 * max(max(rounds) for rounds in contestants.values())
     for place, (name, median) in enumerate(zip(slowest_first, medians, strict=True)):
-        colour = ORANGE if name.startswith(OURS) else BLUE
+        colour = ORANGE if OURS in name.replace("-", "_") else BLUE
         axes.barh(place, median, height=0.62, color=colour, alpha=0.35, linewidth=0)
         axes.plot(contestants[name], [place] * len(contestants[name]), ".", color=colour, markersize=4)
         axes.text(1.01 * reach, place, f"{median:.3g}", va="center", color=INK)

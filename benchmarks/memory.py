@@ -6,7 +6,7 @@ without the two processes, macOS.)
 
     python benchmarks/memory.py
 
-prints the table and writes results/memory.json. About two minutes.
+prints the table, writes results/memory.json and draws docs/figures/memory.png. About two minutes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import statistics
 import subprocess
 import sys
 
-from interleave import RESULTS, write
+import drawing
+from interleave import FIGURES, RESULTS, write
 from rich.console import Console
 from rich.table import Table
 
+from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
 
 MEGABYTE = 2**20
@@ -63,7 +65,7 @@ model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print the table, write the JSON, draw the figure."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--rounds", type=positive_int, default=3, help="default: 3")
@@ -89,6 +91,7 @@ def main() -> None:
         RESULTS / "memory.json",
         {"MiB": peaks, "medians": medians, "ratio": ratio, "tape_bytes": tapes},
     )
+    figures.save(drawing.contest({"MiB": peaks}, "Peak memory of a training run"), FIGURES / "memory.png")
 
 
 def tape_bytes(cell: str) -> int:

@@ -2,7 +2,7 @@
 
     python benchmarks/start_up.py
 
-prints the table and writes results/start_up.json. About two minutes.
+prints the table, writes results/start_up.json and draws docs/figures/start_up.png. About two minutes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import subprocess
 import sys
 import time
 
-from interleave import RESULTS, write
+import drawing
+from interleave import FIGURES, RESULTS, write
 from rich.console import Console
 from rich.table import Table
 
+from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
 
 BATCH = "import numpy as np\nx, y = np.random.rand(128, 28, 28).astype('float32'), np.arange(128) % 10\n"
@@ -47,7 +49,7 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print the table, write the JSON, draw the figure."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
@@ -66,6 +68,9 @@ def main() -> None:
         table.add_row(name, f"{value:.2f}")
     Console().print(table)
     write(RESULTS / "start_up.json", {"seconds": seconds, "medians": medians})
+    figures.save(
+        drawing.contest({"seconds": seconds}, "From the start of the process"), FIGURES / "start_up.png"
+    )
 
 
 def timed(command: list[str]) -> float:

@@ -177,19 +177,31 @@ def scaling_table() -> str:
 
 
 def cores_table() -> str:
-    """Return the table of steps on one core and on more, a row per cell and build of Python."""
-    runs = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "cores").glob("*.json"))
-    ]
-    names = list(runs[0]["medians"]["lstm"])
-    rows = [["milliseconds a step", "Python", *names]]
-    for cell, name in CELLS.items():
-        for run in runs:
-            values = run["medians"][cell]
-            ratios = [f" ({values[names[0]] / values[other]:.2f} times as fast)" for other in names[1:]]
-            entries = [f"{values[n]:.1f}{ratio}" for n, ratio in zip(names, ["", *ratios], strict=True)]
-            rows.append([name, run["name"], *entries])
+    """Return the table of steps on one core and on more, a row per cell, library and build of Python."""
+    runs = cores_runs()
+    ways = [name.partition(", ")[2] for name in runs[0]["medians"]["lstm"] if name.startswith(SCRATCH)]
+    rows = [["milliseconds a step", "", *ways]]
+    for cell, title in CELLS.items():
+        for library in (SCRATCH, KERAS):
+            for run in runs:
+                values = [run["medians"][cell].get(f"{library}, {way}") for way in ways]
+                if values[0]:
+                    entries = [cores_entry(value, values[0]) for value in values]
+                    rows.append([title, f"{library}, Python {run['name']}", *entries])
     return markdown(rows)
+
+
+def cores_runs() -> list[dict[str, Any]]:
+    """Return the results of cores.py, one for each build of Python."""
+    files = sorted((RESULTS / "cores").glob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def cores_entry(value: float | None, one_thread: float) -> str:
+    """Return a time, and how many times as fast it is as one thread."""
+    if value is None or value == one_thread:
+        return "" if value is None else f"{value:.1f}"
+    return f"{value:.1f} ({one_thread / value:.2f} times as fast)"
 
 
 def other_costs_table() -> str:

@@ -321,16 +321,19 @@ class Sequential:
             rows, batch_rows = shard
             return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
 
-        def arrays(shard: Shard) -> list[Array]:
-            return result(shard).arrays
-
         with parallel.workers(self.threads if processes == 1 else 1) as workers:
             if processes == 1:
                 yield lambda batch: workers.map(result, shards(batch))
             else:
-                most = -(-min(batch_size, len(order)) // SHARD_ROWS)
-                example = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights).arrays
-                with Team(processes, arrays, shards, most, self.weights, example) as team:
+                team = Team(
+                    processes,
+                    function=lambda shard: result(shard).arrays,
+                    items=shards,
+                    most=-(-min(batch_size, len(order)) // SHARD_ROWS),
+                    weights=self.weights,
+                    like=BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights).arrays,
+                )
+                with team:
                     yield lambda batch: [BatchResult.of(arrays) for arrays in team.map(batch)]
 
     def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:

@@ -190,8 +190,8 @@ def positive_integer(value: Any, name: str) -> int:
 def aligned_empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Return np.empty(shape, dtype), but one whose memory begins where a line of the processor's cache does.
 
-    NumPy's own begins anywhere. Vectors of 64 bytes then lie across two lines each, and to write an array of
-    a gate takes up to twice as long.
+    NumPy's own begins anywhere. Vectors of 64 bytes then lie across two lines each, and arrays of the size of
+    a gate, which lie in the cache, take longer to write.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + CACHE_LINE, np.uint8)
