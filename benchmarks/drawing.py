@@ -38,7 +38,8 @@ def _draw_contest(axes: Axes, contestants: Mapping[str, Sequence[float]]) -> Non
         colour = ORANGE if OURS in name.replace("-", "_") else BLUE
         axes.barh(place, median, height=0.62, color=colour, alpha=0.35, linewidth=0)
         axes.plot(contestants[name], [place] * len(contestants[name]), ".", color=colour, markersize=4)
-        axes.text(1.01 * reach, place, f"{median:.3g}", va="center", color=INK)
+        shown = f"{median:.3g}" if median < 1000 else f"{median:.0f}"
+        axes.text(1.01 * reach, place, shown, va="center", color=INK)
     axes.set(xlim=(0, reach), yticks=range(len(slowest_first)), yticklabels=slowest_first)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
