@@ -55,7 +55,7 @@ def main() -> None:
     Console().print(table)
     write(
         RESULTS / "cores" / f"{python().replace(' ', '-')}.json",
-        {"name": python(), "milliseconds": milliseconds, "medians": middle},
+        {"name": python(), "steps": arguments.steps, "milliseconds": milliseconds, "medians": middle},
     )
     draw()
 

@@ -184,9 +184,9 @@ def cores_table() -> str:
     for cell, title in CELLS.items():
         for library in (SCRATCH, KERAS):
             for run in runs:
-                values = [run["medians"][cell].get(f"{library}, {way}") for way in ways]
-                if values[0]:
-                    entries = [cores_entry(value, values[0]) for value in values]
+                one, *others = (run["medians"][cell].get(f"{library}, {way}") for way in ways)
+                if one:
+                    entries = [f"{one:.1f}", *(cores_entry(other, one) for other in others)]
                     rows.append([title, f"{library}, Python {run['name']}", *entries])
     return markdown(rows)
 
@@ -198,10 +198,8 @@ def cores_runs() -> list[dict[str, Any]]:
 
 
 def cores_entry(value: float | None, one_thread: float) -> str:
-    """Return a time, and how many times as fast it is as one thread."""
-    if value is None or value == one_thread:
-        return "" if value is None else f"{value:.1f}"
-    return f"{value:.1f} ({one_thread / value:.2f} times as fast)"
+    """Return a time, if there is one, and how many times as fast it is as one thread."""
+    return f"{value:.1f} ({one_thread / value:.2f} times as fast)" if value else ""
 
 
 def other_costs_table() -> str:

@@ -17,8 +17,9 @@ Array = NDArray[Any]
 class Activation:
     """A function y = f(z) and its derivative. `name` is Keras's name of it.
 
-    A function of one's own defines `__call__` and `derivative`; where it mixes the units, as softmax does, it
-    defines `backward` in place of `derivative`, and sets `elementwise` to False.
+    A function of one's own defines `__call__` and `derivative`, and both write into `out` where it is given.
+    One that mixes the units, as softmax does, sets `elementwise` to False and defines `backward` in place of
+    `derivative`; it can serve in Dense, but not in a recurrent layer.
     """
 
     name = "activation"
@@ -101,7 +102,8 @@ class ReLU(Activation):
         return np.maximum(z, 0, out=out)
 
     def derivative(self, y: Array, out: Array | None = None) -> Array:
-        return np.heaviside(y, 0, out=out)
+        out = np.empty_like(y) if out is None else out
+        return np.greater(y, 0, out=out)
 
 
 class Softmax(Activation):

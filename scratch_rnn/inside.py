@@ -80,21 +80,14 @@ def _overhear(layer: Any) -> dict[str, list[Array]]:
 
     class Overheard(cell):  # type: ignore[misc, valid-type]
         def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
-            for name, d in zip(self.state_names, _whole_gradients(self, s, dstate), strict=True):
-                heard[name].append(d.copy())
-            return super().step_backward(s, dstate)
+            carried = super().step_backward(s, dstate)
+            heard["h"].append(dstate[0].copy())  # whole already
+            if "c" in heard:
+                heard["c"].append(s.dc.copy())  # what was carried and what came through h_t, (L8)
+            return carried
 
     layer.__class__ = Overheard
     return heard
-
-
-def _whole_gradients(layer: Any, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
-    """Return dh and, for an LSTM, dc from what step t is handed: dh is whole already, dc was only carried."""
-    dh, *carried = dstate
-    if not carried:
-        return (dh,)
-    # c_t is used twice, in h_t = o ⊙ φ(c_t) (L6) and in c_{t+1} (L5): the two gradients add up.
-    return dh, layer.activation.backward(dh * s.o, s.activated_c) + carried[0]
 
 
 def saliency(model: Sequential, x: Array) -> Array:

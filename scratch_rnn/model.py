@@ -198,8 +198,8 @@ class Sequential:
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        with self._results_of_batches(x, y, np.arange(len(x)), len(x)) as results:
-            result = _total(results(0))
+        with self._results_of_batches(x, y, np.arange(len(x)), len(x)) as results_of:
+            result = _total(results_of(0))
         return float(result.sums[0] / result.count), result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
@@ -293,10 +293,10 @@ class Sequential:
         optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
-        with self._results_of_batches(x, y, order, batch_size, self.processes) as results:
+        with self._results_of_batches(x, y, order, batch_size, self.processes) as results_of:
             for batch in range(-(-len(x) // batch_size)):
                 hooks.on_train_batch_begin(batch)
-                result = _total(results(batch))
+                result = _total(results_of(batch))
                 optimizer.apply(result.gradients, weights)
                 sums, count = sums + result.sums, count + result.count
                 logs = self._means(sums, count)
@@ -310,7 +310,7 @@ class Sequential:
         """Provide the function from a batch's number to the results of its shards.
 
         Batch k has the rows order[k * batch_size : (k + 1) * batch_size]. It is computed on threads or on
-        several processes; the gradients last until the next call.
+        several processes; the results last until the next call.
         """
 
         def shards(batch: int) -> list[Shard]:

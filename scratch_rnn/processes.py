@@ -102,7 +102,7 @@ class Team:
             helper.ask(batch)
         results = self._computed(own)
         for helper, share in asked:
-            if helper.has_computed():
+            if helper.wait():
                 results |= {number: self._shared_results[number] for number in share}
             else:  # it raised something: most likely it will here too, and the traceback shows where
                 results |= self._computed(share)
@@ -143,8 +143,8 @@ class _Helper:
         with self._gone_is_an_error():
             self._ours.send_bytes(str(batch).encode())
 
-    def has_computed(self) -> bool:
-        """Wait for it, and return whether it has what was asked for: False where it raised an exception."""
+    def wait(self) -> bool:
+        """Wait until it has computed its share; return False where it raised an exception instead."""
         with self._gone_is_an_error():
             return _receive(self._ours) == DONE
 
@@ -188,7 +188,7 @@ def _serve(compute: Callable[[int], None], ours: Connection, theirs: Connection)
 def _receive(connection: Connection) -> bytes:
     """Return what comes next, polling for a while before going to sleep.
 
-    Words go through the pipe as bytes: objects would be pickled, which takes longer than all the rest of it.
+    Messages are bytes: objects would be pickled, which takes longer than all the rest of it.
     """
     waiting = select.poll()
     waiting.register(connection, select.POLLIN)

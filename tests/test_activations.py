@@ -33,7 +33,7 @@ def test_derivative_agrees_with_central_differences(name):
     assert_gradient(f.backward(dy, f(z)), numeric, name)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_derivative_can_be_written_into_an_array(name, dtype):
     f = activations.get(name)
@@ -106,6 +106,10 @@ def test_relu_has_derivative_zero_at_zero():
     relu = activations.get("relu")
     z = np.array([-1.0, 0.0, 1.0])
     np.testing.assert_array_equal(relu.backward(np.full(3, 5.0), relu(z)), [0, 0, 5])
+
+
+def test_relu_of_nan_has_derivative_zero():
+    np.testing.assert_array_equal(activations.get("relu").derivative(np.array([np.nan])), [0])
 
 
 def test_softmax_rows_sum_to_one_and_ignore_a_shift():

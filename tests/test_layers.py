@@ -464,15 +464,28 @@ def test_a_tape_handed_back_gives_the_same_results(cell, return_sequences):
         assert_same_gradients(layer.backward(y, tape, last), layer.backward(y, expected_tape, last))
 
 
+@every_cell
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_array_of_a_tape_begins_where_a_line_of_the_cache_does(cell, dtype):
+    layer = random_cell(cell, dtype=dtype)
+    tapes = [layer.forward(random_call(layer, batch)[0])[1] for batch in (1, 2, 3)]
+    arrays = [
+        array
+        for tape in tapes
+        for name, array in vars(tape).items()
+        if isinstance(array, np.ndarray) and array.size and name != "matrix"
+    ]
+    assert len(arrays) >= 6
+    assert [array.ctypes.data % 64 for array in arrays] == [0] * len(arrays)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(), (3,), (5, 7), (2, 3, 16)])
-def test_memory_of_a_tape_begins_where_a_line_of_the_cache_does(shape, dtype):
-    for _ in range(3):  # by chance it does every fourth time
-        array = aligned_empty(shape, dtype)
-        assert array.ctypes.data % 64 == 0
-        assert (array.shape, array.dtype) == (shape, dtype)
-        assert array.flags.c_contiguous
-        assert array.flags.writeable
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0, 3), (2, 3, 16)])
+def test_an_aligned_array_is_like_one_of_numpy(shape, dtype):
+    array = aligned_empty(shape, dtype)
+    assert (array.shape, array.dtype) == (shape, dtype)
+    assert array.flags.c_contiguous
+    assert array.flags.writeable
 
 
 @every_cell
@@ -834,21 +847,77 @@ def test_options_have_kerass_defaults():
     ]
 
 
-def test_an_activation_of_ones_own_is_taken():
-    class Square(Activation):
-        def __call__(self, z, out=None):
-            return np.multiply(z, z, out=out)
+class Softsign(Activation):
+    """y = z / (1 + |z|), with derivative (1 - |y|)²."""
 
-        def derivative(self, y, out=None):
-            return np.multiply(2, np.sqrt(y), out=out)
+    name = "softsign"
 
-    layer = Dense(1, Square(), use_bias=False, kernel_initializer="ones", dtype="float64")
+    def __call__(self, z, out=None):
+        return np.divide(z, 1 + np.abs(z), out=out)
+
+    def derivative(self, y, out=None):
+        return np.square(1 - np.abs(y), out=out)
+
+
+@every_cell
+def test_an_activation_of_ones_own_is_taken_by_the_cells(cell):
+    gates = {} if cell == "SimpleRNN" else {"recurrent_activation": Softsign()}
+    layer = random_cell(cell, activation=Softsign(), **gates)
+    x, states = random_call(layer)
+    projections, gradients = differentiate(layer, x, states)
+    loss = projected_loss(layer, projections, x, states)
+    assert_gradients(loss, named_gradients(layer, gradients, x, states))
+
+
+def test_an_activation_of_ones_own_is_taken_by_dense():
+    layer = Dense(1, Softsign(), use_bias=False, kernel_initializer="ones", dtype="float64")
     y, tape = layer.forward([[3.0]])
-    assert y == 9
-    assert layer.backward([[1.0]], tape).inputs == 6
+    assert y == 0.75
+    assert layer.backward([[1.0]], tape).inputs == 0.0625
 
 
 # What is refused -------------------------------------------------------------------------------------------
+
+
+class OnlyBackward(Activation):
+    def __call__(self, z, out=None):
+        return np.multiply(z, z, out=out)
+
+    def backward(self, dy, y, out=None):
+        return np.multiply(2 * dy, np.sqrt(y), out=out)
+
+
+class OwnBackward(Softsign):
+    def backward(self, dy, y, out=None):
+        return np.multiply(dy, np.square(1 - np.abs(y)), out=out)
+
+
+class DerivativeIntoNothing(Softsign):
+    def derivative(self, y, out=None):
+        return np.square(1 - np.abs(y))
+
+
+class ValuesIntoNothing(Softsign):
+    def __call__(self, z, out=None):
+        return z / (1 + np.abs(z))
+
+
+@pytest.mark.parametrize(
+    ("activation", "message"),
+    [
+        (OnlyBackward, "OnlyBackward .*must define `derivative`, not `backward`"),
+        (OwnBackward, "OwnBackward .*must define `derivative`, not `backward`"),
+        (DerivativeIntoNothing, "DerivativeIntoNothing .*must write into `out` and return it"),
+        (ValuesIntoNothing, "ValuesIntoNothing .*must write into `out` and return it"),
+    ],
+)
+def test_an_activation_of_ones_own_that_a_cell_cannot_use_is_refused(activation, message):
+    for make in (SimpleRNN, GRU, LSTM):
+        with pytest.raises(ValueError, match=message):
+            make(2, activation())
+    for make in (GRU, LSTM):
+        with pytest.raises(ValueError, match=message):
+            make(2, recurrent_activation=activation())
 
 
 @pytest.mark.parametrize("units", [0, -1, 2.0, True, "2", None])

@@ -59,8 +59,8 @@ class LSTMTape(Tape):
     gates        (T, 4 H, B)  i, f, g, o after their activations
     c            (T+1, H, B)  cell states, the initial one first
     activated_c  (T, H, B)    φ(c_t)
-    derivatives  (4 H, B)     of one step's activations, overwritten by the next; likewise
-    dc           (H, B)       the gradient of c_t
+    derivatives  (4 H, B)     those of one step's activations, overwritten by the next
+    dc           (H, B)       the gradient of c_t, overwritten likewise
     """
 
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
@@ -144,9 +144,9 @@ class LSTM(Recurrent):
         sigma(s.i_and_f, out=s.i_and_f)  # (L1), (L2)
         phi(s.g, out=s.g)  # (L3)
         sigma(s.o, out=s.o)  # (L4)
-        np.multiply(s.f, s.c_prev, out=s.c)  # (L5), its first part
+        np.multiply(s.f, s.c_prev, out=s.c)  # (L5): f ⊙ c_{t-1}
         s.c += s.i * s.g  # (L5)
-        phi(s.c, out=s.activated_c)  # (L6), its second factor
+        phi(s.c, out=s.activated_c)  # (L6): φ(c_t)
         np.multiply(s.o, s.activated_c, out=s.h)  # (L6)
 
     def step_backward(self, s: LSTMStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -154,9 +154,9 @@ class LSTM(Recurrent):
         dh, dc_carried = dstate
         # Back through h_t = o ⊙ φ(c_t). c_t is used twice, here and in c_{t+1}: the two gradients add up.
         np.multiply(dh, s.activated_c, out=s.do)  # (L7)
-        phi.derivative(s.activated_c, out=s.dc)  # (L8), its first part
-        s.dc *= dh * s.o  # (L8), likewise
-        s.dc += dc_carried  # (L8), its second
+        phi.derivative(s.activated_c, out=s.dc)  # (L8): φ'(c_t)
+        s.dc *= dh * s.o  # (L8): dh ⊙ o ⊙ φ'(c_t)
+        s.dc += dc_carried  # (L8)
         # Back through c_t = f ⊙ c_{t-1} + i ⊙ g
         np.multiply(s.dc, s.c_prev, out=s.df)  # (L9)
         np.multiply(s.dc, s.g, out=s.di)  # (L10)

@@ -397,8 +397,25 @@ def _flush_to_zero(arrays: tuple[Array, ...]) -> None:
 
 
 def elementwise_activation(identifier: str | activations.Activation | None) -> activations.Activation:
-    """Return the activation of that name; raise ValueError for one that mixes the units, such as softmax."""
+    """Return the activation of that name.
+
+    Raises ValueError for one that mixes the units, such as softmax, and for one of the user's own that a cell
+    cannot use, because it defines no derivative of its own or does not write where it is told to.
+    """
     activation = activations.get(identifier)
     if not activation.elementwise:
         raise ValueError(f"{activation.name} cannot serve in a recurrent layer: it mixes the units")
+    kind = type(activation)
+    if (
+        kind.derivative is activations.Activation.derivative
+        or kind.backward is not activations.Activation.backward
+    ):
+        raise ValueError(
+            f"{kind.__name__} cannot serve in a recurrent layer: it must define `derivative`, not `backward`"
+        )
+    z, out = np.zeros(1), np.empty(1)
+    if activation(z, out=out) is not out or activation.derivative(z, out=out) is not out:
+        raise ValueError(
+            f"{kind.__name__} cannot serve in a recurrent layer: it must write into `out` and return it"
+        )
     return activation

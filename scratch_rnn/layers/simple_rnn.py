@@ -51,7 +51,7 @@ class SimpleRNN(Recurrent):
 
     def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         (dh,) = dstate
-        self.activation.derivative(s.h, out=s.dz)  # (S2), its second factor
+        self.activation.derivative(s.h, out=s.dz)  # (S2): φ'(z_t)
         s.dz *= dh  # (S2)
         dh_prev = s.recurrent_kernel @ s.dz  # (T5)
         return (dh_prev,)
