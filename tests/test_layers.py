@@ -905,10 +905,10 @@ class ValuesIntoNothing(Softsign):
 @pytest.mark.parametrize(
     ("activation", "message"),
     [
-        (OnlyBackward, "OnlyBackward .*must define `derivative`, not `backward`"),
-        (OwnBackward, "OwnBackward .*must define `derivative`, not `backward`"),
-        (DerivativeIntoNothing, "DerivativeIntoNothing .*must write into `out` and return it"),
-        (ValuesIntoNothing, "ValuesIntoNothing .*must write into `out` and return it"),
+        (OnlyBackward, r"OnlyBackward\(\) .*must define `derivative`, not `backward`"),
+        (OwnBackward, r"OwnBackward\(\) .*must define `derivative`, not `backward`"),
+        (DerivativeIntoNothing, r"DerivativeIntoNothing\(\) .*must write into `out` and return it"),
+        (ValuesIntoNothing, r"ValuesIntoNothing\(\) .*must write into `out` and return it"),
     ],
 )
 def test_an_activation_of_ones_own_that_a_cell_cannot_use_is_refused(activation, message):
@@ -943,7 +943,9 @@ def test_a_dtype_other_than_the_three_is_refused(dtype):
     ],
 )
 def test_softmax_cannot_serve_in_a_recurrent_layer(make):
-    with pytest.raises(ValueError, match="softmax cannot serve in a recurrent layer"):
+    with pytest.raises(
+        ValueError, match=r"Softmax\(\) cannot serve in a recurrent layer: it mixes the units"
+    ):
         make()
 
 

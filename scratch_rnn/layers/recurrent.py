@@ -397,25 +397,21 @@ def _flush_to_zero(arrays: tuple[Array, ...]) -> None:
 
 
 def elementwise_activation(identifier: str | activations.Activation | None) -> activations.Activation:
-    """Return the activation of that name.
-
-    Raises ValueError for one that mixes the units, such as softmax, and for one of the user's own that a cell
-    cannot use, because it defines no derivative of its own or does not write where it is told to.
-    """
+    """Return the activation of that name; raise ValueError for one that a cell cannot use."""
     activation = activations.get(identifier)
+    if fault := _fault(activation):
+        raise ValueError(f"{activation!r} cannot serve in a recurrent layer: it {fault}")
+    return activation
+
+
+def _fault(activation: activations.Activation) -> str | None:
+    """Return what keeps an activation, perhaps one of the user's own, from serving in a cell."""
     if not activation.elementwise:
-        raise ValueError(f"{activation.name} cannot serve in a recurrent layer: it mixes the units")
-    kind = type(activation)
-    if (
-        kind.derivative is activations.Activation.derivative
-        or kind.backward is not activations.Activation.backward
-    ):
-        raise ValueError(
-            f"{kind.__name__} cannot serve in a recurrent layer: it must define `derivative`, not `backward`"
-        )
+        return "mixes the units"
+    base, own = activations.Activation, type(activation)
+    if own.derivative is base.derivative or own.backward is not base.backward:
+        return "must define `derivative`, not `backward`"
     z, out = np.zeros(1), np.empty(1)
     if activation(z, out=out) is not out or activation.derivative(z, out=out) is not out:
-        raise ValueError(
-            f"{kind.__name__} cannot serve in a recurrent layer: it must write into `out` and return it"
-        )
-    return activation
+        return "must write into `out` and return it"
+    return None
