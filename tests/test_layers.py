@@ -1,5 +1,6 @@
 """The layers: their equations, their gradients with every option, their contract, and what they refuse."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -477,6 +478,20 @@ def test_every_array_of_a_tape_begins_where_a_line_of_the_cache_does(cell, dtype
     ]
     assert len(arrays) >= 6
     assert [array.ctypes.data % 64 for array in arrays] == [0] * len(arrays)
+
+
+@every_cell
+def test_backward_makes_no_array_of_the_size_of_the_weights_but_their_gradient(cell):
+    layer = random_cell(cell, units=64)
+    x, states = random_call(layer, batch=2)
+    y, tape = layer.forward(x, states)
+    tracemalloc.start()
+    try:
+        layer.backward(y, tape)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert layer.matrix.nbytes <= peak < 1.4 * layer.matrix.nbytes
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -52,6 +52,7 @@ class GRUStep:
     dr: Array
     dg: Array
     dproduct: Array  # the gradient of the product with U_g
+    summand: Array  # like [W; b; b'; U]
 
 
 class GRUTape(Tape):
@@ -102,6 +103,7 @@ class GRUTape(Tape):
                     dr=dr,
                     dg=dg,
                     dproduct=self.dproduct,
+                    summand=self.summand,
                 )
             )
 
@@ -183,7 +185,8 @@ class GRU(Recurrent):
         W and b of g       meet [x_t; 1] and receive dz
         U and b' of g      meet [1; h_{t-1}] (G3) or r ⊙ h_{t-1} (G4) and receive dproduct
         """
-        gates, rows = len(s.du_and_dr), len(s.x)
-        dmatrix[:, :gates] += s.joined @ s.du_and_dr.T  # (T3) of u and r
-        dmatrix[:rows, gates:] += s.x @ s.dg.T
-        dmatrix[rows:, gates:] += (s.past if self.reset_after else s.reset_h) @ s.dproduct.T
+        gates, rows, past = len(s.du_and_dr), len(s.x), s.past if self.reset_after else s.reset_h
+        np.matmul(s.joined, s.du_and_dr.T, out=s.summand[:, :gates])  # (T3) of u and r
+        np.matmul(s.x, s.dg.T, out=s.summand[:rows, gates:])
+        np.matmul(past, s.dproduct.T, out=s.summand[rows:, gates:])
+        dmatrix += s.summand

@@ -47,6 +47,7 @@ class LSTMStep:
     dg: Array
     do: Array
     dc: Array
+    summand: Array  # (D + 1 + H, 4 H)
     derivatives: Array  # (4 H, B)  σ' and φ' of the gates' pre-activations
     derivative_i_and_f: Array  # (2 H, B)
     derivative_g: Array
@@ -98,6 +99,7 @@ class LSTMTape(Tape):
                     dg=dg,
                     do=do,
                     dc=self.dc,
+                    summand=self.summand,
                     derivatives=self.derivatives,
                     derivative_i_and_f=derivative_i_and_f,
                     derivative_g=derivative_g,

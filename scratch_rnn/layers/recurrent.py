@@ -62,6 +62,8 @@ class Tape:
 
     joined  (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
     dz      (G*H, B)           the gradient of one step's pre-activations, overwritten by the next
+    summand like `matrix`      what one step adds to its gradient, likewise. A new array for each step costs
+                               much where the system takes its pages back, as it does after Keras has trained
     states  ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
     mask    (T, B) or None     False where a step is skipped
     steps   T objects          the views that a step works on, those of the weights too, made once: slicing in
@@ -75,6 +77,7 @@ class Tape:
         self.joined = aligned_empty((time + 1, rows, batch), layer.dtype)
         self.joined[...] = 1
         self.dz = aligned_empty((columns, batch), layer.dtype)
+        self.summand = aligned_empty((rows, columns), layer.dtype)
         self.states: tuple[Array, ...] = (self.joined[:, rows - layer.units :],)
         self.mask: Array | None = None
         self.steps: list[Any] = []
@@ -152,7 +155,8 @@ class Recurrent(Layer):
 
     def add_weight_gradients(self, s: Any, dmatrix: Array) -> None:
         """Add to dmatrix, which is like `matrix`, what step t contributes: joined_t dz_tᵀ."""
-        dmatrix += s.joined @ s.dz.T  # (T3)
+        np.matmul(s.joined, s.dz.T, out=s.summand)  # (T3), one summand
+        dmatrix += s.summand  # (T3)
 
     # The loop over time --------------------------------------------------------------------------------
 

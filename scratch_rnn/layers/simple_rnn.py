@@ -24,6 +24,7 @@ class SimpleRNNStep:
     joined: Array  # (D + 1 + H, B)  [x_t; 1; h_{t-1}]
     h: Array  # (H, B)
     dz: Array  # (H, B)
+    summand: Array  # (D + 1 + H, H)
 
 
 class SimpleRNNTape(Tape):
@@ -32,8 +33,8 @@ class SimpleRNNTape(Tape):
     def __init__(self, layer: Recurrent, time: int, batch: int) -> None:
         super().__init__(layer, time, batch)
         (h,) = self.states
-        weights = layer.matrix, layer.recurrent_kernel
-        self.steps = [SimpleRNNStep(*weights, self.joined[t], h[t + 1], self.dz) for t in range(time)]
+        weights, work = (layer.matrix, layer.recurrent_kernel), (self.dz, self.summand)
+        self.steps = [SimpleRNNStep(*weights, self.joined[t], h[t + 1], *work) for t in range(time)]
 
 
 class SimpleRNN(Recurrent):
