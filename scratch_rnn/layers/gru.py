@@ -187,6 +187,6 @@ class GRU(Recurrent):
         """
         gates, rows, past = len(s.du_and_dr), len(s.x), s.past if self.reset_after else s.reset_h
         np.matmul(s.joined, s.du_and_dr.T, out=s.summand[:, :gates])  # (T3) of u and r
-        np.matmul(s.x, s.dg.T, out=s.summand[:rows, gates:])
-        np.matmul(past, s.dproduct.T, out=s.summand[rows:, gates:])
+        np.matmul(s.x, s.dg.T, out=s.summand[:rows, gates:])  # (G18)
+        np.matmul(past, s.dproduct.T, out=s.summand[rows:, gates:])  # (G18)
         dmatrix += s.summand
