@@ -59,7 +59,7 @@ def batches(setting: Setting, x: Any, y: Any) -> Iterator[tuple[Any, Any]]:
 
 def scratch_model(setting: Setting) -> Any:
     """Return the compiled scratch_rnn model."""
-    from scratch_rnn.recipe import Recipe
+    from scratch_rnn.runs.recipe import Recipe
 
     recipe = Recipe(cell=setting.cell, units=setting.units)
     return recipe.build_model((setting.time, setting.features), setting.threads, setting.processes)
@@ -100,7 +100,7 @@ def pytorch(setting: Setting) -> Work:
     import torch
     from torch import nn
 
-    from scratch_rnn.parallel import available_cores
+    from scratch_rnn.training.threads import available_cores
 
     torch.set_num_threads(setting.threads or available_cores())
     name = {"simple_rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}[setting.cell]
@@ -209,8 +209,8 @@ def _jax_gru(weights: Any, state: Any, z: Any) -> Any:
 
 def products(setting: Setting) -> Work:
     """The floor: only the matrix products of a step, in scratch_rnn's shapes, shards and threads."""
-    from scratch_rnn import parallel
-    from scratch_rnn.model import SHARD_ROWS
+    from scratch_rnn.training import threads as parallel
+    from scratch_rnn.training.model import SHARD_ROWS
 
     gates = {"simple_rnn": 1, "gru": 3, "lstm": 4}[setting.cell]
     threads = setting.threads or parallel.available_cores()

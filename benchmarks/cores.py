@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.table import Table
 from tables import cores_runs
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
-from scratch_rnn.parallel import available_cores
-from scratch_rnn.recipe import CELLS
+from scratch_rnn.runs.recipe import CELLS
+from scratch_rnn.style import save
+from scratch_rnn.training.threads import available_cores
 
 
 def main() -> None:
@@ -81,9 +81,7 @@ def draw() -> None:
         }
         for cell, cell_class in CELLS.items()
     }
-    figures.save(
-        drawing.contest(panels, "Milliseconds a step, on one core and on all"), FIGURES / "cores.png"
-    )
+    save(drawing.contest(panels, "Milliseconds a step, on one core and on all"), FIGURES / "cores.png")
 
 
 def python() -> str:

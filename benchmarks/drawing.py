@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from scratch_rnn.figures import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
-from scratch_rnn.figures_inside import CELL_COLOURS
+from scratch_rnn.inside.figures import CELL_COLOURS
+from scratch_rnn.style import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
 
 OURS = "scratch_rnn"
 MARKERS = "os^D"

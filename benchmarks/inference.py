@@ -21,8 +21,8 @@ from interleave import FIGURES, RESULTS, in_turn, medians, write
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.style import save
 
 DIGITS = {"10,000 digits": (10_000, 1), "one digit": (1, 100)}  # how many, and how often in a round
 
@@ -60,7 +60,7 @@ def main() -> None:
             table.add_row(title, name, f"{value:.3g}", f"{ratios[title][name]:.3f} of it")
     Console().print(table)
     write(RESULTS / "inference.json", {"milliseconds": results, "medians": middle, "ratios": ratios})
-    figures.save(drawing.contest(results, "Milliseconds to predict"), FIGURES / "inference.png")
+    save(drawing.contest(results, "Milliseconds to predict"), FIGURES / "inference.png")
 
 
 def test_rows(count: int) -> np.ndarray:

@@ -24,8 +24,8 @@ from typing import Any
 
 from rich.progress import track
 
-from scratch_rnn.conditions import conditions
-from scratch_rnn.mnist import Split, load_mnist
+from keras_reference.conditions import conditions
+from scratch_rnn.data.mnist import Split, load_mnist
 
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"

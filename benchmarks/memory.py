@@ -21,8 +21,8 @@ from interleave import FIGURES, RESULTS, write
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.style import save
 
 MEGABYTE = 2**20
 
@@ -91,14 +91,14 @@ def main() -> None:
         RESULTS / "memory.json",
         {"MiB": peaks, "medians": medians, "ratio": ratio, "tape_bytes": tapes},
     )
-    figures.save(drawing.contest({"MiB": peaks}, "Peak memory of a training run"), FIGURES / "memory.png")
+    save(drawing.contest({"MiB": peaks}, "Peak memory of a training run"), FIGURES / "memory.png")
 
 
 def tape_bytes(cell: str) -> int:
     """Return what the tape of a batch of 128 digits holds, 128 units: its own arrays."""
     import numpy as np
 
-    from scratch_rnn.recipe import CELLS
+    from scratch_rnn.runs.recipe import CELLS
 
     _, tape = CELLS[cell](128).forward(np.zeros((128, 28, 28), "float32"))
     arrays = {name: value for name, value in vars(tape).items() if isinstance(value, np.ndarray)}

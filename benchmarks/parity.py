@@ -23,9 +23,9 @@ from rich.table import Table
 
 from keras_reference.backend import import_keras
 from keras_reference.comparison import FIRST_BATCHES, KERAS, SCRATCH, largest_relative_difference
-from scratch_rnn.mnist import Split
-from scratch_rnn.model import split_row
-from scratch_rnn.recipe import CELLS, Recipe
+from scratch_rnn.data.mnist import Split
+from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.training.model import split_row
 
 COLUMNS = {
     "float32": "float32:\nscratch_rnn\nand Keras",

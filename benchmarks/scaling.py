@@ -19,8 +19,8 @@ from interleave import FIGURES, RESULTS, in_turn, medians, write
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.style import save
 
 LIBRARIES = {"scratch_rnn": c.scratch_rnn, "Keras": c.keras}
 SIZES: dict[str, tuple[int, ...]] = {
@@ -44,7 +44,7 @@ def main() -> None:
         Console().print(as_table(axis, result["medians"]))
     write(RESULTS / "scaling.json", {"axes": results})
     panels = {TITLES[axis]: results[axis]["medians"] for axis in SIZES}
-    figures.save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
+    save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
 
 
 def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], rounds: int) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from interleave import FIGURES, RESULTS, write
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.style import save
 
 BATCH = "import numpy as np\nx, y = np.random.rand(128, 28, 28).astype('float32'), np.arange(128) % 10\n"
 COMMANDS = {
@@ -68,9 +68,7 @@ def main() -> None:
         table.add_row(name, f"{value:.2f}")
     Console().print(table)
     write(RESULTS / "start_up.json", {"seconds": seconds, "medians": medians})
-    figures.save(
-        drawing.contest({"seconds": seconds}, "From the start of the process"), FIGURES / "start_up.png"
-    )
+    save(drawing.contest({"seconds": seconds}, "From the start of the process"), FIGURES / "start_up.png")
 
 
 def timed(command: list[str]) -> float:

@@ -22,10 +22,10 @@ from interleave import FIGURES, RESULTS, in_turn, medians, write
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import positive_int
-from scratch_rnn.parallel import available_cores
-from scratch_rnn.recipe import CELLS
+from scratch_rnn.runs.recipe import CELLS
+from scratch_rnn.style import save
+from scratch_rnn.training.threads import available_cores
 
 SCRATCH, PROCESSES = "scratch_rnn", "scratch_rnn, processes"
 PRODUCTS, PYTORCH = "products alone", "PyTorch"
@@ -107,7 +107,7 @@ def as_table(cell: str, result: dict[str, Any]) -> Table:
 def draw(results: dict[str, Any]) -> None:
     """Draw every round as a point, and the medians as bars."""
     panels = {CELLS[cell].__name__: result["milliseconds"] for cell, result in results.items()}
-    figures.save(drawing.contest(panels, "Milliseconds a training step"), FIGURES / "step_time.png")
+    save(drawing.contest(panels, "Milliseconds a training step"), FIGURES / "step_time.png")
 
 
 if __name__ == "__main__":

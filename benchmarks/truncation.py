@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from scratch_rnn import figures
 from scratch_rnn.commands.options import natural_int, positive_int
-from scratch_rnn.mnist import Split
-from scratch_rnn.model import Sequential
-from scratch_rnn.recipe import CELLS, Recipe
+from scratch_rnn.data.mnist import Split
+from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.style import save
+from scratch_rnn.training.model import Sequential
 
 STEPS = (1, 2, 4, 7, 14, 21, 28)
 DIGITS = 1000
@@ -48,7 +48,7 @@ def main() -> None:
         results[CELLS[cell].__name__] = measured(recipe, train, test)
     Console().print(as_table(results))
     write(RESULTS / "truncation.json", {"epochs": arguments.epochs, "seed": arguments.seed, "cells": results})
-    figures.save(truncation(results), FIGURES / "truncation.png")
+    save(truncation(results), FIGURES / "truncation.png")
 
 
 def measured(recipe: Recipe, train: Split, test: Split) -> dict[str, dict[int, float]]:

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from keras_reference.tables import summary_table, table_of_cells
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
-from scratch_rnn.mnist import Split, load_mnist
-from scratch_rnn.model import split_row
-from scratch_rnn.runs import Run, create_runs, leaving_no_stubs, new_folder
+from scratch_rnn.data.mnist import Split, load_mnist
+from scratch_rnn.runs.folder import Run, create_runs, leaving_no_stubs, new_folder
+from scratch_rnn.training.model import split_row
 
 if TYPE_CHECKING:
     from keras_reference.pair import Pair

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from keras_reference.side_by_side import Batches
 from keras_reference.twin import Twin, floatx_of
-from scratch_rnn.model import Sequential
+from scratch_rnn.training.model import Sequential
 
 Array = NDArray[Any]
 

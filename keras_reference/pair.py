@@ -15,6 +15,7 @@ from keras_reference.comparison import (
     agreement,
     largest_relative_difference,
 )
+from keras_reference.conditions import conditions
 from keras_reference.live_table import LiveTable
 from keras_reference.report import write_report
 from keras_reference.side_by_side import (
@@ -27,9 +28,8 @@ from keras_reference.side_by_side import (
     train_side_by_side,
 )
 from keras_reference.twin import build_twin, weights_from_keras
-from scratch_rnn.conditions import conditions
-from scratch_rnn.recipe import Recipe
-from scratch_rnn.runs import Run
+from scratch_rnn.runs.folder import Run
+from scratch_rnn.runs.recipe import Recipe
 
 
 class Pair:

@@ -18,9 +18,9 @@ from PIL import Image
 from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.tables import CELLS_HEAD, NUMBERS, SUMMARY_HEAD, cell_row, number_of, summary_rows
 from scratch_rnn.commands.options import options_of
-from scratch_rnn.figures import MODEL_COLOURS
 from scratch_rnn.files import atomic
-from scratch_rnn.recipe import CELLS, Recipe
+from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.style import MODEL_COLOURS
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.twin import Twin, floatx_of
-from scratch_rnn.callbacks import Callback
-from scratch_rnn.losses import SparseCategoricalCrossentropy
-from scratch_rnn.model import Sequential
+from scratch_rnn.training.callbacks import Callback
+from scratch_rnn.training.losses import SparseCategoricalCrossentropy
+from scratch_rnn.training.model import Sequential
 
 Array = NDArray[Any]
 Split = tuple[Array, Array]

@@ -12,10 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from scratch_rnn import losses, metrics, optimizers
-from scratch_rnn.activations import Activation
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
-from scratch_rnn.model import Sequential
+from scratch_rnn.layers.activations import Activation
+from scratch_rnn.training import losses, metrics, optimizers
+from scratch_rnn.training.model import Sequential
 
 _FLOAT64_HINT = "for JAX set the environment variable JAX_ENABLE_X64=1 before Keras is imported"
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from scratch_rnn.cli import main
+from scratch_rnn.commands.main import main
 
 sys.exit(main())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import assert_gradient, central_differences, random_arrays
 
-from scratch_rnn import activations
+from scratch_rnn.layers import activations
 
 ELEMENTWISE = ("linear", "tanh", "sigmoid", "relu")
 NAMES = (*ELEMENTWISE, "softmax")

@@ -13,7 +13,7 @@ from helpers import TINY, scratch_rnn
 from PIL import Image
 
 from scratch_rnn import Sequential, load_mnist
-from scratch_rnn.cli import build_parser
+from scratch_rnn.commands.main import build_parser
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,9 @@ def test_threads_and_processes_reach_the_model(command, monkeypatch, tiny_data, 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Sequential, "fit", fit)
-    monkeypatch.setattr("scratch_rnn.model.check_available", lambda processes: None)  # not the matter here
+    monkeypatch.setattr(
+        "scratch_rnn.training.model.check_available", lambda processes: None
+    )  # not the matter here
     words = [command, "--data", tiny_data, "--out", tmp_path / "run", "--threads", 3, "--processes", 5]
     arguments = build_parser().parse_args(list(map(str, words)))
     with pytest.raises(KeyboardInterrupt):

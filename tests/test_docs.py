@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scratch_rnn import GRU, LSTM, SimpleRNN
-from scratch_rnn.known_bugs import BUGS
+from scratch_rnn.checks.known_bugs import BUGS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "bptt.md").read_text(encoding="utf-8")

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from scratch_rnn.figures import MODEL_COLOURS, choose_examples, confusion, curves, predictions, save
-from scratch_rnn.mnist import load_mnist
+from scratch_rnn.data.mnist import load_mnist
+from scratch_rnn.runs.figures import choose_examples, confusion, curves, predictions
+from scratch_rnn.style import MODEL_COLOURS, save
 
 (IMAGES, LABELS) = load_mnist("sample")[1]
 LABELS = LABELS.astype(int)
@@ -385,5 +386,5 @@ def test_the_style_of_others_figures_is_left_alone():
 
 
 def test_neither_pyplot_nor_a_display_is_needed():
-    code = "import scratch_rnn.figures, sys; assert 'matplotlib.pyplot' not in sys.modules"
+    code = "import scratch_rnn.runs.figures, sys; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
-from scratch_rnn.cli import main
+from scratch_rnn.checks.gradient_check import METHODS, check_function, check_layer, check_loss, sweep_steps
+from scratch_rnn.checks.known_bugs import BUGS, inject
 from scratch_rnn.commands.gradcheck import VARIANTS, variants
-from scratch_rnn.gradient_check import METHODS, check_function, check_layer, check_loss, sweep_steps
-from scratch_rnn.known_bugs import BUGS, inject
-from scratch_rnn.losses import CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+from scratch_rnn.commands.main import main
+from scratch_rnn.training.losses import (
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
 
 LOSSES = [
     CategoricalCrossentropy(),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from scratch_rnn.images import load_digit
-from scratch_rnn.mnist import load_mnist
+from scratch_rnn.data.images import load_digit
+from scratch_rnn.data.mnist import load_mnist
 
 DIGITS = load_mnist("sample")[1][0]
 
@@ -302,6 +302,7 @@ def test_pixels_that_are_no_numbers_are_refused(tmp_path):
 
 def test_the_library_itself_does_not_load_pillow():
     code = (
-        "import scratch_rnn, sys; assert 'PIL' not in sys.modules and 'scratch_rnn.images' not in sys.modules"
+        "import scratch_rnn, sys\n"
+        "assert 'PIL' not in sys.modules and 'scratch_rnn.data.images' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

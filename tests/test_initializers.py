@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from helpers import CELLS, make_cell
 
-from scratch_rnn import LSTM, Dense, Sequential, SimpleRNN, initializers
+from scratch_rnn import LSTM, Dense, Sequential, SimpleRNN
+from scratch_rnn.layers import initializers
 
 RANDOM = ("random_normal", "random_uniform", "glorot_uniform", "orthogonal")
 

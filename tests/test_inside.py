@@ -13,10 +13,8 @@ from helpers import CELLS, assert_gradient, central_differences, make_cell, rand
 from PIL import Image
 from test_figures import assert_texts_are_apart, words
 
-from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN, figures_inside, load_mnist
-from scratch_rnn.cli import main
-from scratch_rnn.figures import save
-from scratch_rnn.figures_inside import reach
+from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN, load_mnist
+from scratch_rnn.commands.main import main
 from scratch_rnn.files import atomic_folder, unused
 from scratch_rnn.inside import (
     answers,
@@ -27,10 +25,13 @@ from scratch_rnn.inside import (
     saliency,
     state_gradients,
 )
-from scratch_rnn.losses import CategoricalCrossentropy
-from scratch_rnn.player import save_player
-from scratch_rnn.recipe import Recipe
-from scratch_rnn.runs import create_runs, load_run
+from scratch_rnn.inside import figures as figures_inside
+from scratch_rnn.inside.figures import reach
+from scratch_rnn.inside.player import save_player
+from scratch_rnn.style import save
+from scratch_rnn.runs.folder import create_runs, load_run
+from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.training.losses import CategoricalCrossentropy
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 (IMAGES, LABELS) = load_mnist("sample")[1]
@@ -504,7 +505,7 @@ def runs(tmp_path_factory):
 @pytest.fixture
 def quick_player(monkeypatch):
     """An empty page in place of one whose frames take seconds to draw."""
-    monkeypatch.setattr("scratch_rnn.player.page", lambda reading, title: "")
+    monkeypatch.setattr("scratch_rnn.inside.player.page", lambda reading, title: "")
 
 
 def inspect(*arguments, capsys):

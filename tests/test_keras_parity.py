@@ -7,7 +7,8 @@ import pytest
 from helpers import CELLS, MASK, as_tuple, make_cell, random_arrays, random_call, random_cell, randomize
 
 import scratch_rnn
-from scratch_rnn import Dense, Sequential, losses
+from scratch_rnn import Dense, Sequential
+from scratch_rnn.training import losses
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")

@@ -25,10 +25,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratch_rnn import GRU, LSTM, Dense, Layer, SimpleRNN
-from scratch_rnn.activations import Activation
-from scratch_rnn.initializers import RandomNormal
-from scratch_rnn.known_bugs import inject
+from scratch_rnn.checks.known_bugs import inject
+from scratch_rnn.layers.activations import Activation
 from scratch_rnn.layers.base import DTYPES, aligned_empty
+from scratch_rnn.layers.initializers import RandomNormal
 
 ACTIVATIONS = ("tanh", "relu", "linear", "sigmoid")
 

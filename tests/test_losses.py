@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from helpers import assert_gradient, central_differences, random_arrays
 
-from scratch_rnn import losses, metrics
-from scratch_rnn.losses import CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+from scratch_rnn.training import losses, metrics
+from scratch_rnn.training.losses import (
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
 
 CROSS_ENTROPIES = (CategoricalCrossentropy, SparseCategoricalCrossentropy)
 SHAPES = [(5, 3), (4, 5, 3)]

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratch_rnn import mnist
-from scratch_rnn.mnist import SampleWarning, load_mnist, stratified_sample, write_sample
+from scratch_rnn.data import mnist
+from scratch_rnn.data.mnist import SampleWarning, load_mnist, stratified_sample, write_sample
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 ROOT = Path(__file__).parent.parent
@@ -186,7 +186,7 @@ def test_stratified_sample_refuses_a_class_with_too_few_digits():
 
 
 def test_import_loads_neither_rich_nor_platformdirs():
-    code = "import sys, scratch_rnn.mnist; print({'rich', 'platformdirs'} & set(sys.modules))"
+    code = "import sys, scratch_rnn.data.mnist; print({'rich', 'platformdirs'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

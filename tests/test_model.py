@@ -10,7 +10,7 @@ import pytest
 from helpers import assert_gradients, random_arrays, randomize
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Callback, Dense, History, RMSprop, Sequential, SimpleRNN
-from scratch_rnn.model import SHARD_ROWS
+from scratch_rnn.training.model import SHARD_ROWS
 
 CROSS_ENTROPIES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from helpers import random_arrays
 
-from scratch_rnn import SGD, Adam, RMSprop, optimizers
+from scratch_rnn import SGD, Adam, RMSprop
+from scratch_rnn.training import optimizers
 
 G1, G2 = 0.5, -0.25  # gradients of the first and the second step
 W = 2.0

@@ -12,7 +12,7 @@ pytest.importorskip("jinja2")
 from keras_reference import report
 from keras_reference.tables import cell_row, summary_rows
 from scratch_rnn.commands.options import add_recipe_options, options_of, recipes_from
-from scratch_rnn.recipe import Recipe
+from scratch_rnn.runs.recipe import Recipe
 
 CELLS = ("simple_rnn", "gru", "lstm")
 VOID = {"meta", "link", "img", "col"}

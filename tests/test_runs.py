@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scratch_rnn.files import atomic
-from scratch_rnn.recipe import Recipe
-from scratch_rnn.runs import Interrupted, create_runs, leaving_no_stubs, load_run, new_folder
+from scratch_rnn.runs.folder import Interrupted, create_runs, leaving_no_stubs, load_run, new_folder
+from scratch_rnn.runs.recipe import Recipe
 
 SMALL = Recipe(cell="gru", units=3)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scratch_rnn.mnist import load_mnist
-from scratch_rnn.terminal import draw_digit, draw_prediction, draw_probabilities
+from scratch_rnn.commands.terminal import draw_digit, draw_prediction, draw_probabilities
+from scratch_rnn.data.mnist import load_mnist
 
 DIGITS = load_mnist("sample")[1][0]
 SURE = np.array([0.01, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.9, 0.07, 0.0])

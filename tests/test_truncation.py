@@ -5,8 +5,8 @@ import pytest
 from helpers import CELLS, MASK, make_cell, random_arrays, random_call, random_cell
 
 from scratch_rnn import Dense, Sequential
-from scratch_rnn.gradient_check import check_layer, check_loss
-from scratch_rnn.known_bugs import inject
+from scratch_rnn.checks.gradient_check import check_layer, check_loss
+from scratch_rnn.checks.known_bugs import inject
 
 TIME = 7
 

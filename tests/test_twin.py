@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, RMSprop, Sequential, SimpleRNN, load_mnist
-from scratch_rnn.activations import Tanh
+from scratch_rnn.layers.activations import Tanh
 
 keras = pytest.importorskip("keras")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scratch_rnn.mnist import load_mnist
-from scratch_rnn.recipe import Recipe
+from scratch_rnn.data.mnist import load_mnist
+from scratch_rnn.runs.recipe import Recipe
 
 
 def load_digits(
@@ -21,7 +21,7 @@ def load_digits(
     if paths and test_index is not None:
         raise ValueError("name image files or --test-index, not both")
     if test_index is None:
-        from scratch_rnn.images import load_digit
+        from scratch_rnn.data.images import load_digit
 
         return [path.name for path in paths], np.stack([load_digit(path) for path in paths]), None
     _, (x_test, y_test) = load_mnist(recipe.data)

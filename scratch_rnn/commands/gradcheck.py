@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scratch_rnn.checks.gradient_check import METHODS, Report, check_layer, sweep_steps
+from scratch_rnn.checks.known_bugs import BUGS, inject
 from scratch_rnn.commands.options import check_new_figure, path, positive_float, positive_int
-from scratch_rnn.gradient_check import METHODS, Report, check_layer, sweep_steps
-from scratch_rnn.known_bugs import BUGS, inject
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
 
 BATCH, TIME, FEATURES = 3, 5, 3
@@ -134,15 +134,16 @@ def random_check(
 
 def draw_sweep(arguments: argparse.Namespace) -> None:
     """Draw the V curve of central differences beside the flat line of the complex step."""
-    from scratch_rnn import figures
+    from scratch_rnn.checks.figures import step_sweep
+    from scratch_rnn.style import save
 
     check_new_figure(arguments.sweep, "--sweep")
     rng = np.random.default_rng(0)
     layer = LSTM(arguments.units, dtype="float64", seed=0)
     steps = np.logspace(-16, 0, 65)
     errors = sweep_steps(layer, rng.normal(size=(BATCH, TIME, FEATURES)), list(steps))
-    figure = figures.step_sweep(list(steps), errors, "How wrong a numeric derivative is")
-    figures.save(figure, arguments.sweep)
+    figure = step_sweep(list(steps), errors, "How wrong a numeric derivative is")
+    save(figure, arguments.sweep)
     Console().print(f"drawn in {arguments.sweep}", soft_wrap=True, highlight=False)
 
 

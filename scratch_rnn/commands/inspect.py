@@ -13,11 +13,11 @@ from rich.markup import escape
 
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import natural_int, path
+from scratch_rnn.data.mnist import load_mnist
 from scratch_rnn.files import atomic_folder, unused
 from scratch_rnn.inside import Reading, answers, gradient_reach, read
-from scratch_rnn.mnist import load_mnist
-from scratch_rnn.recipe import CELLS, Recipe
-from scratch_rnn.runs import load_run, run_folders
+from scratch_rnn.runs.folder import load_run, run_folders
+from scratch_rnn.runs.recipe import CELLS, Recipe
 
 REACH_DIGITS = 200  # test digits over which the size of the gradients is averaged
 
@@ -110,10 +110,11 @@ def _rows(first: int, last: int) -> str:
 
 def _draw_all(inspections: list[Inspection], folder: Path, name: str, count: int) -> list[Path]:
     """Draw everything into a new folder in each run's own, reach.png of several runs into one beside them."""
-    from scratch_rnn import figures, figures_inside
+    from scratch_rnn.inside import figures
+    from scratch_rnn.style import save
 
     stem = f"inspect-{Path(name).stem}"
-    reach = figures_inside.reach(
+    reach = figures.reach(
         {inspection.cell: inspection.before for inspection in inspections},
         {inspection.cell: inspection.after for inspection in inspections},
         f"How far gradients reach: mean of {count} test digits",
@@ -124,20 +125,21 @@ def _draw_all(inspections: list[Inspection], folder: Path, name: str, count: int
         with atomic_folder(drawn[-1]) as unfinished:
             _draw_reading(inspection, name, unfinished)
             if len(inspections) == 1:
-                figures.save(reach, unfinished / "reach.png")
+                save(reach, unfinished / "reach.png")
     if len(inspections) > 1:
         drawn.append(unused(folder / stem))
         with atomic_folder(drawn[-1]) as unfinished:
-            figures.save(reach, unfinished / "reach.png")
+            save(reach, unfinished / "reach.png")
     return drawn
 
 
 def _draw_reading(inspection: Inspection, name: str, folder: Path) -> None:
     """Draw all that concerns one network and one digit."""
-    from scratch_rnn import figures, figures_inside
-    from scratch_rnn.player import save_player
+    from scratch_rnn.inside import figures
+    from scratch_rnn.inside.player import save_player
+    from scratch_rnn.style import save
 
     title = f"{inspection.recipe}: {name}"
-    for draw in (figures_inside.belief, figures_inside.gates, figures_inside.saliency):
-        figures.save(draw(inspection.reading, title), folder / f"{draw.__name__}.png")
+    for draw in (figures.belief, figures.gates, figures.saliency):
+        save(draw(inspection.reading, title), folder / f"{draw.__name__}.png")
     save_player(inspection.reading, title, folder / "player.html")

@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from scratch_rnn.recipe import CELLS, OPTIMIZERS, Recipe
+from scratch_rnn.runs.recipe import CELLS, OPTIMIZERS, Recipe
 
 QUICK_EPOCHS = 3
 

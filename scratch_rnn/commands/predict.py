@@ -10,7 +10,7 @@ from rich.console import Console
 
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import check_new_figure, natural_int, path
-from scratch_rnn.runs import load_run
+from scratch_rnn.runs.folder import load_run
 
 
 def add_command(commands: Any) -> None:
@@ -33,7 +33,9 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print and draw the predictions."""
-    from scratch_rnn import figures, terminal
+    from scratch_rnn.commands import terminal
+    from scratch_rnn.runs import figures
+    from scratch_rnn.style import save
 
     if not arguments.images and arguments.test_index is None:
         raise ValueError("nothing to predict: name image files, or a test digit with --test-index N")
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         console.print(terminal.draw_prediction(_grey(digits[row]), probabilities[row], name, label))
     drawn = arguments.figure or arguments.folder / f"predict-{_title(names)}.png"
     figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe), names)
-    figures.save(figure, drawn)
+    save(figure, drawn)
     console.print(f"drawn in {drawn}", soft_wrap=True, highlight=False)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn.callbacks import History, Logs
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
-from scratch_rnn.mnist import Split, load_mnist
-from scratch_rnn.model import Sequential, split_row
-from scratch_rnn.runs import Run, create_runs, leaving_no_stubs, new_folder
+from scratch_rnn.data.mnist import Split, load_mnist
+from scratch_rnn.runs.folder import Run, create_runs, leaving_no_stubs, new_folder
+from scratch_rnn.training.callbacks import History, Logs
+from scratch_rnn.training.model import Sequential, split_row
 
 NAME = "scratch_rnn"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from scratch_rnn import activations, initializers
+from scratch_rnn.layers import activations, initializers
 from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, positive_integer
 
 

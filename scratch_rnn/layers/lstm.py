@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn import activations
+from scratch_rnn.layers import activations
 from scratch_rnn.layers.base import Array, aligned_empty
 from scratch_rnn.layers.recurrent import Recurrent, Tape, elementwise_activation
 

@@ -40,7 +40,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from scratch_rnn import activations, initializers
+from scratch_rnn.layers import activations, initializers
 from scratch_rnn.layers.base import (
     Array,
     Gradients,

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn import losses
-from scratch_rnn.activations import Softmax
-from scratch_rnn.labels import one_hot
 from scratch_rnn.layers import GRU, LSTM, Dense, Recurrent, SimpleRNN
+from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.layers.base import Array
-from scratch_rnn.model import Sequential
+from scratch_rnn.training import losses
+from scratch_rnn.training.labels import one_hot
+from scratch_rnn.training.model import Sequential
 
 # What each cell computes in a step, by the names of its equations.
 QUANTITIES: dict[type[Recurrent], tuple[str, ...]] = {

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 Split = tuple[np.ndarray, np.ndarray]
 Arrays = dict[str, np.ndarray]
 
-SAMPLE_PATH = Path(__file__).parent / "data" / "mnist_sample.npz"
+SAMPLE_PATH = Path(__file__).parent / "mnist_sample.npz"
 
-_CLASSES = 10
+CLASSES = 10
 # Keras's keys, and the standard name of the IDX file that holds the same array.
 _IDX_NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -139,7 +139,7 @@ def write_sample(data: tuple[Split, Split], path: str | os.PathLike[str] = SAMPL
 
 
 def _first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
-    rows = [np.flatnonzero(labels == label)[:count] for label in range(_CLASSES)]
+    rows = [np.flatnonzero(labels == label)[:count] for label in range(CLASSES)]
     for label, found in enumerate(rows):
         if len(found) < count:
             raise ValueError(f"expected at least {count} digits of class {label}, found {len(found)}")
@@ -489,9 +489,9 @@ def _check_labels(y: np.ndarray, name: str) -> None:
             f"{name}: expected integer labels (N,), at least one, found {_kind(y)}."
             " Store class numbers as integers, such as labels.astype(np.uint8)."
         )
-    if y.min() < 0 or y.max() >= _CLASSES:
+    if y.min() < 0 or y.max() >= CLASSES:
         raise ValueError(
-            f"{name}: expected labels 0..{_CLASSES - 1}, found {y.min()} to {y.max()}. Renumber the classes."
+            f"{name}: expected labels 0..{CLASSES - 1}, found {y.min()} to {y.max()}. Renumber the classes."
         )
 
 

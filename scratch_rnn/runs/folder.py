@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratch_rnn.files import atomic, unused
-from scratch_rnn.model import Sequential
-from scratch_rnn.recipe import CELLS, Recipe
+from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.training.model import Sequential
 
 Array = NDArray[Any]
 
@@ -102,17 +102,18 @@ class Run:
         probabilities: dict[str, Array],
     ) -> None:
         """Draw curves.png, predictions.png and confusion.png from histories and test predictions by model."""
-        from scratch_rnn import figures
+        from scratch_rnn.runs import figures
+        from scratch_rnn.style import save
 
         title = str(self.recipe)
         predicted = {name: p.argmax(axis=1) for name, p in probabilities.items()}
         rows = figures.choose_examples(labels, probabilities)
         examples = {name: p[rows] for name, p in probabilities.items()}
-        figures.save(figures.curves(histories, title), self.folder / "curves.png")
-        figures.save(
+        save(figures.curves(histories, title), self.folder / "curves.png")
+        save(
             figures.predictions(images[rows], labels[rows], examples, title), self.folder / "predictions.png"
         )
-        figures.save(figures.confusion(labels, predicted, title), self.folder / "confusion.png")
+        save(figures.confusion(labels, predicted, title), self.folder / "confusion.png")
 
 
 def create_runs(

@@ -1,7 +1,7 @@
 """Wrong backward passes found in public from-scratch code, to be put into a layer on purpose.
 
 Most of them passed the tests that came with them: weights were tiny, tolerances absolute, biases zero, and
-only some of the arrays were checked. `scratch_rnn.gradient_check` finds each of them.
+only some of the arrays were checked. `scratch_rnn.checks.gradient_check` finds each of them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratch_rnn.labels import one_hot
+from scratch_rnn.training.labels import one_hot
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array], Array]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from scratch_rnn import optimizers
+from scratch_rnn.data.mnist import CLASSES
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
-from scratch_rnn.model import Sequential
-
-CLASSES = 10
+from scratch_rnn.training import optimizers
+from scratch_rnn.training.model import Sequential
 
 CELLS: dict[str, type[Recurrent]] = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {

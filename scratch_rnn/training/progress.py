@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scratch_rnn.callbacks import Callback, Logs
+from scratch_rnn.training.callbacks import Callback, Logs
 
 if TYPE_CHECKING:
-    from scratch_rnn.model import Sequential
+    from scratch_rnn.training.model import Sequential
 
 
 class EpochLines(Callback):

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from scratch_rnn import losses, optimizers, parallel
-from scratch_rnn import metrics as metric_functions
-from scratch_rnn.activations import Softmax
-from scratch_rnn.callbacks import Callback, CallbackList, History
 from scratch_rnn.files import atomic
-from scratch_rnn.labels import checked_labels
+from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
 from scratch_rnn.layers.dense import Dense
-from scratch_rnn.processes import Team, check_available
+from scratch_rnn.training import losses, optimizers
+from scratch_rnn.training import metrics as metric_functions
+from scratch_rnn.training import threads as parallel
+from scratch_rnn.training.callbacks import Callback, CallbackList, History
+from scratch_rnn.training.labels import checked_labels
+from scratch_rnn.training.processes import Team, check_available
 
 Array = NDArray[Any]
 
@@ -486,7 +487,7 @@ class Sequential:
 
     def summary(self) -> None:
         """Print a table of the layers, their output shapes and their numbers of weights."""
-        from scratch_rnn.progress import print_summary
+        from scratch_rnn.training.progress import print_summary
 
         print_summary(self)
 
@@ -584,7 +585,7 @@ def _progress(verbose: int) -> Iterator[list[Callback]]:
     if not verbose:
         yield []
         return
-    from scratch_rnn.progress import EpochLines, ProgressBar
+    from scratch_rnn.training.progress import EpochLines, ProgressBar
 
     with closing(ProgressBar() if verbose == 1 else EpochLines()) as shown:
         yield [shown]

@@ -21,8 +21,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from scratch_rnn.figures import BLUE, FAINT, PALE, RED, STYLE, axes_at
-from scratch_rnn.figures_inside import (
+from scratch_rnn.files import atomic
+from scratch_rnn.inside.figures import (
     FLOOR,
     GATES,
     SHARE,
@@ -33,8 +33,8 @@ from scratch_rnn.figures_inside import (
     unit_order,
     unit_scale,
 )
-from scratch_rnn.files import atomic
-from scratch_rnn.inside import Reading
+from scratch_rnn.inside.reading import Reading
+from scratch_rnn.style import BLUE, FAINT, PALE, RED, STYLE, axes_at
 
 SIZE = 9.2, 5.5  # inches
 MILLISECONDS = 500  # a frame; the player's + and - change it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scratch_rnn.model import Sequential
+    from scratch_rnn.training.model import Sequential
 
 Logs = dict[str, float]
 

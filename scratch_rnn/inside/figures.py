@@ -18,7 +18,8 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from scratch_rnn.figures import (
+from scratch_rnn.inside.reading import Reading, answers
+from scratch_rnn.style import (
     BLUE,
     FAINT,
     GREEN,
@@ -30,7 +31,6 @@ from scratch_rnn.figures import (
     WIDTH,
     axes_at,
 )
-from scratch_rnn.inside import Reading, answers
 
 CELL_COLOURS = {"SimpleRNN": ORANGE, "GRU": GREEN, "LSTM": BLUE}
 BAND = 2.5  # inches from a row of panels of gates to the next

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scratch_rnn.parallel import available_cores
+from scratch_rnn.training.threads import available_cores
 
 
 def conditions(packages: Iterable[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratch_rnn.labels import one_hot
+from scratch_rnn.training.labels import one_hot
 
 Array = NDArray[Any]
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from scratch_rnn.layers.base import Layer
 from scratch_rnn.layers.recurrent import Recurrent, Tape
-from scratch_rnn.model import Sequential
+from scratch_rnn.training.model import Sequential
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]

@@ -6,7 +6,6 @@ display is needed. Models come as dicts by name; each keeps its place and its co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,64 +19,12 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from scratch_rnn.files import atomic
+from scratch_rnn.data.mnist import CLASSES
+from scratch_rnn.style import BROAD_COLOUR, FAINT, GREEN, INK, MODEL_COLOURS, PALE, RED, STYLE, WIDTH, axes_at
 
-CLASSES = 10
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
-WIDTH = 8.0  # inches, as are the lengths of a figure of predictions:
-CELL_WIDTH, CELL_HEIGHT, HEAD = 2.6, 1.34, 0.6
-
-# Okabe and Ito's colours, which stay apart for colour-blind eyes.
-ORANGE, BLUE, PURPLE, SKY = "#E69F00", "#0072B2", "#CC79A7", "#56B4E9"
-GREEN, RED = "#009E73", "#D55E00"
-MODEL_COLOURS = (ORANGE, BLUE, PURPLE, SKY)
-BROAD_COLOUR = "#F5CF85"  # orange, so pale that a line on top is seen
-INK, FAINT, PALE = "#222222", "#767676", "#E8E8E8"
+CELL_WIDTH, CELL_HEIGHT, HEAD = 2.6, 1.34, 0.6  # of a figure of predictions, in inches
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["white", "#F4B183", RED, "#8A3A00"])
-
-STYLE: Any = {
-    "figure.dpi": 150,
-    "figure.facecolor": "white",
-    "savefig.dpi": 150,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,  # a $ in a file's or a model's name is a dollar sign
-    "axes.edgecolor": FAINT,
-    "axes.facecolor": "white",
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "axes.axisbelow": True,
-    "grid.color": PALE,
-    "grid.linewidth": 0.8,
-    "xtick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.color": FAINT,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "figure.titlesize": 12,
-    "figure.titleweight": "bold",
-}
-
-
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write `figure` to `path` whole or not at all, in the format of the suffix, by default PNG.
-
-    Raises:
-        OSError: the file cannot be written; whatever was there is left as it was.
-        ValueError: matplotlib cannot write such a format.
-    """
-    try:
-        with atomic(path) as unfinished:
-            figure.savefig(unfinished, format=unfinished.suffix[1:] or "png")
-    except OSError as error:
-        reason = f"the figure was not written: {error.strerror or error}"
-        raise OSError(error.errno, reason, os.fspath(path)) from error
-
 
 # ---------------------------------------------------------------- learning curves
 
@@ -204,12 +151,6 @@ def predictions(
         _draw_bars(axes_at(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
     _predictions_head(figure, title, outputs, labels is not None)
     return figure
-
-
-def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place given in inches from the upper left corner of the figure."""
-    across, down = figure.get_size_inches()
-    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
 
 
 def _draw_verdict(
@@ -371,40 +312,6 @@ def _draw_recall(axes: Axes, count: np.ndarray) -> None:
 
 def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
     axes.text(x, y, text, va="center", size=7.5, **style)
-
-
-# ---------------------------------------------------------------- gradient check
-
-
-@rc_context(STYLE)
-def step_sweep(steps: Sequence[float], errors: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draw the relative error of numeric derivatives over the step size, both logarithmic.
-
-    Args:
-        steps: (N,), above zero.
-        errors: what `sweep_steps` returns: for each dtype (N,).
-        title: of the whole figure.
-
-    Raises:
-        ValueError: the lengths differ.
-    """
-    names = {
-        "float32": "central differences, float32",
-        "float64": "central differences, float64",
-        "complex128": "complex step",
-    }
-    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
-    axes = figure.subplots()
-    for place, (dtype, values) in enumerate(errors.items()):
-        if len(values) != len(steps):
-            raise ValueError(f"{dtype}: expected {len(steps)} errors, one for each step, found {len(values)}")
-        shown = np.maximum(np.asarray(values, dtype=float), 1e-17)  # an error of zero has no logarithm
-        axes.loglog(steps, shown, color=_colour(place), marker="o", markersize=3.5, label=names[dtype])
-    axes.set(xlabel="step h", ylabel="relative error", ylim=(3e-18, 10))
-    axes.grid()
-    figure.suptitle(title)
-    figure.legend(loc="outside lower center", ncols=len(errors))
-    return figure
 
 
 # ---------------------------------------------------------------- checks
