@@ -209,11 +209,11 @@ def _jax_gru(weights: Any, state: Any, z: Any) -> Any:
 
 def products(setting: Setting) -> Work:
     """The floor: only the matrix products of a step, in scratch_rnn's shapes, shards and threads."""
-    from scratch_rnn.training import threads as parallel
-    from scratch_rnn.training.model import SHARD_ROWS
+    from scratch_rnn.training.shards import SHARD_ROWS
+    from scratch_rnn.training.threads import Threads, available_cores
 
     gates = {"simple_rnn": 1, "gru": 3, "lstm": 4}[setting.cell]
-    threads = setting.threads or parallel.available_cores()
+    threads = setting.threads or available_cores()
     columns, inner = gates * setting.units, setting.features + 1 + setting.units
     rng = np.random.default_rng(0)
 
@@ -238,8 +238,8 @@ def products(setting: Setting) -> Work:
     shards = [shard(size) for size in sizes]
 
     def work() -> None:
-        with parallel.workers(threads) as workers:
+        with Threads(threads, lambda multiply, _: multiply(), lambda _: shards) as engine:
             for _ in range(setting.steps):
-                workers.map(lambda multiply: multiply(), shards)
+                engine.map()
 
     return work

@@ -1,8 +1,8 @@
-"""The tables of README and of benchmarks/README.md, from the results beside this file.
+"""The tables of README.md, docs/results.md and benchmarks/README.md, from the results beside this file.
 
     python benchmarks/tables.py
 
-prints them; a test checks that the pages hold them as they are printed.
+prints them page by page; a test checks that the pages hold them as they are printed.
 
     results/simple_rnn, gru, lstm   summary.json and history.json of scratch-rnn compare --cell CELL
     results/seeds/CELL-N.json       summary.json of scratch-rnn compare --cell CELL --seed N
@@ -20,17 +20,54 @@ import json
 from pathlib import Path
 from typing import Any
 
+from keras_reference.comparison import KERAS, SCRATCH
+from scratch_rnn.runs import recipe
+
 RESULTS = Path(__file__).parent / "results"
-CELLS = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
-SCRATCH, KERAS = "scratch_rnn", "Keras"
+CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
+PROCESSES, PYTORCH = f"{SCRATCH}, processes", "PyTorch"  # contestants of step_time.py
 
 
 def main() -> None:
     """Print the tables."""
     plain = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=__doc__, formatter_class=plain).parse_args()
-    for table in (*TABLES, *BENCHMARKS_TABLES):
-        print(table(), end="\n\n")
+    for page, tables in PAGES.items():
+        print(page, end="\n\n")
+        for table in tables:
+            print(table(), end="\n\n")
+
+
+def short_table() -> str:
+    """Return the table of README, a column per cell: accuracy, errors, and the time of a training step."""
+    errors, steps = read("gradients.json")["rows"], read("step_time.json")
+    cores, medians = steps["cores"], {cell: steps["cells"][cell]["medians"] for cell in CELLS}
+    rows = [["", *CELLS.values()]]
+    rows.append(
+        [f"test accuracy, {SCRATCH} / {KERAS}", *(accuracies(f"{cell}/summary.json") for cell in CELLS)]
+    )
+    columns = {
+        "complex": "error of the gradients, complex step",
+        "losses": f"error of the losses of 200 steps beside {KERAS}",
+    }
+    for column, what in columns.items():
+        rows.append([what, *(f"{errors[cell][column]:.0e}" for cell in CELLS)])
+    contestants = {
+        PROCESSES: f"{SCRATCH} on {cores} processes",
+        SCRATCH: f"{SCRATCH} on {cores} threads",
+        KERAS: f"{KERAS}: plain, unrolled or jit_compile, the fastest",
+        PYTORCH: PYTORCH,
+    }
+    for name, what in contestants.items():
+        times = [best(medians[cell], name) for cell in CELLS]
+        rows.append([f"ms a step, {what}", *(f"{time:.1f}" for time in times)])
+    return markdown(rows)
+
+
+def best(medians: dict[str, float], name: str) -> float:
+    """Return the median of a contestant; of Keras, which takes part in several ways, that of the fastest."""
+    ways = [way for way in medians if way.startswith(KERAS)] if name == KERAS else [name]
+    return min(medians[way] for way in ways)
 
 
 def results_table() -> str:
@@ -59,9 +96,9 @@ def results_table() -> str:
     return markdown(rows)
 
 
-def lowest_and_highest(accuracies: list[float]) -> str:
-    """Return the range of some accuracies, in percent."""
-    return f"{100 * min(accuracies):.1f} to {max(accuracies):.1%}"
+def lowest_and_highest(shares: list[float]) -> str:
+    """Return the range of some shares, in percent."""
+    return f"{100 * min(shares):.1f} to {max(shares):.1%}"
 
 
 def seeds_table() -> str:
@@ -69,15 +106,15 @@ def seeds_table() -> str:
     seeds = sorted({int(path.stem.rpartition("-")[2]) for path in (RESULTS / "seeds").glob("*.json")})
     rows = [["test accuracy", *(f"seed {seed}" for seed in seeds)]]
     for cell, name in CELLS.items():
-        rows.append([name, *(accuracies(RESULTS / "seeds" / f"{cell}-{seed}.json") for seed in seeds)])
+        rows.append([name, *(accuracies(f"seeds/{cell}-{seed}.json") for seed in seeds)])
     return markdown(rows)
 
 
-def accuracies(path: Path) -> str:
+def accuracies(summary: str) -> str:
     """Return both test accuracies of a run, or nothing where it was not made."""
-    if not path.is_file():
+    if not (RESULTS / summary).is_file():
         return ""
-    test = json.loads(path.read_text(encoding="utf-8"))["test"]
+    test = read(summary)["test"]
     return " / ".join(f"{test[model]['accuracy']:.2%}" for model in (SCRATCH, KERAS))
 
 
@@ -113,11 +150,13 @@ def gradients_table() -> str:
 
 def accuracy_table() -> str:
     """Return the table of the mean test accuracies over several seeds, a row per cell and series of runs."""
-    rows = [["cell", "seeds", SCRATCH, KERAS, "difference, 95 % interval", "TOST p, ± 0.3"]]
+    heads = ("difference, 95 % interval", "TOST p, ± 0.3", "same answer")
+    rows = [["cell", "seeds", SCRATCH, KERAS, *heads]]
     for name in ("first", "simple_rnn_again"):
         result = read(f"accuracy/{name}.json")
         for cell, row in result["summaries"].items():
-            seeds = [run["seed"] for run in result["runs"] if run["cell"] == cell]
+            runs = [run for run in result["runs"] if run["cell"] == cell]
+            seeds = [run["seed"] for run in runs]
             rows.append(
                 [
                     CELLS[cell],
@@ -128,6 +167,7 @@ def accuracy_table() -> str:
                     ),
                     f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
                     f"{row['p']:.1g}",
+                    lowest_and_highest([run["same_answer"] for run in runs]),
                 ]
             )
     return markdown(rows)
@@ -212,6 +252,7 @@ def other_costs_table() -> str:
         ("predict 10,000 digits, ms", many[SCRATCH], many[KERAS], ".0f"),
         ("predict one digit, ms", one[SCRATCH], one[KERAS], ".1f"),
         ("peak memory of a training run, MiB", memory[SCRATCH], memory[KERAS], ".0f"),
+        ("the same on two processes together, MiB", memory[f"{SCRATCH}, 2 processes"], memory[KERAS], ".0f"),
         ("import, s", start["import scratch_rnn"], start["import keras"], ".2f"),
         (
             "from the start to the first trained batch, s",
@@ -252,19 +293,22 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-TABLES = (
-    results_table,
-    seeds_table,
-    parity_table,
-    gradients_table,
-    accuracy_table,
-    step_time_table,
-    measured_on,
-    cores_table,
-    scaling_table,
-    other_costs_table,
-)
-BENCHMARKS_TABLES = (measured_on, truncation_table)
+PAGES = {
+    "README.md": (short_table,),
+    "docs/results.md": (
+        results_table,
+        seeds_table,
+        accuracy_table,
+        parity_table,
+        gradients_table,
+        step_time_table,
+        measured_on,
+        cores_table,
+        scaling_table,
+        other_costs_table,
+    ),
+    "benchmarks/README.md": (measured_on, truncation_table),
+}
 
 if __name__ == "__main__":
     main()

@@ -6,9 +6,8 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratch_rnn.arrays import Array
 
 SCRATCH, KERAS = "scratch_rnn", "Keras"  # the two models, as tables, figures and files name them
 FIRST_BATCHES = 100

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_reference.side_by_side import Batches
 from keras_reference.twin import Twin, floatx_of
+from scratch_rnn.arrays import Array
 from scratch_rnn.training.model import Sequential
-
-Array = NDArray[Any]
 
 
 def twin_loss_and_gradients(scratch: Sequential, twin: Twin, x: Array, y: Array) -> tuple[float, list[Array]]:

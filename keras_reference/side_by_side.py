@@ -10,15 +10,14 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.twin import Twin, floatx_of
+from scratch_rnn.arrays import Array
 from scratch_rnn.training.callbacks import Callback
 from scratch_rnn.training.losses import SparseCategoricalCrossentropy
 from scratch_rnn.training.model import Sequential
 
-Array = NDArray[Any]
 Split = tuple[Array, Array]
 
 

@@ -33,7 +33,7 @@ def test_glorot_uniform_fills_the_range_that_fan_in_and_fan_out_give():
 def test_kernel_of_a_recurrent_layer_counts_all_gates_as_fan_out(cell):
     layer = make_cell(cell, 32, seed=0)
     layer.build((None, None, 28))
-    gates = len(layer.gates)
+    gates = layer.columns // layer.units
     limit = np.sqrt(6 / (28 + gates * 32))
     assert layer.kernel.shape == (28, gates * 32)
     assert 0.99 * limit < np.abs(layer.kernel).max() <= limit

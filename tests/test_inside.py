@@ -28,9 +28,9 @@ from scratch_rnn.inside import (
 from scratch_rnn.inside import figures as figures_inside
 from scratch_rnn.inside.figures import reach
 from scratch_rnn.inside.player import save_player
-from scratch_rnn.style import save
 from scratch_rnn.runs.folder import create_runs, load_run
 from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.style import save
 from scratch_rnn.training.losses import CategoricalCrossentropy
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -10,7 +10,7 @@ import pytest
 from helpers import assert_gradients, random_arrays, randomize
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Callback, Dense, History, RMSprop, Sequential, SimpleRNN
-from scratch_rnn.training.model import SHARD_ROWS
+from scratch_rnn.training.shards import SHARD_ROWS
 
 CROSS_ENTROPIES = ("categorical_crossentropy", "sparse_categorical_crossentropy")
 
@@ -745,9 +745,18 @@ def test_weights_changed_in_place_change_the_model():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda weights: weights[:-1], "the model has 5 weights, but 4 were given"),
-        (lambda weights: [*weights[:-1], np.zeros(2)], r"dense/bias has shape \(3,\), but \(2,\) was given"),
-        (lambda weights: [*weights[:-1], weights[-1] * 1j], "layer 'dense' is float64, not complex128"),
+        (
+            lambda weights: weights[:-1],
+            r"the model has 5 weights \(simple_rnn/kernel, .*\), but 4 were given",
+        ),
+        (
+            lambda weights: [*weights[:-1], np.zeros(2)],
+            r"weight 'dense/bias' of the model has shape \(3,\), not \(2,\)",
+        ),
+        (
+            lambda weights: [*weights[:-1], weights[-1] * 1j],
+            "weight 'dense/bias' of the model is float64, not complex128",
+        ),
     ],
     ids=["too few", "another shape", "another dtype"],
 )

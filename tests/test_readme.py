@@ -1,24 +1,54 @@
-"""README says what is so."""
+"""README and the pages of results say what is so."""
 
+import io
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tables import BENCHMARKS_TABLES, TABLES
+from rich.console import Console
+from tables import PAGES, RESULTS
+
+from keras_reference.tables import NUMBERS, number_of, summary_table
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
+README = TEXTS["README.md"]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
-def test_readme_holds_the_tables_that_the_script_prints(table):
-    assert table() in README
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 220
 
 
-@pytest.mark.parametrize("table", BENCHMARKS_TABLES, ids=lambda table: table.__name__)
-def test_the_readme_of_the_benchmarks_holds_its_tables(table):
-    assert table() in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "table"), [(page, table) for page, tables in PAGES.items() for table in tables]
+)
+def test_each_page_holds_the_tables_that_the_script_prints(page, table):
+    assert table() in TEXTS[page]
+
+
+def test_no_table_of_the_results_was_written_by_hand():
+    tables = re.findall(r"(?:^\|.*\n)+", TEXTS["docs/results.md"], flags=re.MULTILINE)
+    printed = [table() for table in PAGES["docs/results.md"]]
+    assert tables
+    assert [table for table in tables if table.strip() not in printed] == []
+
+
+def test_the_run_that_readme_shows_is_that_of_the_results():
+    histories, summary = (
+        json.loads((RESULTS / "lstm" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("history", "summary")
+    )
+    for model, history in histories.items():
+        for epoch in (0, 9):
+            logs = {name: history[name][epoch] for name in NUMBERS}
+            numbers = "  ".join(f"{name} {number_of(logs, name)}" for name in NUMBERS)
+            assert f"\nepoch {epoch + 1:2}  {model:11}  {numbers}  " in README
+    console = Console(file=io.StringIO(), width=72)
+    console.print(summary_table(summary))
+    table = "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    assert table in README
 
 
 def test_ci_runs_the_test_command_of_readme():
@@ -27,9 +57,23 @@ def test_ci_runs_the_test_command_of_readme():
     assert command.removeprefix("pip install") in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)\)", README))
-def test_every_file_that_readme_links_to_exists(target):
-    assert (ROOT / target).exists()
+def links(page):
+    """Return the targets of a page's links within this repository."""
+    return sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", TEXTS[page])))
+
+
+def anchors(page):
+    """Return the names by which the headings of a page can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("page", "target"), [(page, target) for page in PAGES for target in links(page)])
+def test_every_link_leads_somewhere(page, target):
+    path, _, anchor = target.partition("#")
+    file = (ROOT / page).parent / path if path else ROOT / page
+    assert file.exists()
+    assert not anchor or anchor in anchors(file)
 
 
 def test_the_code_that_readme_shows_runs(tmp_path, monkeypatch):

@@ -18,23 +18,20 @@ array.
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scratch_rnn.arrays import Array
+from scratch_rnn.checks.windows import in_windows, truncated
 from scratch_rnn.layers.base import Layer
-from scratch_rnn.layers.recurrent import Recurrent, Tape
 from scratch_rnn.training.model import Sequential
 
-Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 Function = Callable[[Arrays], Any]
-Part = TypeVar("Part", bound=Layer | Sequential)
 
 METHODS = ("complex", "central", "directional")
 STEPS = {"complex": 1e-200, "central": 1e-5, "directional": 1e-200}
@@ -88,7 +85,7 @@ class Report:
         return max(self.checks, key=lambda check: (not check.passed, np.nan_to_num(check.error, nan=np.inf)))
 
     def to_json(self) -> str:
-        """Return the report as JSON, with NaN and infinity, which JSON has not, as null."""
+        """Return the report as JSON, with NaN and infinity, for which JSON has no word, as null."""
         checks = [
             {
                 key: None if isinstance(value, float) and not np.isfinite(value) else value
@@ -165,7 +162,7 @@ def check_function(
 
 
 def check_layer(
-    layer: Layer | Sequential,
+    layer: Layer,
     x: Array,
     initial_state: Sequence[Array] | None = None,
     mask: Array | None = None,
@@ -187,7 +184,7 @@ def check_layer(
     each window begins from the real part of the state. Raises ValueError for such a layer with central
     differences.
     """
-    if method == "central" and _truncated(layer):
+    if method == "central" and truncated(layer):
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
     rng = np.random.default_rng(seed)
     subject = _Subject(layer, np.asarray(x), initial_state, mask, rng)
@@ -212,11 +209,11 @@ def check_loss(
     """
     _, gradients = model.loss_and_gradients(x, y)
     names = model.weight_names
-    if method == "central" and _truncated(model):
+    if method == "central" and truncated(model):
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
 
     def loss(values: Arrays) -> Any:
-        other = _in_windows(model.astype(np.result_type(*values.values())))
+        other: Any = in_windows(model.astype(np.result_type(*values.values())))
         other.set_weights(list(values.values()))
         return other.mean_loss(x, y)
 
@@ -230,9 +227,7 @@ def check_loss(
     )
 
 
-def sweep_steps(
-    layer: Layer | Sequential, x: Array, steps: Sequence[float], *, seed: int = 0
-) -> dict[str, list[float]]:
+def sweep_steps(layer: Layer, x: Array, steps: Sequence[float], *, seed: int = 0) -> dict[str, list[float]]:
     """Return how wrong numeric derivatives of a layer are for each step: what explains the tolerances.
 
     The derivative along one random direction of all arrays is compared with the analytic one in float64. The
@@ -301,7 +296,7 @@ class _Subject:
 
     def __init__(
         self,
-        layer: Layer | Sequential,
+        layer: Any,
         x: Array,
         initial_state: Sequence[Array] | None,
         mask: Array | None,
@@ -310,10 +305,10 @@ class _Subject:
         if not layer.built:
             layer.build(x.shape)
         self.layer = layer.astype(layer.dtype)
-        self.mask = mask
+        self.mask = {} if mask is None else {"mask": mask}
         self.state_names = [f"initial {name}" for name in getattr(layer, "state_names", ())]
         if self.state_names:
-            self.layer.return_state = True  # type: ignore[union-attr]
+            self.layer.return_state = True
         if initial_state is None:
             size = (len(x), getattr(layer, "units", 0))
             initial_state = [rng.normal(size=size).astype(layer.dtype) for _ in self.state_names]
@@ -337,12 +332,10 @@ class _Subject:
 
     def _backward(self, projections: list[Array], tape: Any) -> dict[str, Array]:
         dy, *dstates = projections
-        if isinstance(self.layer, Sequential):
-            gradients = self.layer.backward(dy, tape)
-        else:
-            gradients = self.layer.backward(dy, tape, dstates or None)
+        of_states = {"state_gradient": dstates} if dstates else {}
+        gradients = self.layer.backward(dy, tape, **of_states)
         values = [*gradients.weights, gradients.inputs, *gradients.initial_state]
-        return dict(zip(self.arrays, values, strict=True))  # type: ignore[arg-type]
+        return dict(zip(self.arrays, values, strict=True))
 
     def checked_for_side_effects(self, check: ArrayCheck) -> ArrayCheck:
         """Return the verdict on an array, failed where backward has a side effect that touches it."""
@@ -353,67 +346,16 @@ class _Subject:
 
     def projected(self, arrays: Arrays) -> Any:
         """Return Σ projection * output over the output and all final states."""
-        layer = _in_windows(self.layer.astype(np.result_type(*arrays.values())))
+        layer = in_windows(self.layer.astype(np.result_type(*arrays.values())))
         outputs, _ = self._run(layer, arrays)
         return sum((p * output).sum() for p, output in zip(self.projections, outputs, strict=True))
 
-    def _run(self, layer: Layer | Sequential, arrays: Arrays) -> tuple[tuple[Array, ...], Any]:
+    def _run(self, layer: Any, arrays: Arrays) -> tuple[tuple[Array, ...], Any]:
         layer.set_weights([arrays[name] for name in layer.weight_names])
-        if isinstance(layer, Sequential):
-            y, tape = layer.forward(arrays["input"])
-        else:
-            states = [arrays[name] for name in self.state_names]
-            y, tape = layer.forward(arrays["input"], states or None, self.mask)
+        states = [arrays[name] for name in self.state_names]
+        given = {"initial_state": states} if states else {}
+        y, tape = layer.forward(arrays["input"], **given, **self.mask)
         return (y if isinstance(y, tuple) else (y,)), tape
-
-
-class _InWindows(Recurrent):
-    """A truncated layer as (K1) means it: each window is a sequence of its own, and begins from constants."""
-
-    cell: type[Recurrent]
-
-    def forward(
-        self,
-        x: Array,
-        initial_state: Sequence[Array] | None = None,
-        mask: Array | None = None,
-        training: bool = False,
-        tape: Tape | None = None,
-    ) -> tuple[Any, Tape]:
-        """Run window after window, each from the real part of the state that the one before has left."""
-        full: Recurrent = copy.copy(self)
-        full.__class__ = self.cell
-        full.bptt_steps, full.go_backwards, full.return_state = None, False, True
-        x = self._processing_order(x)
-        mask = None if mask is None else self._processing_order(mask)
-        starts = [0, *reversed(self.cuts(x.shape[1]))]
-        outputs: list[Array] = []
-        states: Sequence[Array] | None = initial_state
-        for start, end in zip(starts, [*starts[1:], x.shape[1]], strict=True):
-            if start:
-                states = [state.real for state in states or ()]  # the imaginary part is the derivative
-            part = None if mask is None else mask[:, start:end]
-            (y, *states), tape = full.forward(x[:, start:end], states, part, training)
-            outputs.append(y)
-        y = np.concatenate(outputs, axis=1) if self.return_sequences else outputs[-1]
-        assert tape is not None and states is not None
-        return ((y, *states) if self.return_state else y), tape
-
-
-def _in_windows(layer: Part) -> Part:
-    """Let the layer, or the layers of a model, that truncate run in windows."""
-    for part in _parts(layer):
-        if getattr(part, "bptt_steps", None):
-            part.__class__ = type("InWindows", (_InWindows, type(part)), {"cell": type(part)})
-    return layer
-
-
-def _truncated(layer: Layer | Sequential) -> bool:
-    return any(getattr(part, "bptt_steps", None) for part in _parts(layer))
-
-
-def _parts(layer: Layer | Sequential) -> list[Layer]:
-    return layer.layers if isinstance(layer, Sequential) else [layer]
 
 
 def _mismatch(array: Array, gradient: Array) -> str:

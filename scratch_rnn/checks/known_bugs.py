@@ -1,7 +1,7 @@
 """Wrong backward passes found in public from-scratch code, to be put into a layer on purpose.
 
 Most of them passed the tests that came with them: weights were tiny, tolerances absolute, biases zero, and
-only some of the arrays were checked. `scratch_rnn.checks.gradient_check` finds each of them.
+only some of the arrays were checked. `scratch_rnn.checks` finds each of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EVERY_CELL = (SimpleRNN, GRU, LSTM)
 
 @dataclass(frozen=True)
 class Bug:
-    """A mistake: its name, what it does, the cells that can have it, and the wrong cell of a right one.
+    """A mistake: its name, what it does, the cells that can have it, and the wrong cell made of a right one.
 
     `option` names what a layer has to be given before it can have the mistake.
     """
@@ -28,7 +28,7 @@ class Bug:
     description: str
     cells: tuple[type[Recurrent], ...]
     option: str | None
-    spoil: Callable[[Any], Any]
+    plant: Callable[[Any], Any]
 
     def fits(self, layer: Any) -> bool:
         """Return whether the layer can have this mistake."""
@@ -50,9 +50,14 @@ def inject(layer: Recurrent, name: str) -> Recurrent:
         cells = ", ".join(cell.__name__ for cell in bug.cells)
         needed = f" with {bug.option}" if bug.option else ""
         raise ValueError(f"{name} is a bug of {cells}{needed}, not of this {type(layer).__name__}")
-    wrong = layer.astype(layer.dtype)
-    wrong.__class__ = bug.spoil(type(layer))
-    return wrong
+    return _as(bug.plant(type(layer)), layer)
+
+
+def _as(cell: Any, layer: Recurrent) -> Any:
+    """Return a copy of a layer, of another class."""
+    other = cell.__new__(cell)
+    other.__dict__.update(vars(layer.astype(layer.dtype)))
+    return other
 
 
 def _bug(
@@ -60,10 +65,10 @@ def _bug(
 ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
     """Enter the decorated function, which makes a wrong subclass of a cell, into the catalogue."""
 
-    def enter(spoil: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        name = spoil.__name__.replace("_", "-")
-        BUGS[name] = Bug(name, description, cells, option, spoil)
-        return spoil
+    def enter(plant: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        name = plant.__name__.replace("_", "-")
+        BUGS[name] = Bug(name, description, cells, option, plant)
+        return plant
 
     return enter
 
@@ -93,10 +98,8 @@ def kernel_not_transposed(cell: Any) -> Any:
 @_bug("the gradient of the final states never enters the loop")
 def final_state_gradient_dropped(cell: Any) -> Any:
     class Wrong(cell):
-        def backward(
-            self, dy: Any, tape: Any, state_gradient: Any = None, input_gradient: bool = True
-        ) -> Any:
-            return super().backward(dy, tape, None, input_gradient)
+        def backward(self, dy: Any, tape: Any, state_gradient: Any = None, **options: Any) -> Any:
+            return super().backward(dy, tape, None, **options)
 
     return Wrong
 
@@ -115,11 +118,14 @@ def initial_state_gradient_dropped(cell: Any) -> Any:
 def input_gradient_of_one_step(cell: Any) -> Any:
     class Wrong(cell):
         def backward(self, *arguments: Any, **options: Any) -> Any:
+            self.past_is_dropped = False
             right = super().backward(*arguments, **options)
-            self.__class__ = carried_gradient_dropped(cell)
-            inputs = self.backward(*arguments, **options).inputs
-            self.__class__ = Wrong
-            return replace(right, inputs=inputs)
+            self.past_is_dropped = True
+            return replace(right, inputs=super().backward(*arguments, **options).inputs)
+
+        def step_backward(self, s: Any, dstate: Any) -> Any:
+            carried = super().step_backward(s, dstate)
+            return tuple(np.zeros_like(d) for d in carried) if self.past_is_dropped else carried
 
     return Wrong
 
@@ -156,10 +162,10 @@ def bias_loaded_twice(cell: Any) -> Any:
                 tape.joined[:, self.features] = 2  # the row of ones that meets the bias
             return tape
 
-        def add_weight_gradients(self, s: Any, dmatrix: Any) -> None:
+        def add_weight_gradients(self, s: Any) -> None:
             if self.use_bias:
                 s.joined[self.features] = 1
-            super().add_weight_gradients(s, dmatrix)
+            super().add_weight_gradients(s)
 
     return Wrong
 
@@ -181,7 +187,7 @@ def activation_for_its_derivative(cell: Any) -> Any:
     class Wrong(cell):
         def step_backward(self, s: Any, dstate: Any) -> Any:
             _, dc_prev = super().step_backward(s, dstate)
-            s.df /= 1 - s.f
+            s.dz_f /= 1 - s.f
             return self.recurrent_kernel @ s.dz, dc_prev
 
     return Wrong
@@ -211,7 +217,7 @@ def update_gate_swapped(cell: Any) -> Any:
 @_bug("a generic backward pass that leaves the gradient of the weights unwritten")
 def weight_gradient_unwritten(cell: Any) -> Any:
     class Wrong(cell):
-        def add_weight_gradients(self, s: Any, dmatrix: Any) -> None:
+        def add_weight_gradients(self, s: Any) -> None:
             pass
 
     return Wrong
@@ -243,8 +249,8 @@ def upstream_gradient_overwritten(cell: Any) -> Any:
 @_bug("what forward kept is changed by backward: a second call differs")
 def tape_overwritten(cell: Any) -> Any:
     class Wrong(cell):
-        def add_weight_gradients(self, s: Any, dmatrix: Any) -> None:
-            super().add_weight_gradients(s, dmatrix)
+        def add_weight_gradients(self, s: Any) -> None:
+            super().add_weight_gradients(s)
             s.joined *= 0.5
 
     return Wrong

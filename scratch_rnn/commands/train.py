@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +12,7 @@ from rich.table import Table
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.data.mnist import Split, load_mnist
 from scratch_rnn.runs.folder import Run, create_runs, leaving_no_stubs, new_folder
-from scratch_rnn.training.callbacks import History, Logs
+from scratch_rnn.training.callbacks import Callback, Logs
 from scratch_rnn.training.model import Sequential, split_row
 
 NAME = "scratch_rnn"
@@ -49,18 +48,17 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
     recipe = run.recipe
     console.print(f"[bold]{recipe}[/bold], {model.count_params():,} weights", soft_wrap=True)
     with run.saying_what_is_saved():
-        epochs = _SavedEpochs(run, model)
-        model.fit(
+        history = model.fit(
             *train,
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             validation_split=recipe.validation_split,
-            callbacks=[epochs],
+            callbacks=[_EpochSaver(run)],
         )
         scores = model.evaluate(*test, batch_size=recipe.batch_size)
         probabilities = {NAME: model.predict(test[0], batch_size=recipe.batch_size)}
-        run.save_figures({NAME: epochs.history}, *test, probabilities)
-        seconds = statistics.median(epochs.seconds)
+        run.save_figures({NAME: history.history}, *test, probabilities)
+        seconds = statistics.median(history.seconds)
         summary = {"recipe": recipe.to_dict(), "test": {NAME: scores}, "seconds_per_epoch": {NAME: seconds}}
         run.write_json("summary.json", summary)
     console.print(_summary_table(scores, seconds))
@@ -69,20 +67,15 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
     )
 
 
-class _SavedEpochs(History):
-    """Records the epochs and their times, and saves history and weights after each."""
+class _EpochSaver(Callback):
+    """Saves history and weights after each epoch."""
 
-    def __init__(self, run: Run, model: Sequential) -> None:
-        super().__init__()
-        self.run, self.trained, self.seconds = run, model, list[float]()
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        self.started = time.perf_counter()
+    def __init__(self, run: Run) -> None:
+        self.run = run
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        super().on_epoch_end(epoch, logs)
-        self.seconds.append(time.perf_counter() - self.started)
-        self.run.save_epoch({NAME: self.history}, {NAME: self.trained})
+        assert self.model.history is not None
+        self.run.save_epoch({NAME: self.model.history.history}, {NAME: self.model})
 
 
 def _summary_table(scores: Logs, seconds: float) -> Table:

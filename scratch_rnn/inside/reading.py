@@ -6,7 +6,7 @@ in figures.
 
 The notation is that of recurrent.py: B batch, T time, D features, H units, and K classes; dh is the gradient
 that reaches h_t, the part from y_t plus the part carried back from t+1. No gradient is computed anew: the
-layers' own backward passes run and are overheard. So with `bptt_steps` gradients end where training's end.
+layers' own backward passes run and are watched. So with `bptt_steps` gradients end where training's end.
 Results have the model's dtype where nothing else is said.
 """
 
@@ -18,20 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn.layers import GRU, LSTM, Dense, Recurrent, SimpleRNN
+from scratch_rnn.arrays import Array
+from scratch_rnn.layers import Dense, Recurrent
 from scratch_rnn.layers.activations import Softmax
-from scratch_rnn.layers.base import Array
 from scratch_rnn.training import losses
 from scratch_rnn.training.labels import one_hot
 from scratch_rnn.training.model import Sequential
-
-# What each cell computes in a step, by the names of its equations.
-QUANTITIES: dict[type[Recurrent], tuple[str, ...]] = {
-    SimpleRNN: ("h",),
-    GRU: ("u", "r", "g", "h"),
-    LSTM: ("i", "f", "o", "g", "c", "h"),
-}
-
 
 # Backward: what reaches each step ----------------------------------------------------------------------
 
@@ -50,16 +42,21 @@ def state_gradients(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
     """
     x = _checked(model, x)
     _check_loss(model)
-    watched = model.astype(model.dtype)
-    layer: Any = watched.layers[-2]
-    head: Any = watched.layers[-1]
-    heard = _overhear(layer)
-    _, tapes = watched.forward(x)
+    layer: Any = model.layers[-2]
+    head: Any = model.layers[-1]
+    reached: dict[str, list[Array]] = {name: [] for name in layer.state_names}
+
+    def note(s: Any, dstate: tuple[Array, ...]) -> None:
+        for name, d in zip(layer.state_names, dstate, strict=True):
+            # A cell that adds to what is carried, as (L8) does, has the whole gradient in its step.
+            reached[name].append(getattr(s, f"d{name}", d).copy())
+
+    _, tapes = model.forward(x)
     cross_entropy = losses.CategoricalCrossentropy(from_logits=True)
     dlogits = cross_entropy.gradient(y, tapes[-1].z)
     dy = head.backward_from_pre_activation(dlogits, tapes[-1]).inputs
-    layer.backward(dy, tapes[-2], input_gradient=False)
-    return {name: _batch_first(steps[::-1]) for name, steps in heard.items()}
+    layer.backward(dy, tapes[-2], input_gradient=False, watch=note)
+    return {name: _batch_first(steps[::-1]) for name, steps in reached.items()}
 
 
 def gradient_reach(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
@@ -71,23 +68,6 @@ def gradient_reach(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
     gradients = state_gradients(model, x, y)
     # float64, because the square of a vanished gradient is nothing in float32
     return {name: _norm(d).mean(axis=0) for name, d in gradients.items()}
-
-
-def _overhear(layer: Any) -> dict[str, list[Array]]:
-    """Make the layer, a copy, note the gradients that reach each of its steps; return the growing notes."""
-    heard: dict[str, list[Array]] = {name: [] for name in layer.state_names}
-    cell = type(layer)
-
-    class Overheard(cell):  # type: ignore[misc, valid-type]
-        def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
-            carried = super().step_backward(s, dstate)
-            heard["h"].append(dstate[0].copy())  # whole already
-            if "c" in heard:
-                heard["c"].append(s.dc.copy())  # what was carried and what came through h_t, (L8)
-            return carried
-
-    layer.__class__ = Overheard
-    return heard
 
 
 def saliency(model: Sequential, x: Array) -> Array:
@@ -134,14 +114,16 @@ def gates(model: Sequential, x: Array) -> dict[str, Array]:
     GRU        u, r, g, h
     LSTM       i, f, o, g, c, h
 
-    Gates are after their activations. Raises ValueError for a model of another kind and for x that does not
-    fit.
+    A cell of one's own names them in its `gates` and `signals`. Gates are after their activations.
+    Raises ValueError for a model of another kind and for x that does not fit.
     """
     x = _checked(model, x)
     _, tapes = model.forward(x)
-    layer, steps = model.layers[-2], tapes[-2].steps
-    names = next(names for cell, names in QUANTITIES.items() if isinstance(layer, cell))
-    return {name: _batch_first([getattr(s, name) for s in steps]) for name in names}
+    layer: Any = model.layers[-2]
+    return {
+        name: _batch_first([getattr(s, name) for s in tapes[-2].steps])
+        for name in (*layer.gates, *layer.signals)
+    }
 
 
 # One sequence ------------------------------------------------------------------------------------------

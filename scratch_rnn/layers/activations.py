@@ -6,12 +6,9 @@ tanh'(z) = 1 - tanh(z)² = 1 - y². Handing it the pre-activation z instead is a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratch_rnn.arrays import Array
 
 
 class Activation:
@@ -137,3 +134,24 @@ def get(identifier: str | Activation | None) -> Activation:
     if identifier not in _BY_NAME:
         raise ValueError(f"unknown activation {identifier!r}: use one of {', '.join(_BY_NAME)}, or None")
     return _BY_NAME[identifier]
+
+
+def for_cell(identifier: str | Activation | None) -> Activation:
+    """Return the activation of that name; raise ValueError for one that a recurrent layer cannot use."""
+    activation = get(identifier)
+    if fault := _fault(activation):
+        raise ValueError(f"{activation!r} cannot serve in a recurrent layer: it {fault}")
+    return activation
+
+
+def _fault(activation: Activation) -> str | None:
+    """Return what keeps an activation, perhaps one of the user's own, from serving in a cell."""
+    if not activation.elementwise:
+        return "mixes the units"
+    own = type(activation)
+    if own.derivative is Activation.derivative or own.backward is not Activation.backward:
+        return "must define `derivative`, not `backward`"
+    z, out = np.zeros(1), np.empty(1)
+    if activation(z, out=out) is not out or activation.derivative(z, out=out) is not out:
+        return "must write into `out` and return it"
+    return None

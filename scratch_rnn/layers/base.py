@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import copy
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
+
+from scratch_rnn.arrays import Array
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 SeedLike = int | np.random.SeedSequence | None
 
 DTYPES = ("float32", "float64", "complex128")
-CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -85,27 +84,12 @@ class Layer:
         """
         raise NotImplementedError
 
-    def forward(
-        self,
-        x: Array,
-        initial_state: Sequence[Array] | None = None,
-        mask: Array | None = None,
-        training: bool = False,
-        tape: Any = None,
-    ) -> tuple[Any, Any]:
+    def forward(self, x: Array, *, training: bool = False, tape: Any = None) -> tuple[Any, Any]:
         """Return (y, tape). `tape`, one from an earlier call, is overwritten and its memory used again."""
         raise NotImplementedError
 
-    def backward(
-        self,
-        dy: Array | None,
-        tape: Any,
-        state_gradient: Sequence[Array | None] | None = None,
-        input_gradient: bool = True,
-    ) -> Gradients:
-        """Return the gradients of all that went into `forward`, from dy, the gradient of y, and, for a
-        recurrent layer, from those of its final states.
-        """
+    def backward(self, dy: Array | None, tape: Any, *, input_gradient: bool = True) -> Gradients:
+        """Return the gradients of all that went into `forward`, from dy, the gradient of y."""
         raise NotImplementedError
 
     def get_weights(self) -> list[Array]:
@@ -126,16 +110,14 @@ class Layer:
         arrays = [np.asarray(weight) for weight in weights]
         if len(arrays) != len(self.weights):
             raise ValueError(
-                f"layer {self.name!r} has {len(self.weights)} weights ({', '.join(self.weight_names)}), "
+                f"{self._title} has {len(self.weights)} weights ({', '.join(self.weight_names)}), "
                 f"but {len(arrays)} were given"
             )
         for name, own, given in zip(self.weight_names, self.weights, arrays, strict=True):
             if own.shape != given.shape:
-                raise ValueError(
-                    f"weight {name!r} of layer {self.name!r} has shape {own.shape}, not {given.shape}"
-                )
+                raise ValueError(f"weight {name!r} of {self._title} has shape {own.shape}, not {given.shape}")
             if not np.can_cast(given.dtype, own.dtype, casting="same_kind"):
-                raise ValueError(f"weight {name!r} of layer {self.name!r} is {own.dtype}, not {given.dtype}")
+                raise ValueError(f"weight {name!r} of {self._title} is {own.dtype}, not {given.dtype}")
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return a copy of the layer with its weights in another dtype, complex128 for the complex step."""
@@ -151,6 +133,11 @@ class Layer:
     def count_params(self) -> int:
         """Return the number of entries of all weights."""
         return sum(weight.size for weight in self.weights)
+
+    @property
+    def _title(self) -> str:
+        """What messages call it."""
+        return f"layer {self.name!r}"
 
     def _generator(self, rng: np.random.Generator | None) -> np.random.Generator:
         if self.seed is not None or rng is None:
@@ -185,18 +172,6 @@ def positive_integer(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number above zero, not {value!r}")
     return int(value)
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-    """Return np.empty(shape, dtype), but one whose memory begins where a line of the processor's cache does.
-
-    NumPy's own begins anywhere. Vectors of 64 bytes then lie across two lines each, and arrays of the size of
-    a gate, which lie in the cache, take longer to write.
-    """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:

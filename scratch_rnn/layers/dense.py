@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from scratch_rnn.arrays import Array
 from scratch_rnn.layers import activations, initializers
-from scratch_rnn.layers.base import Array, Gradients, Layer, SeedLike, Shape, positive_integer
+from scratch_rnn.layers.base import Gradients, Layer, SeedLike, Shape, positive_integer
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,12 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def forward(
-        self,
-        x: Array,
-        initial_state: Sequence[Array] | None = None,
-        mask: Array | None = None,
-        training: bool = False,
-        tape: DenseTape | None = None,
+        self, x: Array, *, training: bool = False, tape: DenseTape | None = None
     ) -> tuple[Array, DenseTape]:
-        """Return y (..., units) and the tape. `mask`, `training` and `tape` change nothing here.
+        """Return y (..., units) and the tape. `training` and an earlier `tape` change nothing here.
 
-        Raises ValueError for an x that does not fit or for an initial state, which this layer has not.
+        Raises ValueError for an x that does not fit.
         """
-        if initial_state is not None and len(initial_state):
-            raise ValueError(f"layer {self.name!r} has no state, but an initial state was given")
         x = np.asarray(x)
         if not self.built:
             self.build(x.shape)
@@ -102,14 +95,8 @@ class Dense(Layer):
         y = self.activation(z)
         return y, DenseTape(x, z, y)
 
-    def backward(
-        self,
-        dy: Array | None,
-        tape: DenseTape,
-        state_gradient: Sequence[Array | None] | None = None,
-        input_gradient: bool = True,
-    ) -> Gradients:
-        """Return the gradients from dy, like y. This layer has no state, and no gradient comes from one."""
+    def backward(self, dy: Array | None, tape: DenseTape, *, input_gradient: bool = True) -> Gradients:
+        """Return the gradients from dy, like y."""
         dy = self._cast(dy, "the gradient of the output", tape.y.shape)
         return self.backward_from_pre_activation(self.activation.backward(dy, tape.y), tape, input_gradient)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratch_rnn.arrays import Array
+
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, np.random.Generator], Array]
 
@@ -95,6 +94,19 @@ class Identity:
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         return self.gain * np.eye(*_matrix_shape(shape, "identity"))
+
+
+@dataclass(frozen=True)
+class UnitForgetBias:
+    """Ones for the forget gate, the second of an LSTM's four blocks; the rest from another initializer."""
+
+    others: Initializer
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        bias = self.others(shape, rng).copy()
+        units = len(bias) // 4
+        bias[units : 2 * units] = 1
+        return bias
 
 
 @dataclass(frozen=True, eq=False)

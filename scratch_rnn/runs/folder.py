@@ -24,13 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, unused
 from scratch_rnn.runs.recipe import CELLS, Recipe
 from scratch_rnn.training.model import Sequential
-
-Array = NDArray[Any]
 
 
 class Interrupted(KeyboardInterrupt):

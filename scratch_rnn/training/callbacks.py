@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scratch_rnn.training.model import Sequential
@@ -11,7 +13,8 @@ Logs = dict[str, float]
 
 
 class Callback:
-    """Base class: override the hooks that are needed. `model` and `params` are set before the first call.
+    """Base class: override the hooks that are needed. `model` and `params` are set before the first call, and
+    `model.history` is the History of the running training.
 
     `params` holds epochs, steps (batches per epoch) and samples (training rows). Logs hold the means over the
     epoch so far, loss and the metrics. After a batch they also hold batch_loss, which is that batch's alone;
@@ -42,47 +45,26 @@ class Callback:
 
 
 class History(Callback):
-    """Records the logs of every epoch: `history` has a list for each name, `epoch` the epochs' numbers."""
+    """Records every epoch: its number in `epoch`, its duration, validation included, in `seconds`, and in
+    `history` a list for each name of the logs.
+    """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self.seconds.append(time.perf_counter() - self._started)
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
 
 
-class CallbackList(Callback):
-    """Passes every call on to each of its callbacks in turn."""
-
-    def __init__(self, callbacks: list[Callback], model: Sequential) -> None:
-        self.callbacks = callbacks
-        self.model = model
-
-    def on_train_begin(self) -> None:
-        for callback in self.callbacks:
-            callback.model = self.model
-            callback.params = self.params
-            callback.on_train_begin()
-
-    def on_train_end(self) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end()
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch)
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
-
-    def on_train_batch_begin(self, batch: int) -> None:
-        for callback in self.callbacks:
-            callback.on_train_batch_begin(batch)
-
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        for callback in self.callbacks:
-            callback.on_train_batch_end(batch, logs)
+def call(callbacks: Iterable[Callback], hook: str, *arguments: Any) -> None:
+    """Call the hook of that name of every callback in turn."""
+    for callback in callbacks:
+        getattr(callback, hook)(*arguments)

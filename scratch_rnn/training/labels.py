@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratch_rnn.arrays import Array
 
 
 def one_hot(labels: Array, y_pred: Array) -> Array:

@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scratch_rnn.arrays import Array
 from scratch_rnn.training.labels import one_hot
-
-Array = NDArray[Any]
 
 EPSILON = 1e-7  # Keras's backend.epsilon(): bare probabilities are clipped to [1e-7, 1 - 1e-7]
 

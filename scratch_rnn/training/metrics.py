@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scratch_rnn.arrays import Array
 from scratch_rnn.training.labels import one_hot
 
-Array = NDArray[Any]
 Metric = Callable[[Array, Array], Array]
 
 

@@ -6,80 +6,44 @@ import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic
 from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
 from scratch_rnn.layers.dense import Dense
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training import metrics as metric_functions
-from scratch_rnn.training import threads as parallel
-from scratch_rnn.training.callbacks import Callback, CallbackList, History
+from scratch_rnn.training.callbacks import Callback, History, call
 from scratch_rnn.training.labels import checked_labels
-from scratch_rnn.training.processes import Team, check_available
-
-Array = NDArray[Any]
-
-Shard = tuple[Array, int]  # the rows of a part of a batch, and how many rows the whole batch has
-
-# The rows of a batch that one thread or process trains on at a time. Results depend on it in the last bit.
-SHARD_ROWS = 64
+from scratch_rnn.training.processes import Processes, check_available
+from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, slices, total
+from scratch_rnn.training.threads import Threads, available_cores
 
 
-@dataclass(frozen=True)
-class BatchResult:
-    """What one pass over a batch, or a part of it, gives.
-
-    count      number of losses that were added up: one per row, for sequences one per row and timestep
-    sums       float64 (1 + number of metrics,): the sum of the losses, then of each metric
-    gradients  one for each weight, of the *mean* loss of the whole batch; empty where not asked for
-    """
-
-    count: int
-    sums: Array
-    gradients: list[Array]
-
-    def __add__(self, other: BatchResult) -> BatchResult:
-        gradients = [a + b for a, b in zip(self.gradients, other.gradients, strict=True)]
-        return BatchResult(self.count + other.count, self.sums + other.sums, gradients)
-
-    @property
-    def arrays(self) -> list[Array]:
-        """All of it as arrays, for processes to share."""
-        return [np.array(self.count), self.sums, *self.gradients]
-
-    @classmethod
-    def of(cls, arrays: list[Array]) -> BatchResult:
-        """The result whose `arrays` these are."""
-        count, sums, *gradients = arrays
-        return cls(int(count), sums, gradients)
-
-
-class Sequential:
-    """Layers one after another, with Keras's methods, names, defaults and meaning.
+class Sequential(Layer):
+    """Layers one after another, itself a layer, with Keras's methods, names, defaults and meaning.
 
     `seed` makes the initial weights and the order of the rows in `fit` repeatable, bit for bit and on any
     number of threads or processes. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch;
-    other integers are used as they are.
+    other integers are used as they are. The dtype is that of the layers.
     """
 
     def __init__(
         self, layers: Sequence[Layer] = (), seed: int | None = None, name: str = "sequential"
     ) -> None:
+        super().__init__(name=name, seed=seed)
         self.layers: list[Layer] = []
-        self.name = name
-        self.built = False
         self.stop_training = False
+        self.history: History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss = losses.CategoricalCrossentropy()
         self.metrics: list[tuple[str, metric_functions.Metric]] = []
-        self.threads = parallel.available_cores()
-        self.processes = 1
+        self.threads, self.processes = available_cores(), 1
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -99,15 +63,14 @@ class Sequential:
             raise ValueError(f"layer {layer.name!r} has return_state: a Sequential passes on one array only")
         if layer in self.layers:
             raise ValueError(f"layer {layer.name!r} is in this model already")
-        if self.layers and layer.dtype != self.layers[0].dtype:
-            raise ValueError(
-                f"layer {layer.name!r} is {layer.dtype}, but the model is {self.layers[0].dtype}"
-            )
+        if self.layers and layer.dtype != self.dtype:
+            raise ValueError(f"layer {layer.name!r} is {layer.dtype}, but the model is {self.dtype}")
+        self.dtype = layer.dtype
         layer.name = _unused_name(layer.name, {other.name for other in self.layers})
         self.layers.append(layer)
         self.built = False
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         """Make the weights of all layers for inputs of this shape, batch first, such as (None, 28, 28).
 
         Raises ValueError where a layer cannot take what the one before it gives; layers that have weights
@@ -117,7 +80,7 @@ class Sequential:
             raise ValueError("this model has no layers")
         for layer in self.layers:
             if not layer.built:
-                layer.build(input_shape, self._weights_rng)
+                layer.build(input_shape, self._weights_rng if rng is None else rng)
             input_shape = layer.compute_output_shape(input_shape)
         self.built = True
 
@@ -127,37 +90,69 @@ class Sequential:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
-    # Forward and backward ------------------------------------------------------------------------------
+    # Forward, and back ---------------------------------------------------------------------------------
 
     def forward(
-        self, x: Array, training: bool = False, tapes: list[Any] | None = None
+        self, x: Array, *, training: bool = False, tape: list[Any] | None = None
     ) -> tuple[Array, list[Any]]:
-        """Run x through all layers; return (y, one tape per layer). Earlier tapes are used again."""
+        """Run x through all layers; return (y, a list of their tapes). Earlier tapes are used again."""
         if not self.built:
             self.build(np.shape(x))
         x = _scaled(np.asarray(x), self.dtype)
-        new_tapes = []
-        for layer, tape in zip(self.layers, tapes or [None] * len(self.layers), strict=True):
-            x, tape = layer.forward(x, training=training, tape=tape)
-            new_tapes.append(tape)
-        return x, new_tapes
+        tapes = []
+        for layer, earlier in zip(self.layers, tape or [None] * len(self.layers), strict=True):
+            x, layer_tape = layer.forward(x, training=training, tape=earlier)
+            tapes.append(layer_tape)
+        return x, tapes
 
-    def backward(self, dy: Array, tapes: list[Any], input_gradient: bool = True) -> Gradients:
+    def _shard_gradients(self, shard: Shard, memory: Memory) -> BatchResult:
+        """Return loss and metrics of some rows of a batch, and their share of its gradients.
+
+        Forward through all layers to the loss, from the loss to the last layer, through the layers back.
+        """
+        x, y = shard.gathered()
+        outputs, tapes = self.forward(x, training=True, tape=memory.get("tapes"))
+        memory["tapes"] = tapes
+        loss, scores, last_backward = self._objective(outputs, tapes)
+        result = self._score(loss, y, scores, outputs)
+        gradient: Any = loss.gradient(y, scores)
+        gradient /= shard.batch_rows * (result.count // len(x))  # of the mean over the batch's losses
+        backwards = [*(layer.backward for layer in self.layers[:-1]), last_backward]
+        dweights: list[Array] = []
+        for number in reversed(range(len(self.layers))):
+            gradients = backwards[number](gradient, tapes[number], input_gradient=number > 0)
+            gradient, dweights = gradients.inputs, gradients.weights + dweights
+        return BatchResult(result.count, result.sums, dweights)
+
+    def _objective(
+        self, outputs: Array, tapes: list[Any]
+    ) -> tuple[losses.Loss, Array, Callable[..., Gradients]]:
+        """Return the loss, what it takes, and the backward pass of the last layer from there.
+
+        Softmax and cross-entropy are differentiated in one, from the logits: alone, the softmax of a sure
+        and wrong answer is 0 in float32, and its gradient is lost.
+        """
+        last, loss = self.layers[-1], losses.on_logits(self.loss)
+        if isinstance(last, Dense) and isinstance(last.activation, Softmax) and loss is not None:
+            return loss, tapes[-1].z, last.backward_from_pre_activation
+        return self.loss, outputs, last.backward
+
+    def _score(self, loss: losses.Loss, y: Array, scores: Array, outputs: Array) -> BatchResult:
+        """Return sums of the losses and of the metrics, without gradients."""
+        values = loss.values(y, scores)
+        sums = [values.sum(dtype=np.float64)]
+        sums += [metric(y, outputs).sum(dtype=np.float64) for _, metric in self.metrics]
+        return BatchResult(values.size, np.array(sums), [])
+
+    def backward(self, dy: Array | None, tape: list[Any], *, input_gradient: bool = True) -> Gradients:
         """Return the gradients of x and of all weights, in the order of `weights`, from dy, that of y."""
-        return self._backward(self.layers[-1].backward, dy, tapes, input_gradient)
-
-    def _backward(
-        self, last: Callable[..., Gradients], dy: Array, tapes: list[Any], input_gradient: bool
-    ) -> Gradients:
-        """Run dy back through all layers, beginning with `last`, the last layer's backward pass."""
-        gradients = last(dy, tapes[-1], input_gradient=input_gradient or len(self.layers) > 1)
-        dx, dweights = gradients.inputs, gradients.weights
-        for index in reversed(range(len(self.layers) - 1)):
-            gradients = self.layers[index].backward(
-                dx, tapes[index], input_gradient=input_gradient or index > 0
+        gradients = Gradients(dy, (), [])
+        for number in reversed(range(len(self.layers))):
+            below = self.layers[number].backward(
+                gradients.inputs, tape[number], input_gradient=input_gradient or number > 0
             )
-            dx, dweights = gradients.inputs, gradients.weights + dweights
-        return Gradients(dx, (), dweights)
+            gradients = Gradients(below.inputs, (), below.weights + gradients.weights)
+        return gradients
 
     # Training ------------------------------------------------------------------------------------------
 
@@ -185,7 +180,7 @@ class Sequential:
         """
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
-        threads = parallel.available_cores() if threads is None else positive_integer(threads, "threads")
+        threads = available_cores() if threads is None else positive_integer(threads, "threads")
         processes = positive_integer(processes, "processes")
         check_available(processes)
         self.optimizer = optimizers.get(optimizer)
@@ -199,9 +194,10 @@ class Sequential:
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        with self._results_of_batches(x, y, np.arange(len(x)), len(x)) as results_of:
-            result = _total(results_of(0))
-        return float(result.sums[0] / result.count), result.gradients
+        batches = Batches(x, y, np.arange(len(x)), len(x))
+        with Threads(self.threads, self._shard_gradients, batches.shards) as engine:
+            result = total(engine.map())
+        return result.mean_loss, result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
         """Return the mean loss of a batch, without gradients and in the model's dtype, complex too.
@@ -255,119 +251,49 @@ class Sequential:
         else:
             split = split_row(len(x), validation_split)
             (x, x_val), (y, y_val) = (x[:split], x[split:]), (y[:split], y[split:])
-        history = History()
+        order = np.arange(len(x))
+        self.history, self.stop_training = History(), False
         with _progress(verbose) as progress:
-            hooks = CallbackList([history, *progress, *(callbacks or ())], self)
-            hooks.params = {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)}
-            self._train_epochs((x, y), (x_val, y_val), batch_size, epochs, shuffle, hooks)
-        return history
+            hooks = [self.history, *progress, *(callbacks or ())]
+            for hook in hooks:
+                hook.model = self
+                hook.params = {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)}
+            call(hooks, "on_train_begin")
+            for epoch in range(epochs):
+                call(hooks, "on_epoch_begin", epoch)
+                if shuffle:
+                    order = self._shuffle_rng.permutation(len(x))
+                logs = self._train_epoch(Batches(x, y, order, batch_size), hooks)
+                if len(x_val):
+                    scores = self._evaluate(x_val, y_val, batch_size)
+                    logs |= {f"val_{name}": value for name, value in scores.items()}
+                call(hooks, "on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+            call(hooks, "on_train_end")
+        return self.history
 
-    def _train_epochs(
-        self,
-        train: tuple[Array, Array],
-        validation: tuple[Array, Array],
-        batch_size: int,
-        epochs: int,
-        shuffle: bool,
-        hooks: Callback,
-    ) -> None:
-        """Train and validate epoch after epoch, until the last or until a callback says to stop."""
-        self.stop_training = False
-        rows = len(train[0])
-        hooks.on_train_begin()
-        for epoch in range(epochs):
-            hooks.on_epoch_begin(epoch)
-            order = self._shuffle_rng.permutation(rows) if shuffle else np.arange(rows)
-            logs = self._train_epoch(*train, order, batch_size, hooks)
-            if len(validation[0]):
-                scores = self._evaluate(*validation, batch_size)
-                logs |= {f"val_{name}": value for name, value in scores.items()}
-            hooks.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
-        hooks.on_train_end()
-
-    def _train_epoch(
-        self, x: Array, y: Array, order: Array, batch_size: int, hooks: Callback
-    ) -> dict[str, float]:
-        """Make one step for each batch of the rows in this order; return the epoch's means."""
+    def _train_epoch(self, batches: Batches, hooks: Sequence[Callback]) -> dict[str, float]:
+        """Make one step for each batch; return the epoch's means."""
         optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
-        with self._results_of_batches(x, y, order, batch_size, self.processes) as results_of:
-            for batch in range(-(-len(x) // batch_size)):
-                hooks.on_train_batch_begin(batch)
-                result = _total(results_of(batch))
+        with self._engine(batches) as engine:
+            for batch in range(len(batches)):
+                call(hooks, "on_train_batch_begin", batch)
+                result = total(engine.map(batch))
                 optimizer.apply(result.gradients, weights)
                 sums, count = sums + result.sums, count + result.count
                 logs = self._means(sums, count)
-                hooks.on_train_batch_end(batch, logs | {"batch_loss": float(result.sums[0] / result.count)})
+                call(hooks, "on_train_batch_end", batch, logs | {"batch_loss": result.mean_loss})
         return logs
 
-    @contextmanager
-    def _results_of_batches(
-        self, x: Array, y: Array, order: Array, batch_size: int, processes: int = 1
-    ) -> Iterator[Callable[[int], list[BatchResult]]]:
-        """Provide the function from a batch's number to the results of its shards.
-
-        Batch k has the rows order[k * batch_size : (k + 1) * batch_size]. It is computed on threads or on
-        several processes; the results last until the next call.
-        """
-
-        def shards(batch: int) -> list[Shard]:
-            rows = order[batch * batch_size : (batch + 1) * batch_size]
-            return [(rows[part], len(rows)) for part in _slices(len(rows), SHARD_ROWS)]
-
-        def result(shard: Shard) -> BatchResult:
-            rows, batch_rows = shard
-            return self._shard_gradients(x[rows], y[rows], batch_rows, workers)
-
-        with parallel.workers(self.threads if processes == 1 else 1) as workers:
-            if processes == 1:
-                yield lambda batch: workers.map(result, shards(batch))
-            else:
-                team = Team(
-                    processes,
-                    function=lambda shard: result(shard).arrays,
-                    items=shards,
-                    most=-(-min(batch_size, len(order)) // SHARD_ROWS),
-                    weights=self.weights,
-                    like=BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights).arrays,
-                )
-                with team:
-                    yield lambda batch: [BatchResult.of(arrays) for arrays in team.map(batch)]
-
-    def _shard_gradients(self, x: Array, y: Array, batch_rows: int, workers: parallel.Workers) -> BatchResult:
-        """Return loss and metrics of some rows of a batch, and their share of its gradients."""
-        with workers.lend(_Tapes) as lent:
-            outputs, tapes = self.forward(x, training=True, tapes=lent.tapes)
-            lent.tapes = tapes
-            loss, scores, last_backward = self._objective(outputs, tapes)
-            result = self._score(loss, y, scores, outputs)
-            dscores = loss.gradient(y, scores)
-            dscores /= batch_rows * (result.count // len(x))  # the mean over the batch's losses
-            gradients = self._backward(last_backward, dscores, tapes, input_gradient=False)
-        return BatchResult(result.count, result.sums, gradients.weights)
-
-    def _objective(
-        self, outputs: Array, tapes: list[Any]
-    ) -> tuple[losses.Loss, Array, Callable[..., Gradients]]:
-        """Return the loss, what it takes, and the backward pass of the last layer from there.
-
-        Softmax and cross-entropy are differentiated in one, from the logits: alone, the softmax of a sure
-        and wrong answer is 0 in float32, and its gradient is lost.
-        """
-        last, loss = self.layers[-1], losses.on_logits(self.loss)
-        if isinstance(last, Dense) and isinstance(last.activation, Softmax) and loss is not None:
-            return loss, tapes[-1].z, last.backward_from_pre_activation
-        return self.loss, outputs, last.backward
-
-    def _score(self, loss: losses.Loss, y: Array, scores: Array, outputs: Array) -> BatchResult:
-        """Return sums of the losses and of the metrics, without gradients."""
-        values = loss.values(y, scores)
-        sums = [values.sum(dtype=np.float64)]
-        sums += [metric(y, outputs).sum(dtype=np.float64) for _, metric in self.metrics]
-        return BatchResult(values.size, np.array(sums), [])
+    def _engine(self, batches: Batches) -> Engine:
+        """Return what computes the gradients of the shards of each batch."""
+        if self.processes == 1:
+            return Threads(self.threads, self._shard_gradients, batches.shards)
+        like = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights)
+        return Processes(self.processes, self._shard_gradients, batches.shards, self.weights, like)
 
     def _means(self, sums: Array, count: int) -> dict[str, float]:
         names = ["loss", *(name for name, _ in self.metrics)]
@@ -382,35 +308,28 @@ class Sequential:
         return self._evaluate(x, y, positive_integer(batch_size, "batch_size"))
 
     def _evaluate(self, x: Array, y: Array, batch_size: int) -> dict[str, float]:
-        def score(rows: slice) -> BatchResult:
-            with workers.lend(_Tapes) as lent:
-                outputs, lent.tapes = self.forward(x[rows], tapes=lent.tapes)
-                loss, scores, _ = self._objective(outputs, lent.tapes)
-                return self._score(loss, y[rows], scores, outputs)
+        def score(rows: slice, memory: Memory) -> BatchResult:
+            outputs, memory["tapes"] = self.forward(x[rows], tape=memory.get("tapes"))
+            loss, scores, _ = self._objective(outputs, memory["tapes"])
+            return self._score(loss, y[rows], scores, outputs)
 
-        with parallel.workers(self.threads) as workers:
-            total = _total(workers.map(score, _slices(len(x), batch_size)))
-        return self._means(total.sums, total.count)
+        with Threads(self.threads, score, lambda _: slices(len(x), batch_size)) as engine:
+            result = total(engine.map())
+        return self._means(result.sums, result.count)
 
     def predict(self, x: Array, batch_size: int = 32) -> Array:
         """Return the outputs for all rows of x. The model need not be compiled."""
 
-        def outputs(rows: slice) -> Array:
-            with workers.lend(_Tapes) as lent:
-                y, lent.tapes = self.forward(x[rows], tapes=lent.tapes)
-                return y
+        def outputs(rows: slice, memory: Memory) -> Array:
+            y, memory["tapes"] = self.forward(x[rows], tape=memory.get("tapes"))
+            return y
 
         x = self.checked_inputs(x)
-        slices = _slices(len(x), positive_integer(batch_size, "batch_size"))
-        with parallel.workers(self.threads) as workers:
-            return np.concatenate(workers.map(outputs, slices))
+        parts = slices(len(x), positive_integer(batch_size, "batch_size"))
+        with Threads(self.threads, outputs, lambda _: parts) as engine:
+            return np.concatenate(engine.map())
 
     # Weights -------------------------------------------------------------------------------------------
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of all layers."""
-        return self.layers[0].dtype
 
     @property
     def weights(self) -> list[Array]:
@@ -421,28 +340,6 @@ class Sequential:
     def weight_names(self) -> list[str]:
         """`layer/weight` for each of `weights`, such as lstm/recurrent_kernel."""
         return [f"{layer.name}/{name}" for layer in self._built_layers() for name in layer.weight_names]
-
-    def get_weights(self) -> list[Array]:
-        """Return copies of all weights, in Keras's order."""
-        return [weight.copy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[Array]) -> None:
-        """Copy the given arrays, in Keras's order, into the weights.
-
-        Raises ValueError, and changes nothing, where their number, a shape or a dtype does not fit.
-        """
-        own = self.weights
-        if len(weights) != len(own):
-            raise ValueError(f"the model has {len(own)} weights, but {len(weights)} were given")
-        for name, expected, given in zip(self.weight_names, own, weights, strict=True):
-            if expected.shape != np.shape(given):
-                raise ValueError(f"{name} has shape {expected.shape}, but {np.shape(given)} was given")
-        remaining = iter(weights)
-        of_each_layer = [[next(remaining) for _ in layer.weights] for layer in self.layers]
-        for layer, arrays in zip(self.layers, of_each_layer, strict=True):
-            layer.check_weights(arrays)
-        for layer, arrays in zip(self.layers, of_each_layer, strict=True):
-            layer.set_weights(arrays)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights to an .npz file, each under its name. The file appears whole or not at all."""
@@ -479,11 +376,8 @@ class Sequential:
         """Return a copy of the model with its weights in another dtype, complex128 for the complex step."""
         other = copy.copy(self)
         other.layers = [layer.astype(dtype) for layer in self.layers]
+        other.dtype = other.layers[0].dtype
         return other
-
-    def count_params(self) -> int:
-        """Return the number of entries of all weights."""
-        return sum(weight.size for weight in self.weights)
 
     def summary(self) -> None:
         """Print a table of the layers, their output shapes and their numbers of weights."""
@@ -492,6 +386,10 @@ class Sequential:
         print_summary(self)
 
     # Checks --------------------------------------------------------------------------------------------
+
+    @property
+    def _title(self) -> str:
+        return "the model"
 
     def _built_layers(self) -> list[Layer]:
         if not self.built:
@@ -542,26 +440,9 @@ class Sequential:
         return x, y.astype(self.dtype, copy=False)
 
 
-@dataclass
-class _Tapes:
-    """The tapes of one shard, kept for the next one."""
-
-    tapes: list[Any] | None = None
-
-
 def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:
     """Return x in the model's dtype, uint8 scaled to [0, 1]."""
     return x.astype(dtype) / dtype.type(255) if x.dtype == np.uint8 else x.astype(dtype, copy=False)
-
-
-def _total(results: Sequence[BatchResult]) -> BatchResult:
-    """Return the sum of the results, always added in the same order."""
-    first, *others = results
-    return sum(others, start=first)
-
-
-def _slices(count: int, size: int) -> list[slice]:
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def split_row(count: int, validation_split: float) -> int:

@@ -1,4 +1,4 @@
-"""Processes over the shards of a batch in `fit`, in place of the threads of parallel.py.
+"""Processes over the shards of a batch, in place of the threads of threads.py.
 
 The threads of one process wait for each other between any two operations, because they share Python's lock
 (where Python is built with one). Processes share none. They are forked, so each begins as a copy of this one,
@@ -18,17 +18,24 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from scratch_rnn.arrays import Array
+from scratch_rnn.training.shards import BatchResult, Engine, Function, Items, Memory
+from scratch_rnn.training.threads import single_threaded_blas
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 Share = dict[int, Any]  # the items that one process computes, by their number in the batch
+Results = dict[int, BatchResult]
 
 DONE, FAILED = b"done", b"failed"  # a helper's answers
 
@@ -45,55 +52,57 @@ def check_available(processes: int) -> None:
         raise ValueError(f"processes must be 1 in a daemonic process, as a Pool's are, not {processes}")
 
 
-class Team:
-    """This process and its helpers, which map `function` over the items of one batch after another.
+class Processes(Engine):
+    """This process and its helpers, which compute the shards of one batch after another.
 
-    function  takes an item and returns a list of arrays
-    items     takes the number of a batch and returns its items, at most `most` of them
+    function  takes a shard and a memory, and returns a BatchResult
+    items     takes the number of a batch and returns its shards; no batch has more than batch 0
     weights   what changes between two batches; all else that `function` and `items` read is, in a helper, as
               it was when the helper was forked
-    like      arrays of the shapes and dtypes of what `function` returns
+    like      a BatchResult with arrays of the shapes and dtypes of the results
     """
 
     def __init__(
-        self,
-        processes: int,
-        function: Callable[[Any], list[Array]],
-        items: Callable[[int], Sequence[Any]],
-        most: int,
-        weights: list[Array],
-        like: list[Array],
+        self, processes: int, function: Function, items: Items, weights: list[Array], like: BatchResult
     ) -> None:
+        super().__init__(function, items)
+        most = len(items(0))
         self._processes = min(processes, most)
-        self._function = function
-        self._items = items
         self._weights = weights
         self._shared_weights = _shared_like(weights)
-        self._shared_results = [_shared_like(like) for _ in range(most)]
+        self._shared_results = [_shared_like(like.arrays) for _ in range(most)]
         self._helpers: list[_Helper] = []
+        self._memory: Memory = {}  # of this process; a helper's begins as a copy
+        self._blas = ExitStack()
 
-    def __enter__(self) -> Team:
+    def __enter__(self) -> Self:
         try:
+            self._blas.enter_context(single_threaded_blas())
             with _interrupt_deferred():
                 for number in range(1, self._processes):
                     self._helpers.append(_Helper(partial(self._compute_share, number)))
         except BaseException:  # Ctrl-C, or no memory for one more: those that are there already must go
-            self.__exit__()
+            self._close()
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        with _interrupt_deferred():
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        with self._blas, _interrupt_deferred():
             for helper in self._helpers:
                 helper.kill()
             while self._helpers:
                 self._helpers.pop().close()
 
-    def map(self, batch: int) -> list[list[Array]]:
-        """Return [function(item) for item in items(batch)]; the arrays last until the next call.
+    def map(self, batch: int = 0) -> list[BatchResult]:
+        """Return the results of the batch's shards, in their order; they last until the next call.
 
-        Item k is computed by process k modulo their number; this one is 0. Raises OSError where a helper is
-        gone. After an exception the team is of no use any more.
+        Shard k is computed by process k modulo their number; this one is 0. Raises OSError where a helper is
+        gone. After an exception the engine is of no use any more.
         """
         own, *others = self._shares(batch)
         asked = [(helper, share) for helper, share in zip(self._helpers, others, strict=True) if share]
@@ -103,24 +112,24 @@ class Team:
         results = self._computed(own)
         for helper, share in asked:
             if helper.wait():
-                results |= {number: self._shared_results[number] for number in share}
+                results |= {number: BatchResult.of(self._shared_results[number]) for number in share}
             else:  # it raised something: most likely it will here too, and the traceback shows where
                 results |= self._computed(share)
         return [results[number] for number in range(len(results))]
 
     def _shares(self, batch: int) -> list[Share]:
         """Return the share of each process."""
-        numbered = list(enumerate(self._items(batch)))
+        numbered = list(enumerate(self.items(batch)))
         return [dict(numbered[first :: self._processes]) for first in range(self._processes)]
 
-    def _computed(self, share: Share) -> dict[int, list[Array]]:
-        return {number: self._function(item) for number, item in share.items()}
+    def _computed(self, share: Share) -> Results:
+        return {number: self.function(item, self._memory) for number, item in share.items()}
 
     def _compute_share(self, process: int, batch: int) -> None:
         """In a helper, `process`: leave the results of its share of this batch in the shared memory."""
         _copy(self._shared_weights, to=self._weights)
-        for number, arrays in self._computed(self._shares(batch)[process]).items():
-            _copy(arrays, to=self._shared_results[number])
+        for number, result in self._computed(self._shares(batch)[process]).items():
+            _copy(result.arrays, to=self._shared_results[number])
 
 
 class _Helper:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -21,12 +20,9 @@ class EpochLines(Callback):
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
 
-    def on_epoch_begin(self, epoch: int) -> None:
-        self.started = time.perf_counter()
-
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        seconds = time.perf_counter() - self.started
-        line = f"{self._name(epoch)}  {seconds:5.1f} s  {format_logs(logs)}"
+        assert self.model.history is not None
+        line = f"{self._name(epoch)}  {self.model.history.seconds[-1]:5.1f} s  {format_logs(logs)}"
         self.console.print(line, soft_wrap=True, highlight=False)
 
     def close(self) -> None:
@@ -54,7 +50,6 @@ class ProgressBar(EpochLines):
         )
 
     def on_epoch_begin(self, epoch: int) -> None:
-        super().on_epoch_begin(epoch)
         self.progress.start()
         self.task = self.progress.add_task(self._name(epoch), total=self.params["steps"], logs="")
 

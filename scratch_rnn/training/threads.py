@@ -1,9 +1,8 @@
-"""Threads over shards of a batch in `fit`, over whole batches in `evaluate` and `predict`.
+"""Threads over the items of a batch.
 
 NumPy releases the interpreter's lock inside products and large element-wise operations, so shards of one
 batch run side by side on plain threads. BLAS is held to one thread meanwhile: its own threads would fight
-with ours. The shards are cut by a fixed size, never by the number of threads, and their results are added in
-a fixed order, so a run gives the same bits on one thread as on sixteen.
+with ours.
 """
 
 from __future__ import annotations
@@ -11,56 +10,63 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scratch_rnn.training.shards import Engine, Function, Items, Memory
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
-class Workers:
-    """What the shards of one call share: a `map` in the order of its items, and spare tapes."""
+class Threads(Engine):
+    """That many threads, the calling one included, with BLAS held to one thread each meanwhile."""
 
-    def __init__(self, pool: ThreadPoolExecutor | None, helpers: int = 0) -> None:
-        self._pool = pool
-        self._helpers = helpers
-        self._spare: list[Any] = []
+    def __init__(self, threads: int, function: Function, items: Items) -> None:
+        super().__init__(function, items)
+        self._memories: list[Memory] = [{} for _ in range(threads)]
+        self._stack = ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return [function(item) for item in items], computed on the calling thread and its helpers.
+    def __enter__(self) -> Self:
+        self._stack.enter_context(single_threaded_blas())
+        if len(self._memories) > 1:
+            self._pool = self._stack.enter_context(ThreadPoolExecutor(len(self._memories) - 1))
+            self._stack.enter_context(short_switch_interval())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def map(self, batch: int = 0) -> list[Any]:
+        """Return the results of the batch's items, in their order.
 
         The calling thread works too: the weights that it has just updated are in its core's cache.
         """
-        left = deque(enumerate(items))
-        count = len(left)
-        results: dict[int, Result] = {}
-
-        def work() -> None:
-            try:
-                for number, item in _taken_from(left):
-                    results[number] = function(item)
-            finally:
-                left.clear()  # after an error or Ctrl-C nobody needs the others
-
-        helpers = min(self._helpers, count - 1)
-        pending = [self._pool.submit(work) for _ in range(helpers)] if self._pool else []
-        work()
-        for helper in pending:
+        left = deque(enumerate(self.items(batch)))
+        results: list[Any] = [None] * len(left)
+        own, *others = self._memories[: len(left)]
+        helpers = [self._pool.submit(self._work, left, results, other) for other in others if self._pool]
+        self._work(left, results, own)
+        for helper in helpers:
             helper.result()
-        return [results[number] for number in range(count)]
+        return results
 
-    @contextmanager
-    def lend(self, new: Callable[[], Any]) -> Iterator[Any]:
-        """Lend what only one shard at a time may use, such as its tapes; `new` makes the first ones."""
+    def _work(self, left: deque[tuple[int, Any]], results: list[Any], memory: Memory) -> None:
+        """Compute one item after the other until none is left."""
         try:
-            lent = self._spare.pop()
-        except IndexError:
-            lent = new()
-        yield lent
-        self._spare.append(lent)
+            for number, item in _taken_from(left):
+                results[number] = self.function(item, memory)
+        finally:
+            left.clear()  # after an error or Ctrl-C nobody needs the others
 
 
 def _taken_from(items: deque[Item]) -> Iterator[Item]:
@@ -70,19 +76,13 @@ def _taken_from(items: deque[Item]) -> Iterator[Item]:
             yield items.popleft()
 
 
-@contextmanager
-def workers(threads: int) -> Iterator[Workers]:
-    """Provide that many threads, the calling one included, with BLAS held to one thread each meanwhile."""
-    with _controller().limit(limits=1, user_api="blas"):
-        if threads == 1:
-            yield Workers(None)
-        else:
-            with ThreadPoolExecutor(threads - 1) as pool, _impatient_threads():
-                yield Workers(pool, threads - 1)
+def single_threaded_blas() -> Any:
+    """Return the context in which NumPy's products run on the thread that asks for them alone."""
+    return _controller().limit(limits=1, user_api="blas")
 
 
 @contextmanager
-def _impatient_threads() -> Iterator[None]:
+def short_switch_interval() -> Iterator[None]:
     """Let a thread that waits for the interpreter's lock ask again at once, in place of sleeping.
 
     The lock is free again in microseconds, but to wake a sleeping thread takes tens of them.

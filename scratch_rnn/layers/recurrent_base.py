@@ -1,0 +1,256 @@
+"""What a recurrent layer is apart from its loop: options, weights, and how arrays come in and go out.
+
+Outside, arrays have Keras's shapes, batch first; inside the loop time comes first and a sample is a column.
+Here is where one becomes the other, and where everything that does not fit is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.layers import activations, initializers
+from scratch_rnn.layers.base import Layer, SeedLike, Shape, positive_integer
+from scratch_rnn.layers.masks import seen
+from scratch_rnn.layers.tape import Step, Tape
+
+
+class RecurrentBase(Layer):
+    """Options and weights of a recurrent layer, with Keras's names, defaults and meaning.
+
+    units               H
+    activation          φ of the equations
+    use_bias            whether there is a b
+    kernel_initializer, recurrent_initializer, bias_initializer
+                        a name, an array or a function of shape and random generator
+    return_sequences    y has every h_t (B, T, H), not the last one alone (B, H)
+    return_state        forward returns (y, h) or (y, h, c) in place of y
+    go_backwards        the sequence is read from its end; y is in the order of processing
+    bptt_steps          not in Keras: k truncates backpropagation through time (Williams and Peng 1990). The
+                        sequence is cut, from its end, into windows of k steps; the state is carried on from
+                        one to the next, its gradient is not. The last output then reaches back exactly k
+                        steps; the cost stays O(T)
+
+    The weights are views of one matrix: kernel (D, G*H), recurrent_kernel (H, G*H) and bias (G*H,), with G
+    the number of blocks of z. Those that a cell's Step declares with `weight` follow, under their names.
+    Raises ValueError or TypeError for an option that does not exist or is out of range.
+    """
+
+    step_class: ClassVar[type[Step]]
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    recurrent: ClassVar[bool] = True  # False: no matrix meets h_prev, and there is no recurrent_kernel
+    # What figures show of a timestep, by the names of the Step, and in words.
+    gates: ClassVar[dict[str, str]] = {}  # from 0 to 1
+    signals: ClassVar[dict[str, str]] = {"h": "hidden state"}  # of either sign
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.Activation | None = "tanh",
+        *,
+        use_bias: bool = True,
+        kernel_initializer: str | Array | initializers.Initializer = "glorot_uniform",
+        recurrent_initializer: str | Array | initializers.Initializer = "orthogonal",
+        bias_initializer: str | Array | initializers.Initializer = "zeros",
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        bptt_steps: int | None = None,
+        dtype: DTypeLike = "float32",
+        name: str | None = None,
+        seed: SeedLike = None,
+    ) -> None:
+        super().__init__(dtype=dtype, name=name, seed=seed)
+        self.units = positive_integer(units, "units")
+        self.features: int | None = None  # known once the layer is built
+        self.activation = activations.for_cell(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.bptt_steps = None if bptt_steps is None else positive_integer(bptt_steps, "bptt_steps")
+
+    # Weights -------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        if len(input_shape) != 3 or input_shape[-1] is None:
+            raise ValueError(f"layer {self.name!r} needs inputs (batch, time, features), not {input_shape}")
+        rng = self._generator(rng)
+        self.features = positive_integer(input_shape[-1], "the number of features")
+        bias_rows = int(np.prod(self.bias_shape)) // self.columns if self.use_bias else 0
+        past_rows = self.units if self.recurrent else 0
+        self.matrix = np.empty((self.features + bias_rows + past_rows, self.columns), self.dtype)
+        self.kernel[...] = self.kernel_initializer(self.kernel.shape, rng)
+        if self.recurrent:
+            self.recurrent_kernel[...] = self.recurrent_initializer(self.recurrent_kernel.shape, rng)
+        if self.bias is not None:
+            self.bias[...] = self.bias_initializer(self.bias_shape, rng)
+        self.own_weights = {
+            own: initializers.get(own.initializer)((own.blocks * self.units, 1), rng).astype(self.dtype)
+            for own in self.step_class.own_weights()
+        }
+        self.built = True
+
+    @property
+    def columns(self) -> int:
+        """G*H."""
+        return len(self.step_class.dz.blocks) * self.units
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """(G*H,); the GRU may have two biases."""
+        return (self.columns,)
+
+    @property
+    def input_rows(self) -> int:
+        """How many rows of the matrix meet x_t and the 1 behind it; the others meet the past."""
+        assert self.features is not None
+        return self.features + int(self.use_bias)
+
+    @property
+    def joined_rows(self) -> int:
+        """The rows of [x_t; 1; h_prev]; h_prev lies there also where no matrix meets it."""
+        return len(self.matrix) + (0 if self.recurrent else self.units)
+
+    @property
+    def weight_names(self) -> list[str]:
+        recurrent, bias = ["recurrent_kernel"] * self.recurrent, ["bias"] * self.use_bias
+        return ["kernel", *recurrent, *bias, *(own.name for own in self.step_class.own_weights())]
+
+    def _weights(self) -> list[Array]:
+        return self._with_own(self.matrix, list(self.own_weights.values()))
+
+    def _with_own(self, matrix: Array, own: list[Array]) -> list[Array]:
+        """Return in the order of `weights` the parts of a matrix and a cell's own, weights or gradients."""
+        kernel, recurrent_kernel, *bias = self._split(matrix)
+        return [kernel, *[recurrent_kernel] * self.recurrent, *bias, *own]
+
+    def _split(self, matrix: Array) -> list[Array]:
+        """Return kernel, recurrent_kernel and bias as views of the matrix, or of its gradient."""
+        bias_ends = len(matrix) - (self.units if self.recurrent else 0)
+        parts = [matrix[: self.features], matrix[bias_ends:]]
+        if self.use_bias:
+            parts.append(matrix[self.features : bias_ends].reshape(self.bias_shape))
+        return parts
+
+    def _cast_weights(self) -> None:
+        if self.built:
+            self.matrix = self.matrix.astype(self.dtype)
+            self.own_weights = {own: weight.astype(self.dtype) for own, weight in self.own_weights.items()}
+
+    @property
+    def kernel(self) -> Array:
+        """(D, G*H), a view of the matrix."""
+        return self._split(self.matrix)[0]
+
+    @property
+    def recurrent_kernel(self) -> Array:
+        """(H, G*H), a view of the matrix; (0, G*H) for a cell without one."""
+        return self._split(self.matrix)[1]
+
+    @property
+    def bias(self) -> Array | None:
+        """Like bias_shape, a view of the matrix; None without `use_bias`."""
+        return self._split(self.matrix)[2] if self.use_bias else None
+
+    # Into the loop and out of it -----------------------------------------------------------------------
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        self._check_shape(input_shape, "the input", (None, None, self.features))
+        batch, time, _ = input_shape
+        if time == 0:
+            raise ValueError(f"the input of layer {self.name!r} has no timesteps: its shape is {input_shape}")
+        return (batch, time, self.units) if self.return_sequences else (batch, self.units)
+
+    def _start(
+        self, x: Array, initial_state: Sequence[Array | None] | None, mask: Array | None, tape: Tape | None
+    ) -> Tape:
+        """Return a tape that holds x, the initial state and the mask."""
+        x = np.asarray(x)
+        if not self.built:
+            self.build(x.shape)
+        self.compute_output_shape(x.shape)  # raises where x does not fit
+        x = self._cast(x, "the input", x.shape)
+        batch, time = x.shape[:2]
+        states = self._checked_states(initial_state, batch, "initial state")
+        mask = self._checked_mask(mask, batch, time)
+        if tape is None or not tape.fits(self, time, batch):
+            tape = Tape(self, time, batch)
+        tape.joined[:-1, : self.features] = self._processing_order(x).transpose(1, 2, 0)
+        tape.masked, tape.mask[...] = mask is not None, True if mask is None else mask
+        for own, given in zip(tape.states, states, strict=True):
+            own[0] = 0 if given is None else given.T
+        return tape
+
+    def _outputs(self, tape: Tape) -> Any:
+        """Return y, or (y, h, ...): copies, never views of the tape."""
+        h = tape.states[0][1:] * seen(tape.mask) if tape.masked else tape.states[0][1:]
+        y = (h.transpose(2, 0, 1) if self.return_sequences else h[-1].T).copy()
+        return (y, *(state[-1].T.copy() for state in tape.states)) if self.return_state else y
+
+    def _output_gradient(self, dy: Array | None, tape: Tape) -> Sequence[Array | None]:
+        """Return for each step what its output adds to dh, (H, B), or None for a step without output."""
+        time, batch = tape.shape
+        if dy is None:
+            return [None] * time
+        if self.return_sequences:
+            dy = self._cast(dy, "the gradient of the output", (batch, time, self.units))
+            own = np.ascontiguousarray(dy.transpose(1, 2, 0))  # (T, H, B)
+            return list(own * seen(tape.mask) if tape.masked else own)
+        last = self._cast(dy, "the gradient of the output", (batch, self.units)).T
+        return [*[None] * (time - 1), last * seen(tape.mask)[-1] if tape.masked else last]
+
+    def _final_state_gradient(
+        self, state_gradient: Sequence[Array | None] | None, tape: Tape
+    ) -> tuple[Array, ...]:
+        """Return the gradients of the final states, (H, B) each: what step T would carry back."""
+        if not isinstance(tape, Tape) or tape.layer is not self:
+            raise ValueError(f"backward of layer {self.name!r} needs the tape of its own forward pass")
+        batch = tape.shape[1]
+        given = self._checked_states(state_gradient, batch, "state gradient")
+        return tuple(np.zeros((self.units, batch), self.dtype) if d is None else d.T for d in given)
+
+    def _new_input_gradient(self, tape: Tape) -> Array:
+        """Return memory for the gradient of each step's x, (T, D, B)."""
+        time, batch = tape.shape
+        return np.empty((time, len(self.kernel), batch), self.dtype)
+
+    def _input_gradient(self, dx: Array) -> Array:
+        """Return the gradient of x, like x, from that of each step, (T, D, B)."""
+        return self._processing_order(dx.transpose(2, 0, 1)).copy()
+
+    def _processing_order(self, x: Array) -> Array:
+        """Reverse time, the second axis, where the layer goes backwards; its own inverse."""
+        return x[:, ::-1] if self.go_backwards else x
+
+    def _checked_states(
+        self, states: Sequence[Array | None] | None, batch: int, what: str
+    ) -> list[Array | None]:
+        """Return one array (B, H), or None for zeros, for each state of the layer."""
+        if states is None:
+            return [None] * len(self.state_names)
+        if len(states) != len(self.state_names):
+            expected = f"a tuple of {len(self.state_names)} arrays ({', '.join(self.state_names)})"
+            raise ValueError(f"{what} of layer {self.name!r} must be {expected}, not of {len(states)}")
+        return [
+            None if state is None else self._cast(state, f"{what} {name}", (batch, self.units))
+            for name, state in zip(self.state_names, states, strict=True)
+        ]
+
+    def _checked_mask(self, mask: Array | None, batch: int, time: int) -> Array | None:
+        """Return the mask as (T, B) in the order of processing."""
+        if mask is None:
+            return None
+        mask = np.asarray(mask)
+        if mask.shape != (batch, time) or mask.dtype != bool:
+            raise ValueError(
+                f"mask of layer {self.name!r} must be bool {(batch, time)}, not {mask.dtype} {mask.shape}"
+            )
+        return self._processing_order(mask).T

@@ -1,0 +1,224 @@
+"""What a forward pass leaves for the backward pass: a cell declares it, the tape makes it.
+
+The Step of a cell names the arrays of its equations and says how long each has to last:
+
+    z = kept(4)           (T, 4 H, B)    every timestep has its own: the backward pass reads it again
+    dz = work(4)          (4 H, B)       one for all timesteps, each of which overwrites it
+    c_prev, c = state()   (T + 1, H, B)  a state, before the timestep and after it
+    p, dp = weight("p")   (H, 1)         weights that meet a state entry by entry, and their gradient
+
+A block is H rows, those of one gate, and an array divides into its blocks as a list does: `z_u, z_r = z`,
+`z[:2]`. A block of the weights, which `Step` itself declares, is the H columns of a gate. Two names for one
+block say that the second is written over the first: `z = gates = kept(4)`.
+
+The tape makes the arrays and, for each timestep, its views of them. It does so once: slicing in the loop
+would cost time, in which threads wait for each other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, make_dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratch_rnn.arrays import Array, aligned_empty
+
+if TYPE_CHECKING:
+    from scratch_rnn.layers.recurrent_base import RecurrentBase
+
+ALL = range(sys.maxsize)  # blocks; slices end where the array does
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """An array that each tape makes, of `blocks` * H rows: one for T + `more` timesteps or, None, for all."""
+
+    blocks: int
+    more: int | None
+
+    def made(self, layer: RecurrentBase, time: int, batch: int) -> Array:
+        """Return the array, without values yet."""
+        rows = (self.blocks * layer.units, batch)
+        return aligned_empty(rows if self.more is None else (time + self.more, *rows), layer.dtype)
+
+
+@dataclass(frozen=True)
+class OwnWeight:
+    """Weights (blocks * H, 1) that the layer has; each tape makes an array to add up their gradient in."""
+
+    name: str
+    blocks: int
+    initializer: str
+
+    def made(self, layer: RecurrentBase, time: int, batch: int) -> Array:
+        """Return the array for the gradient."""
+        return np.zeros((self.blocks * layer.units, 1), layer.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Blocks of an array, as a Step declares them: `find` returns the array of timestep t of a tape."""
+
+    find: Callable[[Any, int], Any]
+    blocks: range = ALL
+    axis: int = 0  # along which the blocks lie: 0 rows, 1 columns
+    source: Memory | OwnWeight | None = None
+
+    def __getitem__(self, part: slice) -> Part:
+        return replace(self, blocks=self.blocks[part])
+
+    def __iter__(self) -> Iterator[Part]:
+        return (self[block : block + 1] for block in range(len(self.blocks)))
+
+    @property
+    def key(self) -> tuple[Any, range, int]:
+        """The same for two names of one block."""
+        return self.find, self.blocks, self.axis
+
+    def view(self, tape: Tape, t: int) -> Any:
+        """Return timestep t's view."""
+        array, units = self.find(tape, t), tape.layer.units
+        if self.blocks is ALL:
+            return array
+        entries = slice(self.blocks.start * units, self.blocks.stop * units)
+        return array[entries] if self.axis == 0 else array[:, entries]
+
+
+def kept(blocks: int = 1) -> Any:  # Any, as dataclasses.field has it: in a step that runs it is an array
+    """Declare an array of which every timestep has its own."""
+    memory = Memory(blocks, 0)
+    return Part(lambda tape, t: tape.arrays[memory][t], range(blocks), source=memory)
+
+
+def work(blocks: int = 1) -> Any:
+    """Declare an array that all timesteps share, each overwriting it."""
+    memory = Memory(blocks, None)
+    return Part(lambda tape, t: tape.arrays[memory], range(blocks), source=memory)
+
+
+def state() -> Any:
+    """Declare a state beside h, (before the timestep, after it); its name is among the cell's state_names."""
+    memory = Memory(1, 1)
+    before = Part(lambda tape, t: tape.arrays[memory][t], source=memory)
+    return before, replace(before, find=lambda tape, t: tape.arrays[memory][t + 1])
+
+
+def weight(name: str, blocks: int = 1, initializer: str = "zeros") -> Any:
+    """Declare weights (blocks * H, 1) and their gradient, which `add_weight_gradients` adds up."""
+    own = OwnWeight(name, blocks, initializer)
+    weights = Part(lambda tape, t: tape.layer.own_weights[own], range(blocks), source=own)
+    return weights, replace(weights, find=lambda tape, t: tape.arrays[own])
+
+
+class Step:
+    """Timestep t of a tape: every attribute is an array. A cell's Step adds its own, dz among them."""
+
+    matrix: Any = Part(lambda tape, t: tape.matrix, axis=1)  # (D + 1 + H, G H)  [W; b; U]
+    input_weights: Any = Part(lambda tape, t: tape.matrix[: tape.input_rows], axis=1)  # [W; b]
+    past_weights: Any = Part(lambda tape, t: tape.matrix[tape.input_rows :], axis=1)  # U, in the GRU [b'; U]
+    kernel: Any = Part(lambda tape, t: tape.layer.kernel, axis=1)  # (D, G H)  W
+    recurrent_kernel: Any = Part(lambda tape, t: tape.layer.recurrent_kernel, axis=1)  # (H, G H)  U
+    joined: Any = Part(lambda tape, t: tape.joined[t, : len(tape.matrix)])  # (D + 1 + H, B)  [x_t; 1; h_prev]
+    inputs: Any = Part(lambda tape, t: tape.joined[t, : tape.input_rows])  # (D + 1, B)  [x_t; 1]
+    past: Any = Part(lambda tape, t: tape.joined[t, tape.input_rows :])  # h_prev, in the GRU [1; h_prev]
+    h_prev: Any = Part(lambda tape, t: tape.states[0][t])  # (H, B)
+    h: Any = Part(lambda tape, t: tape.states[0][t + 1])  # (H, B), the next timestep's h_prev
+    states_before: Any = Part(lambda tape, t: tuple(state[t] for state in tape.states))
+    states_after: Any = Part(lambda tape, t: tuple(state[t + 1] for state in tape.states))
+    mask: Any = Part(lambda tape, t: tape.mask[t])  # (B,)  False where the timestep is skipped
+    dmatrix: Any = Part(lambda tape, t: tape.dmatrix, axis=1)  # like matrix: the sum of (T3) so far
+    summand: Any = Part(lambda tape, t: tape.summand, axis=1)  # like matrix: what this timestep adds
+    input_summand: Any = Part(lambda tape, t: tape.summand[: tape.input_rows], axis=1)  # of [W; b]
+    past_summand: Any = Part(lambda tape, t: tape.summand[tape.input_rows :], axis=1)  # of U or [b'; U]
+    dz: Any  # (G H, B)
+
+    @classmethod
+    def declared(cls) -> dict[str, Part]:
+        """Return all that this Step and its bases declare, by name."""
+        classes = reversed(cls.__mro__)
+        return {name: part for base in classes for name, part in vars(base).items() if isinstance(part, Part)}
+
+    @classmethod
+    def own_weights(cls) -> list[OwnWeight]:
+        """Return the weights among them, in the order of their declaration."""
+        sources = dict.fromkeys(part.source for part in cls.declared().values())
+        return [source for source in sources if isinstance(source, OwnWeight)]
+
+
+class Record:
+    """A timestep's arrays under the names that its Step declares; printed, it lists them."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = (f"    {name:20} {np.shape(getattr(self, name))}" for name in self.__slots__)
+        return "\n".join([type(self).__name__, *lines])
+
+
+@lru_cache
+def _record_of(step_class: Any) -> Any:
+    """Return the class of the records of a Step: slots, because attributes are found soonest there."""
+    names = list(step_class.declared())
+    return make_dataclass(step_class.__name__, names, bases=(Record,), slots=True, eq=False, repr=False)
+
+
+class Tape:
+    """The memory of one forward pass; handed back to the next one it is used again.
+
+    t counts from 0 in the order of processing.
+
+    joined   (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
+    states   ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
+    masked   bool               whether there is a mask
+    mask     (T, B)             bool, False where a step is skipped
+    arrays                      what the cell's Step declares
+    dmatrix  like `matrix`      the gradient of the weights, added up over the steps
+    summand  like `matrix`      what one step adds. A new array for each step would cost much where the system
+                                takes its pages back, as it does after Keras has trained
+    steps    T records          the views of each timestep, under the names that the Step declares
+    """
+
+    def __init__(self, layer: RecurrentBase, time: int, batch: int) -> None:
+        self.layer, self.matrix = layer, layer.matrix
+        self.input_rows: int = layer.input_rows
+        self.joined: Array = aligned_empty((time + 1, layer.joined_rows, batch), layer.dtype)
+        self.joined[...] = 1
+        self.masked = False
+        self.mask: Array = np.ones((time, batch), bool)
+        self.dmatrix: Array = aligned_empty(layer.matrix.shape, layer.dtype)
+        self.summand: Array = aligned_empty(layer.matrix.shape, layer.dtype)
+        declared = layer.step_class.declared()
+        sources = dict.fromkeys(part.source for part in declared.values() if part.source is not None)
+        self.arrays = {source: source.made(layer, time, batch) for source in sources}
+        own_states = (self.arrays[declared[name].source] for name in layer.state_names[1:])  # type: ignore[index]
+        self.states: tuple[Array, ...] = (self.joined[:, -layer.units :], *own_states)
+        record = _record_of(layer.step_class)  # type: ignore[arg-type]  # mypy: a class has no hash
+        self.steps = [record(**self._views(declared, t)) for t in range(time)]
+
+    def _views(self, declared: dict[str, Part], t: int) -> dict[str, Any]:
+        """Return timestep t's views by name; two names of one block get one and the same."""
+        views: dict[Any, Any] = {}  # NumPy sees at once that it is written over itself
+        return {name: views.setdefault(part.key, part.view(self, t)) for name, part in declared.items()}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(T, B)."""
+        return self.mask.shape[0], self.mask.shape[1]
+
+    def fits(self, layer: RecurrentBase, time: int, batch: int) -> bool:
+        """Return whether the memory can serve another forward pass of this layer."""
+        return self.layer is layer and self.matrix is layer.matrix and self.shape == (time, batch)
+
+    def clear_sums(self) -> None:
+        """Set the gradients of all weights to zero, before a backward pass adds them up."""
+        for total in (self.dmatrix, *self.own_gradients):
+            total[...] = 0
+
+    @property
+    def own_gradients(self) -> list[Array]:
+        """The gradients of the weights that the cell's Step declares."""
+        return [array for source, array in self.arrays.items() if isinstance(source, OwnWeight)]

@@ -1,0 +1,124 @@
+"""A batch in parts: shards of 64 rows, what comes of each, and the engines that compute them side by side.
+
+Shards are cut by a fixed size, never by the number of workers, and their results are added in their order.
+So a run gives the same bits on one thread as on sixteen, on threads as on processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratch_rnn.arrays import Array
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+SHARD_ROWS = 64  # that one worker computes at a time; results depend on it in the last bit
+
+Memory = dict[str, Any]  # what a worker keeps from one item to the next, such as its tapes
+Function = Callable[[Any, Memory], Any]
+Items = Callable[[int], Sequence[Any]]
+
+
+class Engine:
+    """Computes function(item, memory) for all items of a batch, side by side; a context manager.
+
+    function  of an item, and of a dict in which the worker that calls it may keep what it wants
+    items     takes the number of a batch and returns its items
+    """
+
+    def __init__(self, function: Function, items: Items) -> None:
+        self.function, self.items = function, items
+
+    def map(self, batch: int = 0) -> list[Any]:
+        """Return the results of the batch's items, in their order; they last until the next call."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the workers go."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Data in batches: batch k has the rows order[k * batch_size : (k + 1) * batch_size] of x and y."""
+
+    x: Array
+    y: Array
+    order: Array
+    batch_size: int
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def shards(self, batch: int) -> list[Shard]:
+        """Return the shards of a batch."""
+        rows = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        return [Shard(self, rows[part], len(rows)) for part in slices(len(rows), SHARD_ROWS)]
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Some rows of a batch, which has `batch_rows` in all."""
+
+    data: Batches
+    rows: Array
+    batch_rows: int
+
+    def gathered(self) -> tuple[Array, Array]:
+        """Return copies of these rows of x and y: the work of the thread or process that wants them."""
+        return self.data.x[self.rows], self.data.y[self.rows]
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one pass over a batch, or a part of it, gives.
+
+    count      number of losses that were added up: one per row, for sequences one per row and timestep
+    sums       float64 (1 + number of metrics,): the sum of the losses, then of each metric
+    gradients  one for each weight, of the *mean* loss of the whole batch; empty where not asked for
+    """
+
+    count: int
+    sums: Array
+    gradients: list[Array]
+
+    def __add__(self, other: BatchResult) -> BatchResult:
+        gradients = [a + b for a, b in zip(self.gradients, other.gradients, strict=True)]
+        return BatchResult(self.count + other.count, self.sums + other.sums, gradients)
+
+    @property
+    def mean_loss(self) -> float:
+        """The mean of the losses, in float64."""
+        return float(self.sums[0] / self.count)
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All of it as arrays, for processes to share."""
+        return [np.array(self.count), self.sums, *self.gradients]
+
+    @classmethod
+    def of(cls, arrays: list[Array]) -> BatchResult:
+        """The result whose `arrays` these are."""
+        count, sums, *gradients = arrays
+        return cls(int(count), sums, gradients)
+
+
+def total(results: Sequence[BatchResult]) -> BatchResult:
+    """Return the sum of the results, always added in the same order."""
+    first, *others = results
+    return sum(others, start=first)
+
+
+def slices(count: int, size: int) -> list[slice]:
+    """Return 0 to `count` in parts of `size`, the last one perhaps smaller."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
