@@ -27,7 +27,8 @@ from keras_reference.backend import import_keras
 from keras_reference.comparison import KERAS, SCRATCH, agreement
 from scratch_rnn.commands.options import natural_int, positive_float, positive_int
 from scratch_rnn.data.mnist import Split
-from scratch_rnn.runs.recipe import CELLS, OPTIMIZERS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import OPTIMIZERS, Recipe
 
 CONFIDENCE = 0.95
 

@@ -25,7 +25,7 @@ from rich.table import Table
 from tables import cores_runs
 
 from scratch_rnn.commands.options import positive_int
-from scratch_rnn.runs.recipe import CELLS
+from scratch_rnn.layers import CELLS
 from scratch_rnn.style import save
 from scratch_rnn.training.threads import available_cores
 

@@ -29,9 +29,10 @@ from keras_reference.backend import import_keras
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn import load_mnist
 from scratch_rnn.checks.gradient_check import check_layer
-from scratch_rnn.commands.gradcheck import random_check, variants
+from scratch_rnn.checks.variants import random_check, variants
 from scratch_rnn.data.mnist import Split
-from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import Recipe
 
 COLUMNS = ("complex", "central", "directional", "Keras", "losses", "weights")
 STEPS = 200

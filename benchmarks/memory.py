@@ -98,7 +98,7 @@ def tape_bytes(cell: str) -> int:
     """Return what the tape of a batch of 128 digits holds, 128 units: its own arrays."""
     import numpy as np
 
-    from scratch_rnn.runs.recipe import CELLS
+    from scratch_rnn.layers import CELLS
 
     _, tape = CELLS[cell](128).forward(np.zeros((128, 28, 28), "float32"))
     arrays = {name: value for name, value in vars(tape).items() if isinstance(value, np.ndarray)}

@@ -24,7 +24,8 @@ from rich.table import Table
 from keras_reference.backend import import_keras
 from keras_reference.comparison import FIRST_BATCHES, KERAS, SCRATCH, largest_relative_difference
 from scratch_rnn.data.mnist import Split
-from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.training.model import split_row
 
 COLUMNS = {

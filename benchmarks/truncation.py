@@ -25,7 +25,8 @@ from rich.table import Table
 
 from scratch_rnn.commands.options import natural_int, positive_int
 from scratch_rnn.data.mnist import Split
-from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.style import save
 from scratch_rnn.training.model import Sequential
 

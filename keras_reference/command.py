@@ -10,7 +10,7 @@ from rich.console import Console
 from keras_reference.tables import summary_table, table_of_cells
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.data.mnist import Split, load_mnist
-from scratch_rnn.runs.folder import Run, create_runs, leaving_no_stubs, new_folder
+from scratch_rnn.runs.folder import Run, create_runs, new_folder, removing_empty_runs
 from scratch_rnn.training.model import split_row
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
     pairs = [Pair(recipe, image_shape, arguments.threads, arguments.processes) for recipe in recipes]
-    runs = create_runs(arguments.out or new_folder(f"compare-{arguments.cell}"), recipes, image_shape)
-    with leaving_no_stubs(runs):
+    runs = create_runs(arguments.out or new_folder("compare", recipes), recipes, image_shape)
+    with removing_empty_runs(runs):
         summaries = [compare(pair, run, train, test, console) for pair, run in zip(pairs, runs, strict=True)]
     if len(summaries) > 1:
         folder = runs[0].folder.parent

@@ -19,7 +19,8 @@ from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.tables import CELLS_HEAD, NUMBERS, SUMMARY_HEAD, cell_row, number_of, summary_rows
 from scratch_rnn.commands.options import options_of
 from scratch_rnn.files import atomic
-from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.style import MODEL_COLOURS
 
 try:

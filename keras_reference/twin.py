@@ -115,7 +115,9 @@ def _layer(layer: Layer) -> keras.layers.Layer:
     if not isinstance(layer, Recurrent):
         raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
     if layer.bptt_steps is not None:
-        raise ValueError(f"layer {layer.name!r} has bptt_steps, which Keras has not: leave it out")
+        raise ValueError(
+            f"layer {layer.name!r} has bptt_steps, and Keras has no counterpart of it: leave it out"
+        )
     options = common | {
         "units": layer.units,
         "activation": _activation(layer.activation),

@@ -2,6 +2,7 @@
 
 from scratch_rnn.data.mnist import load_mnist
 from scratch_rnn.layers import GRU, LSTM, Dense, Gradients, Layer, SimpleRNN
+from scratch_rnn.moved import install as install_old_names
 from scratch_rnn.training.callbacks import Callback, History
 from scratch_rnn.training.losses import (
     CategoricalCrossentropy,
@@ -10,6 +11,8 @@ from scratch_rnn.training.losses import (
 )
 from scratch_rnn.training.model import Sequential
 from scratch_rnn.training.optimizers import SGD, Adam, RMSprop
+
+install_old_names()
 
 __all__ = [
     "GRU",

@@ -13,7 +13,7 @@ from PIL import Image
 from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
 from scratch_rnn.checks.gradient_check import METHODS, check_function, check_layer, check_loss, sweep_steps
 from scratch_rnn.checks.known_bugs import BUGS, inject
-from scratch_rnn.commands.gradcheck import VARIANTS, variants
+from scratch_rnn.checks.variants import LAYERS, variants
 from scratch_rnn.commands.main import main
 from scratch_rnn.training.losses import (
     CategoricalCrossentropy,
@@ -28,7 +28,7 @@ LOSSES = [
     SparseCategoricalCrossentropy(from_logits=True),
     MeanSquaredError(),
 ]
-ALL_VARIANTS = [variant for name in VARIANTS for variant in variants(name, 3, "float64", "complex")]
+ALL_VARIANTS = [variant for name in LAYERS for variant in variants(name, 3, "float64", "complex")]
 
 
 def built(layer, shape=(3, 4, 2), scale=0.5):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratch_rnn.files import atomic
-from scratch_rnn.runs.folder import Interrupted, create_runs, leaving_no_stubs, load_run, new_folder
+from scratch_rnn.runs.folder import Interrupted, create_runs, load_run, new_folder, removing_empty_runs
 from scratch_rnn.runs.recipe import Recipe
 
 SMALL = Recipe(cell="gru", units=3)
@@ -55,13 +55,13 @@ def test_new_folders_differ_within_one_second(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = set()
     for _ in range(3):
-        folder = new_folder("x")
+        folder = new_folder("train", [SMALL])
         folder.mkdir(parents=True)
         folders.add(folder)
     assert len(folders) == 3
 
 
-def test_numbers_that_json_has_not_become_null(tmp_path):
+def test_numbers_for_which_json_has_no_word_become_null(tmp_path):
     run = small_run(tmp_path)
     run.write_json("a.json", {"loss": [np.float32(1.5), float("nan"), float("inf")]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"loss": [1.5, None, None]}
@@ -81,7 +81,7 @@ def test_an_interruption_says_what_was_saved(tmp_path):
 @pytest.mark.parametrize(("begun", "left"), [(0, []), (1, ["gru"]), (2, ["gru", "lstm"])])
 def test_of_several_runs_those_that_have_not_begun_leave_nothing(tmp_path, begun, left):
     runs = create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
-    with pytest.raises(KeyboardInterrupt), leaving_no_stubs(runs):
+    with pytest.raises(KeyboardInterrupt), removing_empty_runs(runs):
         for run in runs[:begun]:
             run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {})
         raise KeyboardInterrupt

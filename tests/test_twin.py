@@ -126,7 +126,7 @@ def test_what_keras_does_not_have_is_refused_by_name():
 
 def test_truncation_has_no_counterpart():
     model = Sequential([LSTM(4, bptt_steps=3), Dense(2)], seed=0)
-    with pytest.raises(ValueError, match="has bptt_steps, which Keras has not: leave it out"):
+    with pytest.raises(ValueError, match="has bptt_steps, and Keras has no counterpart of it: leave it out"):
         build_twin(model, (None, 5, 3))
 
 

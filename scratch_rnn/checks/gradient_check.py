@@ -76,7 +76,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every array passed; a report on nothing has not."""
+        """Whether every array passed; a report on nothing did not."""
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     @property
@@ -85,7 +85,7 @@ class Report:
         return max(self.checks, key=lambda check: (not check.passed, np.nan_to_num(check.error, nan=np.inf)))
 
     def to_json(self) -> str:
-        """Return the report as JSON, with NaN and infinity, for which JSON has no word, as null."""
+        """Return the report as JSON, with null for NaN and infinity, for which JSON has no word."""
         checks = [
             {
                 key: None if isinstance(value, float) and not np.isfinite(value) else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,31 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scratch_rnn.checks.gradient_check import METHODS, Report, check_layer, sweep_steps
-from scratch_rnn.checks.known_bugs import BUGS, inject
+from scratch_rnn.checks.gradient_check import METHODS, Report, sweep_steps
+from scratch_rnn.checks.known_bugs import BUGS
+from scratch_rnn.checks.variants import BATCH, FEATURES, LAYERS, TIME, random_check, variants
 from scratch_rnn.commands.options import check_new_figure, path, positive_float, positive_int
-from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
-
-BATCH, TIME, FEATURES = 3, 5, 3
-BPTT_STEPS = 2
-
-# The layers to check by the command line's names: what to call them, the class and the options of its own.
-VARIANTS: dict[str, list[tuple[str, type[Any], dict[str, Any]]]] = {
-    "simple_rnn": [
-        (f"SimpleRNN {name}", SimpleRNN, {"activation": name}) for name in ("tanh", "relu", "linear")
-    ],
-    "gru": [("GRU", GRU, {}), ("GRU reset before", GRU, {"reset_after": False})],
-    "lstm": [("LSTM", LSTM, {})],
-    "dense": [
-        (f"Dense {name}", Dense, {"activation": name}) for name in ("linear", "relu", "sigmoid", "softmax")
-    ],
-}
-# Switches that are tried both on and off, and what the table says of the value that is not the default.
-SWITCHES = {
-    "return_sequences": (True, "+seq"),
-    "go_backwards": (True, "+back"),
-    "use_bias": (False, "-bias"),
-}
+from scratch_rnn.layers import LSTM
 
 
 def add_command(commands: Any) -> None:
@@ -48,9 +27,7 @@ def add_command(commands: Any) -> None:
         description="Check the hand-written gradients of every cell and option: weights, inputs and initial "
         "states, through a random projection of all outputs and final states. Exit status 1 if one is wrong.",
     )
-    parser.add_argument(
-        "--cell", choices=[*VARIANTS, "all"], default="all", help="which layer (default: all)"
-    )
+    parser.add_argument("--cell", choices=[*LAYERS, "all"], default="all", help="which layer (default: all)")
     parser.add_argument("--method", choices=METHODS, default="complex", help="default: complex (step 1e-200)")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float64", help="default: float64")
     parser.add_argument("--units", type=positive_int, default=4, help="of each layer (default: 4)")
@@ -77,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError("--sweep draws a figure of a right LSTM: leave out --inject and --json")
         draw_sweep(arguments)
         return 0
-    names = VARIANTS if arguments.cell == "all" else [arguments.cell]
+    names = LAYERS if arguments.cell == "all" else [arguments.cell]
     method, units, dtype = arguments.method, arguments.units, arguments.dtype
     layers = [layer for name in names for layer in variants(name, units, dtype, method)]
     if arguments.inject:
@@ -99,37 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
         wrong = sum(not report.passed for report in reports)
         console.print(f"wrong: {wrong} of {len(reports)} layers", highlight=False)
     return 0 if all(report.passed for report in reports) else 1
-
-
-def variants(name: str, units: int, dtype: str, method: str) -> list[tuple[Layer, str]]:
-    """Return the layers of that name with all combinations of their options, each with a title.
-
-    None truncates where the method is central: such differences see beyond where a truncated gradient ends.
-    """
-    layers: list[tuple[Layer, str]] = []
-    for title, cls, own in VARIANTS[name]:
-        switches = list(SWITCHES) if issubclass(cls, Recurrent) else ["use_bias"]
-        for turned in product((False, True), repeat=len(switches)):
-            chosen = {key: SWITCHES[key][0] == on for key, on in zip(switches, turned, strict=True)}
-            words = [SWITCHES[key][1] for key, on in zip(switches, turned, strict=True) if on]
-            layers.append((cls(units, dtype=dtype, **own, **chosen), " ".join([title, *words])))
-        if issubclass(cls, Recurrent) and method != "central":
-            cut = cls(units, dtype=dtype, **own, return_sequences=True, bptt_steps=BPTT_STEPS)
-            layers.append((cut, f"{title} +seq +bptt_steps={BPTT_STEPS}"))
-    return layers
-
-
-def random_check(
-    layer: Layer, *, method: str = "complex", scale: float = 0.5, bug: str | None = None, title: str = ""
-) -> Report:
-    """Give the layer random weights, biases too, and perhaps a bug; check it on random inputs."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(BATCH, TIME, FEATURES)).astype(layer.dtype)
-    layer.build(x.shape)
-    layer.set_weights([scale * rng.normal(size=weight.shape) for weight in layer.weights])
-    if bug:
-        layer = inject(layer, bug)  # type: ignore[arg-type]
-    return check_layer(layer, x, method=method, title=title)
 
 
 def draw_sweep(arguments: argparse.Namespace) -> None:

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from scratch_rnn.runs.recipe import CELLS, OPTIMIZERS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import OPTIMIZERS, Recipe
 
-QUICK_EPOCHS = 3
+QUICK: dict[str, Any] = {"epochs": 3, "data": "sample"}  # what --quick changes in a recipe
 
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that make a Recipe, and those that say where and how it runs."""
-    default = Recipe()
+    for name, (words, checks) in recipe_options().items():
+        default, quick = getattr(Recipe, name), f", with --quick {QUICK[name]}" if name in QUICK else ""
+        known = f" (default: {default}{quick})" if default is not None else ""
+        parser.add_argument(option_of(name), help=f"{words}{known}", **checks)
     add = parser.add_argument
-    known = "(default: %(default)s)"
-    add("--cell", choices=[*CELLS, "all"], default=default.cell, help=f"all: the three in turn {known}")
-    add("--units", type=positive_int, default=default.units, help=f"of each recurrent layer {known}")
-    add("--layers", type=positive_int, default=default.layers, help=f"recurrent layers, stacked {known}")
-    add("--optimizer", choices=list(OPTIMIZERS), default=default.optimizer, help=known)
-    add("--learning-rate", type=positive_float, help=f"default: {_learning_rates()}")
-    add("--epochs", type=positive_int, help=f"default: {default.epochs}, with --quick {QUICK_EPOCHS}")
-    add("--batch-size", type=positive_int, default=default.batch_size, help=known)
-    add("--seed", type=natural_int, default=default.seed, help=f"of weights and row order {known}")
-    add(
-        "--data",
-        type=lambda text: str(path(text)),
-        metavar="auto|sample|PATH",
-        help="auto: MNIST from the cache or the network; sample: the 6,000 + 1,000 digits that ship with the "
-        "package; PATH: a folder of IDX files or an .npz (default: auto, with --quick sample)",
-    )
-    add("--dtype", choices=["float32", "float64"], default=default.dtype, help=known)
     add(
         "--threads",
         type=positive_int,
@@ -42,31 +31,44 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=1,
         help="above 1, scratch_rnn trains on that many processes in place of threads: faster, with the same "
-        f"results, on Linux only {known}",
+        "results, on Linux only (default: %(default)s)",
     )
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")
 
 
+def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return for each field of a Recipe that has an option what it means, and how its value is checked."""
+    rates = ", ".join(f"{optimizer().learning_rate:g} for {name}" for name, optimizer in OPTIMIZERS.items())  # type: ignore[call-arg]
+    data = (
+        "auto: MNIST from the cache or the network; sample: the 6,000 + 1,000 digits that ship with the "
+        "package; PATH: a folder of IDX files or an .npz"
+    )
+    return {
+        "cell": ("all: the three in turn", {"choices": [*CELLS, "all"]}),
+        "units": ("of each recurrent layer", {"type": positive_int}),
+        "layers": ("recurrent layers, stacked", {"type": positive_int}),
+        "optimizer": ("that changes the weights", {"choices": list(OPTIMIZERS)}),
+        "learning_rate": (f"default: {rates}", {"type": positive_float}),
+        "epochs": ("how often all training digits are seen", {"type": positive_int}),
+        "batch_size": ("digits for each change of the weights", {"type": positive_int}),
+        "seed": ("of weights and row order", {"type": natural_int}),
+        "data": (data, {"type": data_source, "metavar": "auto|sample|PATH"}),
+        "dtype": ("of all computations", {"choices": ["float32", "float64"]}),
+    }
+
+
+def option_of(name: str) -> str:
+    """Return the option for a field of a Recipe: --batch-size for batch_size."""
+    return f"--{name.replace('_', '-')}"
+
+
 def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
     """Return the recipe that the options ask for, or those of all three cells."""
-    epochs = QUICK_EPOCHS if arguments.quick else Recipe().epochs
-    data = arguments.data or ("sample" if arguments.quick else "auto")
-    return [
-        Recipe(
-            cell=cell,
-            units=arguments.units,
-            layers=arguments.layers,
-            optimizer=arguments.optimizer,
-            learning_rate=arguments.learning_rate,
-            epochs=arguments.epochs or epochs,
-            batch_size=arguments.batch_size,
-            seed=arguments.seed,
-            data=data if data in ("auto", "sample") else str(Path(data).absolute()),
-            dtype=arguments.dtype,
-        )
-        for cell in (CELLS if arguments.cell == "all" else [arguments.cell])
-    ]
+    asked = {name: getattr(arguments, name) for name in recipe_options()}
+    given = {name: value for name, value in asked.items() if value is not None}
+    recipe = replace(Recipe(), **((QUICK if arguments.quick else {}) | given))
+    return [replace(recipe, cell=cell) for cell in (CELLS if recipe.cell == "all" else [recipe.cell])]
 
 
 def options_of(recipe: Recipe) -> dict[str, str]:
@@ -74,11 +76,13 @@ def options_of(recipe: Recipe) -> dict[str, str]:
 
     None is left to a default that may change one day, except for the optimizer's own learning rate.
     """
-    return {
-        f"--{name.replace('_', '-')}": str(value)
-        for name, value in recipe.to_dict().items()
-        if name != "validation_split" and value is not None
-    }
+    values = {name: getattr(recipe, name) for name in recipe_options()}
+    return {option_of(name): str(value) for name, value in values.items() if value is not None}
+
+
+def data_source(text: str) -> str:
+    """Parse what `load_mnist` takes: auto, sample, or a path, which is made absolute."""
+    return text if text in ("auto", "sample") else str(path(text).absolute())
 
 
 def path(text: str) -> Path:
@@ -96,12 +100,6 @@ def check_new_figure(figure: Path, option: str) -> None:
         raise FileNotFoundError(f"{option} {figure}: its folder does not exist")
     if figure.suffix not in (".png", ".pdf", ".svg"):
         raise ValueError(f"{option} {figure}: the name must end in .png, .pdf or .svg")
-
-
-def _learning_rates() -> str:
-    """Return each optimizer's own learning rate, in words."""
-    rates = {name: optimizer().learning_rate for name, optimizer in OPTIMIZERS.items()}  # type: ignore[call-arg]
-    return ", ".join(f"{rate:g} for {name}" for name, rate in rates.items())
 
 
 def positive_int(text: str) -> int:

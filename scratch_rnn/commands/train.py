@@ -11,7 +11,7 @@ from rich.table import Table
 
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.data.mnist import Split, load_mnist
-from scratch_rnn.runs.folder import Run, create_runs, leaving_no_stubs, new_folder
+from scratch_rnn.runs.folder import Run, create_runs, new_folder, removing_empty_runs
 from scratch_rnn.training.callbacks import Callback, Logs
 from scratch_rnn.training.model import Sequential, split_row
 
@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
     split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
     image_shape = train[0].shape[1:]
     models = [recipe.build_model(image_shape, arguments.threads, arguments.processes) for recipe in recipes]
-    runs = create_runs(arguments.out or new_folder(f"train-{arguments.cell}"), recipes, image_shape)
-    with leaving_no_stubs(runs):
+    runs = create_runs(arguments.out or new_folder("train", recipes), recipes, image_shape)
+    with removing_empty_runs(runs):
         for model, run in zip(models, runs, strict=True):
             train_one(model, run, train, test, console)
 

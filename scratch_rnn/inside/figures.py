@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from scratch_rnn.inside.reading import Reading, answers
+from scratch_rnn.layers import CELLS
 from scratch_rnn.style import (
     BLUE,
     FAINT,
@@ -32,22 +33,12 @@ from scratch_rnn.style import (
     axes_at,
 )
 
-CELL_COLOURS = {"SimpleRNN": ORANGE, "GRU": GREEN, "LSTM": BLUE}
+CELL_COLOURS = dict(zip((cell.__name__ for cell in CELLS.values()), (ORANGE, GREEN, BLUE), strict=True))
 BAND = 2.5  # inches from a row of panels of gates to the next
 FLOOR = 1e-30  # gradients below it count as vanished: they have no place on a logarithmic scale
 
 SHARE = LinearSegmentedColormap.from_list("share", ["white", "#9DC6E3", BLUE, "#00263D"])  # from 0 to 1
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#003B5C", BLUE, "white", RED, "#6E2C00"])
-
-# What the quantities of the cells' equations are called; gates are between 0 and 1, states have a sign.
-GATES = {
-    "i": "input gate",
-    "f": "forget gate",
-    "o": "output gate",
-    "u": "update gate",
-    "r": "reset gate",
-}
-STATES = {"g": "candidate", "c": "cell state", "h": "hidden state"}
 
 
 # ---------------------------------------------------------------- how far gradients reach
@@ -155,8 +146,7 @@ def gates(reading: Reading, title: str) -> Figure:
     A column is a unit, at the same place in all panels: sorted by the row at which |h| is largest.
     """
     order = unit_order(reading.gates["h"])
-    bands = [[name for name in names if name in reading.gates] for names in (GATES, STATES)]
-    bands = [names for names in bands if names]
+    bands = [list(names) for names in (reading.cell.gates, reading.cell.signals) if names]
     across = max(map(len, bands))
     width = (4.8 - 0.15 * across) / across
     figure = Figure(figsize=(WIDTH, 0.55 + BAND * len(bands)))
@@ -166,18 +156,24 @@ def gates(reading: Reading, title: str) -> Figure:
         draw_digit(axes_at(figure, 0.55, top, 1.85, 1.85), reading.image)
         for place, name in enumerate(names):
             axes = axes_at(figure, 2.7 + (width + 0.15) * place, top, width, 1.85)
-            image = _draw_quantity(axes, name, reading.gates[name][:, order])
-        words = ("0", "½", "1") if names[0] in GATES else ("−1", "0", "+1")
+            image = _draw_quantity(axes, reading, name, order)
+        words = ("0", "½", "1") if names[0] in reading.cell.gates else ("−1", "0", "+1")
         _draw_scale(figure, image, 7.5, top, 1.85, words)
     return figure
 
 
-def _draw_quantity(axes: Axes, name: str, values: np.ndarray) -> AxesImage:
-    shown, divided = unit_scale(values)
-    image = draw_map(axes, shown, SIGNED if name in STATES else SHARE, -1 if name in STATES else 0, 1)
-    axes.set_title(f"{name}  {GATES.get(name) or STATES[name]}{divided}", size=9)
-    axes.set(xticks=[], yticks=[], xlabel=f"{values.shape[1]} units")
+def _draw_quantity(axes: Axes, reading: Reading, name: str, order: np.ndarray) -> AxesImage:
+    shown, divided = unit_scale(reading.gates[name][:, order])
+    colours, lowest = scale_of(reading, name)
+    image = draw_map(axes, shown, colours, lowest, 1)
+    axes.set_title(f"{name}  {reading.words(name)}{divided}", size=9)
+    axes.set(xticks=[], yticks=[], xlabel=f"{len(order)} units")
     return image
+
+
+def scale_of(reading: Reading, name: str) -> tuple[Colormap, int]:
+    """Return the colours of a gate or a signal, and the value with which they begin; they end with 1."""
+    return (SHARE, 0) if name in reading.cell.gates else (SIGNED, -1)
 
 
 def unit_scale(values: np.ndarray) -> tuple[np.ndarray, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from html import escape
+from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -24,18 +25,17 @@ from matplotlib.ticker import NullLocator
 from scratch_rnn.files import atomic
 from scratch_rnn.inside.figures import (
     FLOOR,
-    GATES,
-    SHARE,
     SIGNED,
-    STATES,
     draw_digit,
     draw_map,
+    scale_of,
     unit_order,
     unit_scale,
 )
 from scratch_rnn.inside.reading import Reading
 from scratch_rnn.style import BLUE, FAINT, PALE, RED, STYLE, axes_at
 
+PAGE = Path(__file__).with_name("player.html")
 SIZE = 9.2, 5.5  # inches
 MILLISECONDS = 500  # a frame; the player's + and - change it
 # matplotlib drops frames above its limit, 20 MB, with no more than a line in a log: none may be lost.
@@ -64,7 +64,8 @@ def page(reading: Reading, title: str) -> str:
         player = animation.to_jshtml(default_mode="once")
     # Its buttons' signs come from a font on the network; the page's style has signs of its own.
     player = re.sub(r"<link[^>]*>", "", player)
-    return PAGE.substitute(title=escape(title), target=reading.target, rows=rows, player=player)
+    template = Template(PAGE.read_text(encoding="utf-8"))
+    return template.substitute(title=escape(title), target=reading.target, rows=rows, player=player)
 
 
 class _Stage:
@@ -112,16 +113,16 @@ class _Stage:
 
     def _build_strips(self) -> None:
         """Below at the left: every gate and state of the row, a strip each, gates first."""
-        names = [name for name in (*GATES, *STATES) if name in self.reading.gates]
+        names = list(self.reading.gates)
         self.strips = {}
         pitch = min(0.5, 1.5 / len(names))
         for place, name in enumerate(names):
             values, divided = unit_scale(self.reading.gates[name][:, self.order])
             axes = axes_at(self.figure, 1.75, 3.8 + pitch * place, 3.45, 0.8 * pitch)
-            signed = name in STATES
-            image = draw_map(axes, values[:1], SIGNED if signed else SHARE, -1 if signed else 0, 1)
+            colours, lowest = scale_of(self.reading, name)
+            image = draw_map(axes, values[:1], colours, lowest, 1)
             axes.set(xticks=[], yticks=[])
-            words = f"{name}  {GATES.get(name) or STATES[name]}{divided}"
+            words = f"{name}  {self.reading.words(name)}{divided}"
             axes.text(-0.02, 0.5, words, transform=axes.transAxes, ha="right", va="center", size=8)
             self.strips[name] = image, values
         self._title(0.5, 3.7, f"gates and states in row t, {self.h.shape[1]} units")
@@ -201,41 +202,3 @@ def _decades(values: np.ndarray) -> tuple[float, float]:
 def _each_row_to_one(values: np.ndarray) -> np.ndarray:
     largest = np.abs(values).max(axis=1, keepdims=True)
     return values / np.where(largest > 0, largest, 1)
-
-
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { margin: 2em auto; max-width: 940px; padding: 0 1em; color: #222;
-       font: 16px/1.5 "DejaVu Sans", Verdana, sans-serif; }
-h1 { font-size: 1.3em; }
-p { font-size: 0.9em; }
-.animation img { max-width: 100%; }
-.anim-buttons button { height: 2em; }
-.fa { font-style: normal; font-family: "DejaVu Sans", sans-serif; }
-.fa-minus::before { content: "−"; }
-.fa-plus::before { content: "+"; }
-.fa-fast-backward::before { content: "|◀"; }
-.fa-step-backward::before { content: "‹"; }
-.fa-flip-horizontal { display: inline-block; transform: scaleX(-1); }
-.fa-play::before { content: "▶"; }
-.fa-pause::before { content: "❚❚"; }
-.fa-step-forward::before { content: "›"; }
-.fa-fast-forward::before { content: "▶|"; }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-<p>First the network reads the digit, one of its $rows rows in each frame: what it has not read yet is
-veiled, and the row that it reads is framed. A column is a unit, at the same place everywhere, sorted by the
-row in which it is most active; orange is positive, blue is negative, and gates run from white, 0, to dark
-blue, 1. Then the gradient of the loss L of class $target, grey among the bars, comes back from the last row
-to the first: its direction in colours, its size beside them.</p>
-$player
-</body>
-</html>
-""")

@@ -133,6 +133,7 @@ def gates(model: Sequential, x: Array) -> dict[str, Array]:
 class Reading:
     """What happens in a network while it reads one sequence, and on the way back.
 
+    cell                     the class of the layer; its `gates` and `signals` say what is in `gates` here
     image      (T, D)        the sequence as it was given
     belief     (T, K)        of `belief`
     gates      name: (T, H)  of `gates`
@@ -141,12 +142,17 @@ class Reading:
     saliency   (T, D)        of `saliency`
     """
 
+    cell: type[Recurrent]
     image: Array
     belief: Array
     gates: dict[str, Array]
     target: int
     gradients: dict[str, Array]
     saliency: Array
+
+    def words(self, name: str) -> str:
+        """What a gate or signal of that name is called."""
+        return (self.cell.gates | self.cell.signals)[name]
 
     @property
     def answer(self) -> int:
@@ -169,6 +175,7 @@ def read(model: Sequential, image: Array, label: int | None = None) -> Reading:
     p = belief(model, x)[0]
     target = int(p[-1].argmax()) if label is None else int(label)
     return Reading(
+        cell=type(model.layers[-2]),  # type: ignore[arg-type]
         image=x[0],
         belief=p,
         gates=_only(gates(model, x)),

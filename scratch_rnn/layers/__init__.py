@@ -7,4 +7,7 @@ from scratch_rnn.layers.lstm import LSTM
 from scratch_rnn.layers.recurrent import Recurrent
 from scratch_rnn.layers.simple_rnn import SimpleRNN
 
-__all__ = ["GRU", "LSTM", "Dense", "Gradients", "Layer", "Recurrent", "SimpleRNN"]
+# The recurrent layers by the names that the command line and files have for them.
+CELLS: dict[str, type[Recurrent]] = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+
+__all__ = ["CELLS", "GRU", "LSTM", "Dense", "Gradients", "Layer", "Recurrent", "SimpleRNN"]

@@ -17,7 +17,7 @@ here z is a pre-activation and h the hidden state. The notation is that of recur
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +55,8 @@ class GRU(Recurrent):
     """
 
     step_class = GRUStep
-    gates: ClassVar = {"u": "update gate", "r": "reset gate"}
-    signals: ClassVar = {"g": "candidate", "h": "hidden state"}
+    gates = {"u": "update gate", "r": "reset gate"}
+    signals = {"g": "candidate", "h": "hidden state"}
 
     def __init__(
         self,

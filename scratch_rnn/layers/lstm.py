@@ -14,7 +14,7 @@ sigmoid and φ tanh by default; the notation is that of recurrent.py.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -49,8 +49,8 @@ class LSTM(Recurrent):
 
     step_class = LSTMStep
     state_names = ("h", "c")
-    gates: ClassVar = {"i": "input gate", "f": "forget gate", "o": "output gate"}
-    signals: ClassVar = {"g": "candidate", "c": "cell state", "h": "hidden state"}
+    gates = {"i": "input gate", "f": "forget gate", "o": "output gate"}
+    signals = {"g": "candidate", "c": "cell state", "h": "hidden state"}
 
     def __init__(
         self,

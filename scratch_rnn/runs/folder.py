@@ -27,7 +27,8 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, unused
-from scratch_rnn.runs.recipe import CELLS, Recipe
+from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.training.model import Sequential
 
 
@@ -59,13 +60,13 @@ class Run:
     def _saved(self) -> str:
         path = self.folder / "history.json"
         if not path.is_file():
-            self.remove_stub()
+            self.remove_if_empty()
             return f"no epoch of {self.folder} was finished and nothing is saved of it"
         histories = json.loads(path.read_text(encoding="utf-8"))
         epochs = ", ".join(f"{name} {len(history['loss'])}" for name, history in histories.items())
         return f"weights and history are saved in {self.folder} (epochs finished: {epochs})"
 
-    def remove_stub(self) -> None:
+    def remove_if_empty(self) -> None:
         """Remove the folder of a run that has no epoch yet."""
         if not (self.folder / "history.json").is_file():
             (self.folder / "recipe.json").unlink(missing_ok=True)
@@ -73,7 +74,7 @@ class Run:
                 self.folder.rmdir()
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file; NaN and infinity, which JSON has not, become null."""
+        """Write a JSON file; JSON has no word for NaN and infinity: they become null."""
         with atomic(self.folder / name) as path:
             path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -136,22 +137,23 @@ def create_runs(
 
 
 @contextmanager
-def leaving_no_stubs(runs: list[Run]) -> Iterator[None]:
+def removing_empty_runs(runs: list[Run]) -> Iterator[None]:
     """Where an error or Ctrl-C ends several runs, remove the folders of those that have no epoch yet."""
     try:
         yield
     except BaseException:
         for run in runs:
-            run.remove_stub()
+            run.remove_if_empty()
         if len(runs) > 1:
             with suppress(OSError):  # one of them has begun
                 runs[0].folder.parent.rmdir()
         raise
 
 
-def new_folder(name: str) -> Path:
-    """Return a folder below runs/ that does not exist yet, named after the run and the time."""
-    return unused(Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}"))
+def new_folder(command: str, recipes: list[Recipe]) -> Path:
+    """Return a folder below runs/ that does not exist yet, named after command, cell and time."""
+    cell = recipes[0].cell if len(recipes) == 1 else "all"
+    return unused(Path("runs", f"{command}-{cell}-{datetime.now():%Y%m%d-%H%M%S}"))
 
 
 def run_folders(folder: str | os.PathLike[str]) -> list[Path]:

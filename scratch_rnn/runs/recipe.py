@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from scratch_rnn.data.mnist import CLASSES
-from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
+from scratch_rnn.layers import CELLS, Dense, Layer
 from scratch_rnn.training import optimizers
 from scratch_rnn.training.model import Sequential
 
-CELLS: dict[str, type[Recurrent]] = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "rmsprop": optimizers.RMSprop,
     "adam": optimizers.Adam,
