@@ -209,12 +209,12 @@ def _jax_gru(weights: Any, state: Any, z: Any) -> Any:
 
 def products(setting: Setting) -> Work:
     """The floor: only the matrix products of a step, in scratch_rnn's shapes, shards and threads."""
+    from scratch_rnn.layers import CELLS
     from scratch_rnn.training.shards import SHARD_ROWS
     from scratch_rnn.training.threads import Threads, available_cores
 
-    gates = {"simple_rnn": 1, "gru": 3, "lstm": 4}[setting.cell]
     threads = setting.threads or available_cores()
-    columns, inner = gates * setting.units, setting.features + 1 + setting.units
+    columns, inner = CELLS[setting.cell](setting.units).columns, setting.features + 1 + setting.units
     rng = np.random.default_rng(0)
 
     def shard(size: int) -> Callable[[], None]:

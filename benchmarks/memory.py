@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.layers import CELLS
 from scratch_rnn.style import save
 
 MEGABYTE = 2**20
@@ -79,7 +80,7 @@ def main() -> None:
             peaks[name].append(int(done.stdout.split()[-1]) / MEGABYTE)
     medians = {name: statistics.median(values) for name, values in peaks.items()}
     ratio = medians["scratch_rnn"] / medians["Keras"]
-    tapes = {cell: tape_bytes(cell) for cell in ("simple_rnn", "gru", "lstm")}
+    tapes = {cell: tape_bytes(cell) for cell in CELLS}
     table = Table(title="peak memory of a training run")
     table.add_column("library")
     table.add_column("MiB", justify="right")
@@ -98,11 +99,9 @@ def tape_bytes(cell: str) -> int:
     """Return what the tape of a batch of 128 digits holds, 128 units: its own arrays."""
     import numpy as np
 
-    from scratch_rnn.layers import CELLS
-
     _, tape = CELLS[cell](128).forward(np.zeros((128, 28, 28), "float32"))
-    arrays = {name: value for name, value in vars(tape).items() if isinstance(value, np.ndarray)}
-    return sum(array.nbytes for name, array in arrays.items() if name != "matrix")  # the layer's own
+    arrays = [tape.joined, tape.dmatrix, tape.summand, *tape.arrays.values()]
+    return sum(array.nbytes for array in arrays)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,47 @@ def test_every_line_of_a_step_names_the_equation_that_it_computes(cell, method):
     assert [line for line in lines if not EQUATION.search(line.partition("#")[2])] == []
 
 
+def names_on_the_left(number):
+    """Return what an equation of the document computes, in the code's spelling: dc_prev for dc_{t-1}."""
+    equation = re.search(rf"```math\n((?:(?!```).)*?)\\tag\{{{number}\}}", DOCUMENT, flags=re.DOTALL)[1]
+    names = set()
+    for side in re.findall(
+        r"(\w+(?:_\{t-1\}|_\w)?)(?:\^\{\\text\{\w+\}\})? *(?:=|\\leftarrow|\\mathrel\{\+\}=)", equation
+    ):
+        names.add(re.sub(r"_t$", "", side.replace("_{t-1}", "_prev")))
+    return names
+
+
+def names_written(line):
+    """Return what a line of a step writes: {"i", "f"} for out=s.i_and_f, {"dh_prev"} for dh_prev += ..."""
+    target = re.search(r"out=s\.(\w+)", line) or re.match(r"\s*(?:s\.)?(\w+) \+?=", line)
+    first, *others = target[1].split("_and_")
+    prefix = re.match(r"(d?z_)?", first)[0]
+    return {first, *(prefix + other for other in others)}
+
+
+@pytest.mark.parametrize("method", ["step", "step_backward"])
+@pytest.mark.parametrize("cell", [SimpleRNN, LSTM, GRU])
+def test_every_line_of_a_step_names_what_its_equation_names(cell, method):
+    """A gate and its pre-activation share memory; the line has to use the right one of the two names.
+
+    A comment with a colon says that the line computes a part of its equation only.
+    """
+    compared = 0
+    for line in computing_lines(getattr(cell, method)):
+        comment = line.partition("#")[2]
+        numbers = [number for number in EQUATION.findall(comment) if number[0] != "T"]
+        if ":" in comment or not numbers:
+            continue
+        expected = set().union(*map(names_on_the_left, numbers))
+        written = names_written(line)
+        if written == {"dz"}:  # of all gates at once
+            written = {name for name in expected if name.startswith("dz")}
+        assert written <= expected, line
+        compared += 1
+    assert compared
+
+
 def test_the_catalogue_in_the_document_is_that_of_the_code():
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+\|$", DOCUMENT, flags=re.MULTILINE)) == set(BUGS)
 

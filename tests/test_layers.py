@@ -1,5 +1,6 @@
 """The layers: their equations, their gradients with every option, their contract, and what they refuse."""
 
+import re
 import tracemalloc
 from itertools import product
 
@@ -1132,3 +1133,95 @@ def test_layers_and_activations_show_what_they_are():
 def test_an_unknown_option_is_refused():
     with pytest.raises(TypeError, match="dropuot"):
         LSTM(2, dropuot=0.5)
+
+
+# One step alone, and watching ------------------------------------------------------------------------------
+
+
+@every_cell
+def test_a_single_step_is_a_sequence_of_one_timestep(cell):
+    layer = random_cell(cell, return_state=True)
+    x, states = random_call(layer, time=1)
+    (_, *last), tape = layer.forward(x, states)
+    s = layer.single_step(x[:, 0], states)
+    for after, expected in zip(s.states_after, last, strict=True):
+        np.testing.assert_array_equal(after.T, expected)
+    projections = random_arrays(*(state.shape for state in last), seed=2)
+    expected = layer.backward(None, tape, projections)
+    dstate = layer.step_backward(s, tuple(d.T for d in projections))
+    layer.add_weight_gradients(s)
+    for d, gradient in zip(dstate, expected.initial_state, strict=True):
+        np.testing.assert_array_equal(d.T, gradient)
+    np.testing.assert_array_equal(s.dmatrix, tape.dmatrix)
+
+
+def test_a_single_step_has_what_the_equations_name():
+    layer = random_cell("LSTM")
+    x, (h, c) = random_call(layer, time=1)
+    s = layer.single_step(x[:, 0], (h, c))
+    w, u, b = (np.split(weight, 4, axis=-1) for weight in layer.weights)
+    z_i, z_f, z_g, z_o = ((x[:, 0] @ w[k] + h @ u[k] + b[k]).T for k in range(4))
+    for name, value in {"i": sigmoid(z_i), "f": sigmoid(z_f), "g": np.tanh(z_g), "o": sigmoid(z_o)}.items():
+        assert_close(getattr(s, name), value)
+    assert_close(s.c, s.f * c.T + s.i * s.g)
+    assert_close(s.phi_c, np.tanh(s.c))
+    assert_close(s.h, s.o * s.phi_c)
+
+
+@every_cell
+def test_a_single_step_starts_from_zeros_without_a_state(cell):
+    layer = random_cell(cell)
+    (x,) = random_arrays((4, 3))
+    np.testing.assert_array_equal(layer.single_step(x).h.T, layer.forward(x[:, np.newaxis])[0])
+
+
+def test_a_single_step_lists_its_arrays_and_their_shapes():
+    text = repr(random_cell("LSTM").single_step(np.zeros((4, 3))))
+    assert text.startswith("LSTMStep\n")
+    assert re.search(r"\n +z_f +\(2, 4\)\n", text)
+    assert re.search(r"\n +matrix +\(6, 8\)\n", text)
+
+
+def test_a_single_step_refuses_a_sequence():
+    layer = random_cell("LSTM", name="mine")
+    with pytest.raises(ValueError, match=r"one timestep of the input of layer 'mine' has shape \(4, 5, 3\)"):
+        layer.single_step(np.zeros((4, 5, 3)))
+
+
+@every_cell
+def test_whoever_watches_is_told_the_whole_gradient_of_each_hidden_state(cell):
+    """What reaches h_t is its own output's part, and what the rest of the sequence says of its beginning."""
+    layer = random_cell(cell, return_sequences=True, return_state=True)
+    x, states = random_call(layer)
+    (y, *last), tape = layer.forward(x, states)
+    dy, *dlast = random_arrays(y.shape, *(state.shape for state in last), seed=2)
+    reached = []
+    layer.backward(dy, tape, dlast, watch=lambda s, dstate: reached.append((s, dstate[0].T.copy())))
+    assert [s for s, _ in reached] == tape.steps[::-1]
+    assert_close(reached[0][1], dy[:, 4] + dlast[0])
+    for t in range(4):
+        state = [state.T for state in tape.steps[t].states_after]
+        _, tape_of_the_rest = layer.forward(x[:, t + 1 :], state)
+        carried = layer.backward(dy[:, t + 1 :], tape_of_the_rest, dlast).initial_state[0]
+        assert_close(reached[4 - t][1], dy[:, t] + carried)
+
+
+@every_cell
+@with_and_without_mask
+def test_watching_changes_nothing(cell, mask):
+    layer = random_cell(cell, return_sequences=True)
+    x, states = random_call(layer)
+    y, tape = layer.forward(x, states, mask)
+    calls = []
+    watched = layer.backward(y, tape, watch=lambda *arguments: calls.append(arguments))
+    assert len(calls) == 5
+    assert_same_gradients(watched, layer.backward(y, tape))
+
+
+def test_two_names_of_one_block_are_one_array():
+    s = random_cell("LSTM").single_step(np.zeros((4, 3)))
+    assert s.z_f is s.f
+    assert s.dz_o is s.do
+    assert s.dz is s.dgates
+    assert np.shares_memory(s.i_and_f, s.f)
+    assert not np.shares_memory(s.i, s.f)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 import tracemalloc
 from functools import partial
 
@@ -1018,3 +1019,27 @@ def loaded_modules():
     code = "import sys, scratch_rnn; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return result.stdout.split()
+
+
+class Clock(Callback):
+    """Notes what the history of the running training says, and lets each epoch take a while."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_begin(self, epoch):
+        time.sleep(0.02)
+
+    def on_epoch_end(self, epoch, logs):
+        self.seen.append((self.model.history.epoch.copy(), self.model.history.seconds.copy()))
+
+
+def test_the_history_has_the_seconds_of_each_epoch_while_training_goes_on(digits):
+    x, y = digits
+    model, clock = classifier(), Clock()
+    history = model.fit(x, y, epochs=3, verbose=0, callbacks=[clock])
+    assert [epoch for epoch, _ in clock.seen] == [[0], [0, 1], [0, 1, 2]]
+    assert [seconds for _, seconds in clock.seen] == [history.seconds[:n] for n in (1, 2, 3)]
+    assert all(seconds >= 0.02 for seconds in history.seconds)
+    assert model.history is history
+    assert model.fit(x, y, verbose=0) is model.history is not history

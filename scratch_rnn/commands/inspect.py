@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         before, after = gradient_reach(untrained, x, y), gradient_reach(model, x, y)
         inspections.append(Inspection(folder, recipe, read(model, digit, label), before, after))
     for inspection in inspections:
-        _print(inspection, name, label, len(x), console)
+        _print_answer(inspection, name, label, len(x), console)
     with console.status("drawing"):
         drawn = _draw_all(inspections, arguments.folder, name, len(x))
     for folder in drawn:
@@ -87,7 +87,7 @@ def _digit(recipe: Recipe, image: Path | None, test_index: int | None) -> tuple[
     return names[0], digits[0], None if labels is None else int(labels[0])
 
 
-def _print(inspection: Inspection, name: str, label: int | None, count: int, console: Console) -> None:
+def _print_answer(inspection: Inspection, name: str, label: int | None, count: int, console: Console) -> None:
     """Print the answer row by row, and how much of the gradient reaches the first row."""
     reading = inspection.reading
     *earlier, (first, last, said) = answers(reading.belief)

@@ -83,10 +83,10 @@ class GRU(Recurrent):
         np.matmul(s.input_weights_of_g.T, s.inputs, out=s.z_g)  # (T1) of g, without the past
         if self.reset_after:
             np.matmul(s.past_weights_of_g.T, s.past, out=s.p)  # (G3): p
-            s.z_g += s.r * s.p  # (G3)
+            s.z_g += s.r * s.p  # (G3): r ⊙ p
         else:
             np.multiply(s.r, s.h_prev, out=s.m)  # (G4): m
-            s.z_g += s.past_weights_of_g.T @ s.m  # (G4)
+            s.z_g += s.past_weights_of_g.T @ s.m  # (G4): U_gᵀ m
         phi(s.z_g, out=s.g)  # (G3) or (G4)
         np.add(s.u * s.h_prev, (1 - s.u) * s.g, out=s.h)  # (G5)
 

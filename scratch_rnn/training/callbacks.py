@@ -64,6 +64,14 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
 
 
+def prepare(callbacks: Iterable[Callback], model: Sequential, params: dict[str, int]) -> None:
+    """Tell every callback its model and params. Raises TypeError for what is no callback."""
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must be objects of subclasses of Callback, not {callback!r}")
+        callback.model, callback.params = model, params
+
+
 def call(callbacks: Iterable[Callback], hook: str, *arguments: Any) -> None:
     """Call the hook of that name of every callback in turn."""
     for callback in callbacks:

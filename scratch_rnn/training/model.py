@@ -18,7 +18,7 @@ from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
 from scratch_rnn.layers.dense import Dense
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training import metrics as metric_functions
-from scratch_rnn.training.callbacks import Callback, History, call
+from scratch_rnn.training.callbacks import Callback, History, call, prepare
 from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, slices, total
@@ -237,27 +237,14 @@ class Sequential(Layer):
         Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
-        self._compiled()
         check_available(self.processes)
-        for callback in callbacks or ():
-            if not isinstance(callback, Callback):
-                raise TypeError(f"callbacks must be objects of subclasses of Callback, not {callback!r}")
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
-        x, y = self._checked_data(x, y)
-        if validation_data is not None:
-            if len(validation_data) != 2:
-                raise ValueError(f"validation_data must be (x, y), not {len(validation_data)} things")
-            x_val, y_val = self._checked_data(*validation_data)
-        else:
-            split = split_row(len(x), validation_split)
-            (x, x_val), (y, y_val) = (x[:split], x[split:]), (y[:split], y[split:])
+        (x, y), (x_val, y_val) = self._checked_splits(x, y, validation_split, validation_data)
         order = np.arange(len(x))
         self.history, self.stop_training = History(), False
         with _progress(verbose) as progress:
             hooks = [self.history, *progress, *(callbacks or ())]
-            for hook in hooks:
-                hook.model = self
-                hook.params = {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)}
+            prepare(hooks, self, {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)})
             call(hooks, "on_train_begin")
             for epoch in range(epochs):
                 call(hooks, "on_epoch_begin", epoch)
@@ -421,6 +408,18 @@ class Sequential(Layer):
             self.build((None, *x.shape[1:]))
         self.compute_output_shape(x.shape)  # raises where x does not fit a layer
         return x
+
+    def _checked_splits(
+        self, x: Array, y: Array, validation_split: float, validation_data: tuple[Array, Array] | None
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Return (x, y) to train on and (x, y), perhaps without rows, to validate on."""
+        x, y = self._checked_data(x, y)
+        if validation_data is None:
+            split = split_row(len(x), validation_split)
+            return (x[:split], y[:split]), (x[split:], y[split:])
+        if len(validation_data) != 2:
+            raise ValueError(f"validation_data must be (x, y), not {len(validation_data)} things")
+        return (x, y), self._checked_data(*validation_data)
 
     def _checked_data(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Return x and y as arrays that fit the model, the loss and each other, or raise ValueError."""
