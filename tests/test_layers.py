@@ -1144,8 +1144,8 @@ def test_a_single_step_is_a_sequence_of_one_timestep(cell):
     x, states = random_call(layer, time=1)
     (_, *last), tape = layer.forward(x, states)
     s = layer.single_step(x[:, 0], states)
-    for after, expected in zip(s.states_after, last, strict=True):
-        np.testing.assert_array_equal(after.T, expected)
+    for name, expected in zip(layer.state_names, last, strict=True):
+        np.testing.assert_array_equal(getattr(s, name).T, expected)
     projections = random_arrays(*(state.shape for state in last), seed=2)
     expected = layer.backward(None, tape, projections)
     dstate = layer.step_backward(s, tuple(d.T for d in projections))
@@ -1200,7 +1200,7 @@ def test_whoever_watches_is_told_the_whole_gradient_of_each_hidden_state(cell):
     assert [s for s, _ in reached] == tape.steps[::-1]
     assert_close(reached[0][1], dy[:, 4] + dlast[0])
     for t in range(4):
-        state = [state.T for state in tape.steps[t].states_after]
+        state = [getattr(tape.steps[t], name).T for name in layer.state_names]
         _, tape_of_the_rest = layer.forward(x[:, t + 1 :], state)
         carried = layer.backward(dy[:, t + 1 :], tape_of_the_rest, dlast).initial_state[0]
         assert_close(reached[4 - t][1], dy[:, t] + carried)

@@ -34,7 +34,7 @@ class GRUStep(Step):
     z_u, z_r, z_g = u, r, g = z
     z_u_and_r = u_and_r = z[:2]
     p = m = kept()  # p of (G3), m of (G4): no layer has both
-    dz = dgates = work(3)
+    dz = work(3)
     dz_u, dz_r, dz_g = du, dr, dg = dz
     dz_u_and_r = du_and_dr = dz[:2]
     dp = work()

@@ -13,13 +13,13 @@ Step = Callable[[Any], None]
 StepBackward = Callable[[Any, tuple[Array, ...]], tuple[Array, ...]]
 
 
-def masked(step: Step) -> Step:
+def masked(step: Step, state_names: tuple[str, ...]) -> Step:
     """Return a cell's step that leaves the states of the samples that skip the timestep as they are."""
 
     def masked_step(s: Any) -> None:
         step(s)
-        for before, after in zip(s.states_before, s.states_after, strict=True):
-            np.copyto(after, before, where=~s.mask)
+        for name in state_names:
+            np.copyto(getattr(s, name), getattr(s, f"{name}_prev"), where=~s.mask)
 
     return masked_step
 

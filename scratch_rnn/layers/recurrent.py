@@ -95,7 +95,7 @@ class Recurrent(RecurrentBase):
         Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
         """
         tape = self._start(x, initial_state, mask, tape)
-        step = masked(self.step) if tape.masked else self.step
+        step = masked(self.step, self.state_names) if tape.masked else self.step
         for s in tape.steps:
             step(s)  # (T1) and the cell: h_t from x_t and h_{t-1}
         return self._outputs(tape), tape

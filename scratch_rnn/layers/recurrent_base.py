@@ -65,6 +65,7 @@ class RecurrentBase(Layer):
         seed: SeedLike = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name, seed=seed)
+        _check_cell(type(self))
         self.units = positive_integer(units, "units")
         self.features: int | None = None  # known once the layer is built
         self.activation = activations.for_cell(activation)
@@ -254,3 +255,17 @@ class RecurrentBase(Layer):
                 f"mask of layer {self.name!r} must be bool {(batch, time)}, not {mask.dtype} {mask.shape}"
             )
         return self._processing_order(mask).T
+
+
+def _check_cell(cell: type[RecurrentBase]) -> None:
+    """Raise TypeError where a cell, perhaps one of the user's own, lacks a declaration that it needs."""
+    step_class = getattr(cell, "step_class", None)
+    if not (isinstance(step_class, type) and issubclass(step_class, Step)):
+        raise TypeError(f"{cell.__name__} needs a step_class, a subclass of Step, not {step_class!r}")
+    before = [f"{name}_prev" for name in cell.state_names]
+    needed = dict.fromkeys(["dz", *before, *cell.state_names, *cell.gates, *cell.signals])
+    if missing := step_class.missing(needed):
+        raise TypeError(
+            f"{step_class.__name__} does not declare {', '.join(missing)}: every Step declares dz, and what "
+            f"{cell.__name__} names in state_names (as c_prev, c = state()), gates and signals"
+        )

@@ -18,7 +18,7 @@ would cost time, in which threads wait for each other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, make_dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -61,12 +61,15 @@ class OwnWeight:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Blocks of an array, as a Step declares them: `find` returns the array of timestep t of a tape."""
+    """Blocks of an array of a tape, as a Step declares them."""
 
-    find: Callable[[Any, int], Any]
+    find: Callable[[Any], Array]  # returns the tape's array, with time as its first axis where `ahead` is set
+    ahead: int | None = (
+        None  # 0: each timestep has its own; 1: it has that of the next one; None: one for all
+    )
     blocks: range = ALL
-    axis: int = 0  # along which the blocks lie: 0 rows, 1 columns
-    source: Memory | OwnWeight | None = None
+    axis: int = 0  # along which the blocks lie in a timestep's array: 0 rows, 1 columns
+    source: Memory | OwnWeight | None = None  # what the tape has to make for it
 
     def __getitem__(self, part: slice) -> Part:
         return replace(self, blocks=self.blocks[part])
@@ -75,65 +78,66 @@ class Part:
         return (self[block : block + 1] for block in range(len(self.blocks)))
 
     @property
-    def key(self) -> tuple[Any, range, int]:
+    def key(self) -> tuple[Any, ...]:
         """The same for two names of one block."""
-        return self.find, self.blocks, self.axis
+        return self.find, self.ahead, self.blocks, self.axis
 
-    def view(self, tape: Tape, t: int) -> Any:
-        """Return timestep t's view."""
-        array, units = self.find(tape, t), tape.layer.units
-        if self.blocks is ALL:
-            return array
-        entries = slice(self.blocks.start * units, self.blocks.stop * units)
-        return array[entries] if self.axis == 0 else array[:, entries]
+    def views(self, tape: Tape, time: int) -> list[Array]:
+        """Return the view of each timestep."""
+        array, units = self.find(tape), tape.layer.units
+        if self.blocks is not ALL:
+            entries = slice(self.blocks.start * units, self.blocks.stop * units)
+            array = array[..., entries, :] if self.axis == 0 else array[..., entries]
+        return [array] * time if self.ahead is None else list(array[self.ahead : self.ahead + time])
 
 
 def kept(blocks: int = 1) -> Any:  # Any, as dataclasses.field has it: in a step that runs it is an array
     """Declare an array of which every timestep has its own."""
     memory = Memory(blocks, 0)
-    return Part(lambda tape, t: tape.arrays[memory][t], range(blocks), source=memory)
+    return Part(lambda tape: tape.arrays[memory], 0, range(blocks), source=memory)
 
 
 def work(blocks: int = 1) -> Any:
     """Declare an array that all timesteps share, each overwriting it."""
     memory = Memory(blocks, None)
-    return Part(lambda tape, t: tape.arrays[memory], range(blocks), source=memory)
+    return Part(lambda tape: tape.arrays[memory], None, range(blocks), source=memory)
 
 
 def state() -> Any:
-    """Declare a state beside h, (before the timestep, after it); its name is among the cell's state_names."""
+    """Declare a state beside h: (before the timestep, after it).
+
+    Their names are those of h: `c_prev, c = state()`, and "c" is among the cell's state_names.
+    """
     memory = Memory(1, 1)
-    before = Part(lambda tape, t: tape.arrays[memory][t], source=memory)
-    return before, replace(before, find=lambda tape, t: tape.arrays[memory][t + 1])
+    before = Part(lambda tape: tape.arrays[memory], 0, range(1), source=memory)
+    return before, replace(before, ahead=1)
 
 
 def weight(name: str, blocks: int = 1, initializer: str = "zeros") -> Any:
     """Declare weights (blocks * H, 1) and their gradient, which `add_weight_gradients` adds up."""
     own = OwnWeight(name, blocks, initializer)
-    weights = Part(lambda tape, t: tape.layer.own_weights[own], range(blocks), source=own)
-    return weights, replace(weights, find=lambda tape, t: tape.arrays[own])
+    weights = Part(lambda tape: tape.layer.own_weights[own], None, range(blocks), source=own)
+    return weights, replace(weights, find=lambda tape: tape.arrays[own])
 
 
 class Step:
     """Timestep t of a tape: every attribute is an array. A cell's Step adds its own, dz among them."""
 
-    matrix: Any = Part(lambda tape, t: tape.matrix, axis=1)  # (D + 1 + H, G H)  [W; b; U]
-    input_weights: Any = Part(lambda tape, t: tape.matrix[: tape.input_rows], axis=1)  # [W; b]
-    past_weights: Any = Part(lambda tape, t: tape.matrix[tape.input_rows :], axis=1)  # U, in the GRU [b'; U]
-    kernel: Any = Part(lambda tape, t: tape.layer.kernel, axis=1)  # (D, G H)  W
-    recurrent_kernel: Any = Part(lambda tape, t: tape.layer.recurrent_kernel, axis=1)  # (H, G H)  U
-    joined: Any = Part(lambda tape, t: tape.joined[t, : len(tape.matrix)])  # (D + 1 + H, B)  [x_t; 1; h_prev]
-    inputs: Any = Part(lambda tape, t: tape.joined[t, : tape.input_rows])  # (D + 1, B)  [x_t; 1]
-    past: Any = Part(lambda tape, t: tape.joined[t, tape.input_rows :])  # h_prev, in the GRU [1; h_prev]
-    h_prev: Any = Part(lambda tape, t: tape.states[0][t])  # (H, B)
-    h: Any = Part(lambda tape, t: tape.states[0][t + 1])  # (H, B), the next timestep's h_prev
-    states_before: Any = Part(lambda tape, t: tuple(state[t] for state in tape.states))
-    states_after: Any = Part(lambda tape, t: tuple(state[t + 1] for state in tape.states))
-    mask: Any = Part(lambda tape, t: tape.mask[t])  # (B,)  False where the timestep is skipped
-    dmatrix: Any = Part(lambda tape, t: tape.dmatrix, axis=1)  # like matrix: the sum of (T3) so far
-    summand: Any = Part(lambda tape, t: tape.summand, axis=1)  # like matrix: what this timestep adds
-    input_summand: Any = Part(lambda tape, t: tape.summand[: tape.input_rows], axis=1)  # of [W; b]
-    past_summand: Any = Part(lambda tape, t: tape.summand[tape.input_rows :], axis=1)  # of U or [b'; U]
+    matrix: Any = Part(lambda tape: tape.matrix, axis=1)  # (D + 1 + H, G H)  [W; b; U]
+    input_weights: Any = Part(lambda tape: tape.matrix[: tape.input_rows], axis=1)  # [W; b]
+    past_weights: Any = Part(lambda tape: tape.matrix[tape.input_rows :], axis=1)  # U, in the GRU [b'; U]
+    kernel: Any = Part(lambda tape: tape.layer.kernel, axis=1)  # (D, G H)  W
+    recurrent_kernel: Any = Part(lambda tape: tape.layer.recurrent_kernel, axis=1)  # (H, G H)  U
+    joined: Any = Part(lambda tape: tape.joined[:, : len(tape.matrix)], 0)  # (D + 1 + H, B)  [x_t; 1; h_prev]
+    inputs: Any = Part(lambda tape: tape.joined[:, : tape.input_rows], 0)  # (D + 1, B)  [x_t; 1]
+    past: Any = Part(lambda tape: tape.joined[:, tape.input_rows :], 0)  # h_prev, in the GRU [1; h_prev]
+    h_prev: Any = Part(lambda tape: tape.states[0], 0)  # (H, B)
+    h: Any = Part(lambda tape: tape.states[0], 1)  # (H, B), the next timestep's h_prev
+    mask: Any = Part(lambda tape: tape.mask, 0)  # (B,)  False where the timestep is skipped
+    dmatrix: Any = Part(lambda tape: tape.dmatrix, axis=1)  # like matrix: the sum of (T3) so far
+    summand: Any = Part(lambda tape: tape.summand, axis=1)  # like matrix: what this timestep adds
+    input_summand: Any = Part(lambda tape: tape.summand[: tape.input_rows], axis=1)  # of [W; b]
+    past_summand: Any = Part(lambda tape: tape.summand[tape.input_rows :], axis=1)  # of U or [b'; U]
     dz: Any  # (G H, B)
 
     @classmethod
@@ -141,6 +145,12 @@ class Step:
         """Return all that this Step and its bases declare, by name."""
         classes = reversed(cls.__mro__)
         return {name: part for base in classes for name, part in vars(base).items() if isinstance(part, Part)}
+
+    @classmethod
+    def missing(cls, names: Iterable[str]) -> list[str]:
+        """Return those of the names that are not declared."""
+        declared = cls.declared()
+        return [name for name in names if name not in declared]
 
     @classmethod
     def own_weights(cls) -> list[OwnWeight]:
@@ -197,12 +207,13 @@ class Tape:
         own_states = (self.arrays[declared[name].source] for name in layer.state_names[1:])  # type: ignore[index]
         self.states: tuple[Array, ...] = (self.joined[:, -layer.units :], *own_states)
         record = _record_of(layer.step_class)  # type: ignore[arg-type]  # mypy: a class has no hash
-        self.steps = [record(**self._views(declared, t)) for t in range(time)]
+        self.steps = [record(*views) for views in zip(*self._views(declared, time), strict=True)]
 
-    def _views(self, declared: dict[str, Part], t: int) -> dict[str, Any]:
-        """Return timestep t's views by name; two names of one block get one and the same."""
-        views: dict[Any, Any] = {}  # NumPy sees at once that it is written over itself
-        return {name: views.setdefault(part.key, part.view(self, t)) for name, part in declared.items()}
+    def _views(self, declared: dict[str, Part], time: int) -> list[list[Array]]:
+        """Return for each name the views of all timesteps."""
+        views = {part.key: part.views(self, time) for part in declared.values()}
+        # Two names of one block have one view: NumPy then sees at once what is written over itself.
+        return [views[part.key] for part in declared.values()]
 
     @property
     def shape(self) -> tuple[int, int]:
