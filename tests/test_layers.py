@@ -28,9 +28,13 @@ from hypothesis import strategies as st
 from scratch_rnn import GRU, LSTM, Dense, Layer, SimpleRNN
 from scratch_rnn.arrays import aligned_empty
 from scratch_rnn.checks.known_bugs import inject
+from scratch_rnn.layers import Recurrent
 from scratch_rnn.layers.activations import Activation
 from scratch_rnn.layers.base import DTYPES
 from scratch_rnn.layers.initializers import RandomNormal
+from scratch_rnn.layers.tape import Step, work
+from scratch_rnn.layers.tape import state as new_state
+from scratch_rnn.layers.tape import weight as new_weight
 
 ACTIVATIONS = ("tanh", "relu", "linear", "sigmoid")
 
@@ -1225,3 +1229,56 @@ def test_two_names_of_one_block_are_one_array():
     assert s.dz is s.dgates
     assert np.shares_memory(s.i_and_f, s.f)
     assert not np.shares_memory(s.i, s.f)
+
+
+# Cells of one's own ----------------------------------------------------------------------------------------
+
+
+class OneState(Step):
+    dz = work()
+
+
+class TwoStates(OneState):
+    c_prev, c = new_state()
+
+
+class SameName(OneState):
+    kernel_twice, dkernel_twice = new_weight("kernel")
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({}, "Mine needs a step_class, a subclass of Step, not None"),
+        ({"step_class": int}, "Mine needs a step_class, a subclass of Step, not <class 'int'>"),
+        ({"step_class": Step}, "Step does not declare dz: "),
+        ({"step_class": OneState, "state_names": ("h", "c")}, r"state_names of Mine .*declares.*\('h',\)"),
+        ({"step_class": TwoStates}, r"state_names of Mine are \('h',\), but TwoStates .* \('h', 'c'\)"),
+        ({"step_class": TwoStates, "state_names": ("c", "h")}, "in this order, h first"),
+        ({"step_class": OneState, "gates": {"i": "input gate"}}, "OneState does not declare i: "),
+        ({"step_class": OneState, "signals": {}}, "signals of Mine must name h"),
+        (
+            {"step_class": SameName},
+            "two weights of SameName have one name: kernel, ",
+        ),
+    ],
+)
+def test_a_cell_whose_declarations_do_not_fit_together_is_told_so(declared, message):
+    with pytest.raises(TypeError, match=message):
+        type("Mine", (Recurrent,), declared)(3)
+
+
+def test_a_cell_without_its_methods_is_told_which():
+    layer = type("Mine", (Recurrent,), {"step_class": OneState})(3)
+    with pytest.raises(NotImplementedError, match=r"Mine has no step\(self, s\)"):
+        layer.forward(np.zeros((2, 3, 4), "float32"))
+    half = type("Half", (Recurrent,), {"step_class": OneState, "step": lambda self, s: None})(3)
+    y, tape = half.forward(np.zeros((2, 3, 4), "float32"))
+    with pytest.raises(NotImplementedError, match=r"Half has no step_backward\(self, s, dstate\)"):
+        half.backward(y, tape)
+
+
+def test_the_weights_of_a_step_divide_by_slices():
+    with pytest.raises(TypeError, match="take slices"):
+        list(Step.kernel)
+    assert [part.blocks for part in (Step.kernel[:2], Step.kernel[1:3][1:])] == [range(2), range(2, 3)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from scratch_rnn.layers import GRU, LSTM, Recurrent, SimpleRNN
 
-EVERY_CELL = (SimpleRNN, GRU, LSTM)
+EVERY_CELL = (SimpleRNN, GRU, LSTM)  # and cells of the user's own
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Bug:
 
     def fits(self, layer: Any) -> bool:
         """Return whether the layer can have this mistake."""
-        return isinstance(layer, self.cells) and (self.option is None or bool(getattr(layer, self.option)))
+        cells = Recurrent if self.cells == EVERY_CELL else self.cells
+        return isinstance(layer, cells) and (self.option is None or bool(getattr(layer, self.option)))
 
 
 BUGS: dict[str, Bug] = {}

@@ -96,9 +96,8 @@ def _reach_legend(figure: Figure, cells: Mapping[str, Mapping[str, np.ndarray]])
         Line2D([], [], color=_cell_colour(cell, place), linewidth=1.8, label=cell)
         for place, cell in enumerate(cells)
     ]
-    handles.append(Line2D([], [], color=FAINT, label="‖dL/dh‖", **_reach_style("h")))
-    if any("c" in norms for norms in cells.values()):
-        handles.append(Line2D([], [], color=FAINT, label="‖dL/dc‖", **_reach_style("c")))
+    for name in dict.fromkeys(name for norms in cells.values() for name in norms):
+        handles.append(Line2D([], [], color=FAINT, label=f"‖dL/d{name}‖", **_reach_style(name)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 
-Step = Callable[[Any], None]
+StepForward = Callable[[Any], None]
 StepBackward = Callable[[Any, tuple[Array, ...]], tuple[Array, ...]]
 
 
-def masked(step: Step, state_names: tuple[str, ...]) -> Step:
+def masked(step: StepForward, state_names: tuple[str, ...]) -> StepForward:
     """Return a cell's step that leaves the states of the samples that skip the timestep as they are."""
 
     def masked_step(s: Any) -> None:

@@ -60,11 +60,11 @@ class Recurrent(RecurrentBase):
 
     def step(self, s: Any) -> None:
         """Compute h_t (and c_t) and whatever `step_backward` will read, in place; s holds step t's arrays."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no step(self, s)")
 
     def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
         """Fill in s.dz from the gradients of h_t (and c_t); return those of h_{t-1} (and c_{t-1})."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no step_backward(self, s, dstate)")
 
     def add_weight_gradients(self, s: Any) -> None:
         """Add to s.dmatrix, which is like `matrix`, what step t contributes: joined_t dz_tᵀ."""
@@ -113,8 +113,8 @@ class Recurrent(RecurrentBase):
         dy              like y without the states, in the same order; None for zeros
         state_gradient  gradients of the final states, like initial_state; None, as a whole or one, for zeros
         input_gradient  False leaves out that of x, which the first layer of a model does not need
-        watch           called after each step backward with its s and the gradients that reached it, (H, B)
-                        each: the whole of dh_t, and what is carried of the other states. Copy what you keep
+        watch           called after each step backward with its s, which later steps overwrite, and copies of
+                        the gradients that reached it, (H, B) each: all of dh_t, and what is carried of dc_t
 
         Raises ValueError for a shape, dtype or tape that does not fit. May be called twice on one tape.
         """
@@ -163,8 +163,9 @@ def watched(step_backward: StepBackward, watch: Watch) -> StepBackward:
     """Return a step backward that tells `watch` each time what gradients have reached it."""
 
     def watched_step_backward(s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+        reached = tuple(d.copy() for d in dstate)
         carried_back = step_backward(s, dstate)
-        watch(s, dstate)
+        watch(s, reached)
         return carried_back
 
     return watched_step_backward

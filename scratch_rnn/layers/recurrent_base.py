@@ -258,14 +258,24 @@ class RecurrentBase(Layer):
 
 
 def _check_cell(cell: type[RecurrentBase]) -> None:
-    """Raise TypeError where a cell, perhaps one of the user's own, lacks a declaration that it needs."""
-    step_class = getattr(cell, "step_class", None)
-    if not (isinstance(step_class, type) and issubclass(step_class, Step)):
-        raise TypeError(f"{cell.__name__} needs a step_class, a subclass of Step, not {step_class!r}")
-    before = [f"{name}_prev" for name in cell.state_names]
-    needed = dict.fromkeys(["dz", *before, *cell.state_names, *cell.gates, *cell.signals])
-    if missing := step_class.missing(needed):
+    """Raise TypeError where the declarations of a cell, perhaps a user's own, do not fit together."""
+    name, step = cell.__name__, getattr(cell, "step_class", None)
+    if not (isinstance(step, type) and issubclass(step, Step)):
+        raise TypeError(f"{name} needs a step_class, a subclass of Step, not {step!r}")
+    if list(cell.state_names) != step.states():
         raise TypeError(
-            f"{step_class.__name__} does not declare {', '.join(missing)}: every Step declares dz, and what "
-            f"{cell.__name__} names in state_names (as c_prev, c = state()), gates and signals"
+            f"state_names of {name} are {cell.state_names}, but {step.__name__} declares the states "
+            f"{tuple(step.states())}: both must have the same in this order, h first"
         )
+    declared = step.declared()
+    before = [f"{state}_prev" for state in cell.state_names]
+    if missing := [part for part in ("dz", *before, *cell.gates, *cell.signals) if part not in declared]:
+        raise TypeError(
+            f"{step.__name__} does not declare {', '.join(missing)}: a Step has dz, the states before the "
+            f"timestep, such as c_prev, and what {name} names in gates and signals"
+        )
+    if "h" not in cell.signals:
+        raise TypeError(f"signals of {name} must name h, which figures show of every cell")
+    names = ["kernel", "recurrent_kernel", "bias", *(own.name for own in step.own_weights())]
+    if len(set(names)) < len(names):
+        raise TypeError(f"two weights of {step.__name__} have one name: {', '.join(names)}")

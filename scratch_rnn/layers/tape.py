@@ -18,7 +18,7 @@ would cost time, in which threads wait for each other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, make_dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -61,12 +61,14 @@ class OwnWeight:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Blocks of an array of a tape, as a Step declares them."""
+    """Blocks of an array of a tape, as a Step declares them.
 
-    find: Callable[[Any], Array]  # returns the tape's array, with time as its first axis where `ahead` is set
-    ahead: int | None = (
-        None  # 0: each timestep has its own; 1: it has that of the next one; None: one for all
-    )
+    Where `ahead` is None the array serves all timesteps; else time is its first axis, and timestep t has what
+    lies at t + ahead.
+    """
+
+    find: Callable[[Any], Array]  # returns the tape's array
+    ahead: int | None = None
     blocks: range = ALL
     axis: int = 0  # along which the blocks lie in a timestep's array: 0 rows, 1 columns
     source: Memory | OwnWeight | None = None  # what the tape has to make for it
@@ -75,6 +77,8 @@ class Part:
         return replace(self, blocks=self.blocks[part])
 
     def __iter__(self) -> Iterator[Part]:
+        if len(self.blocks) == len(ALL):
+            raise TypeError("a Step's weights have as many blocks as its dz: take slices, such as kernel[:1]")
         return (self[block : block + 1] for block in range(len(self.blocks)))
 
     @property
@@ -106,7 +110,8 @@ def work(blocks: int = 1) -> Any:
 def state() -> Any:
     """Declare a state beside h: (before the timestep, after it).
 
-    Their names are those of h: `c_prev, c = state()`, and "c" is among the cell's state_names.
+    They are named as those of h are, `c_prev, c = state()`, and "c" is among the cell's state_names. An array
+    dc is the whole gradient of c, as (L8) has it: `scratch_rnn.inside` shows it.
     """
     memory = Memory(1, 1)
     before = Part(lambda tape: tape.arrays[memory], 0, range(1), source=memory)
@@ -121,7 +126,10 @@ def weight(name: str, blocks: int = 1, initializer: str = "zeros") -> Any:
 
 
 class Step:
-    """Timestep t of a tape: every attribute is an array. A cell's Step adds its own, dz among them."""
+    """What a timestep works on. A cell's Step adds its own arrays, dz among them, which decides G.
+
+    The s of `step(s)` is a record that has the arrays themselves under the names declared here.
+    """
 
     matrix: Any = Part(lambda tape: tape.matrix, axis=1)  # (D + 1 + H, G H)  [W; b; U]
     input_weights: Any = Part(lambda tape: tape.matrix[: tape.input_rows], axis=1)  # [W; b]
@@ -147,10 +155,13 @@ class Step:
         return {name: part for base in classes for name, part in vars(base).items() if isinstance(part, Part)}
 
     @classmethod
-    def missing(cls, names: Iterable[str]) -> list[str]:
-        """Return those of the names that are not declared."""
-        declared = cls.declared()
-        return [name for name in names if name not in declared]
+    def states(cls) -> list[str]:
+        """Return the names of the states among them, as they are called after the timestep."""
+        names: dict[Any, str] = {}
+        for name, part in cls.declared().items():
+            if part.ahead == 1:
+                names.setdefault(part.key, name)  # not a second name, such as that of a pre-activation
+        return list(names.values())
 
     @classmethod
     def own_weights(cls) -> list[OwnWeight]:
