@@ -108,12 +108,16 @@ def _set_floatx(floatx: str, policy: str | keras.DTypePolicy) -> None:
 
 
 def _layer(layer: Layer) -> keras.layers.Layer:
-    """Return the Keras layer with the same options; its weights are set later."""
+    """Return the Keras layer with the same options; its weights are set later.
+
+    A subclass has none, even of a layer that has one: what it computes is its own.
+    """
+    if type(layer) not in (Dense, SimpleRNN, GRU, LSTM):
+        raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
     common = {"use_bias": layer.use_bias, "dtype": layer.dtype.name, "name": layer.name}  # type: ignore[attr-defined]
     if isinstance(layer, Dense):
         return keras.layers.Dense(layer.units, activation=_activation(layer.activation), **common)
-    if not isinstance(layer, Recurrent):
-        raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
+    assert isinstance(layer, Recurrent)
     if layer.bptt_steps is not None:
         raise ValueError(
             f"layer {layer.name!r} has bptt_steps, and Keras has no counterpart of it: leave it out"
@@ -129,9 +133,8 @@ def _layer(layer: Layer) -> keras.layers.Layer:
     if isinstance(layer, GRU):
         gates = _activation(layer.recurrent_activation)
         return keras.layers.GRU(**options, recurrent_activation=gates, reset_after=layer.reset_after)
-    if isinstance(layer, LSTM):
-        return keras.layers.LSTM(**options, recurrent_activation=_activation(layer.recurrent_activation))
-    raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
+    assert isinstance(layer, LSTM)
+    return keras.layers.LSTM(**options, recurrent_activation=_activation(layer.recurrent_activation))
 
 
 def _activation(activation: Activation) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, RMSprop, Sequential, SimpleRNN, load_mnist
+from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, Layer, RMSprop, Sequential, SimpleRNN, load_mnist
 from scratch_rnn.layers.activations import Tanh
 
 keras = pytest.importorskip("keras")
@@ -206,3 +206,36 @@ def test_watchers_hear_of_every_batch_and_epoch_of_both_models():
             expected += [(model, epoch, batch, 8) for batch in range(8)]
             expected += [(model, epoch, epoch + 1)]
     assert heard == expected
+
+
+class Halved(LSTM):
+    """Shows half of its state."""
+
+    def step(self, s):
+        super().step(s)
+        s.h *= 0.5
+
+
+class Doubled(Layer):
+    """y = 2 x, a layer of a user's own."""
+
+    weight_names = ()
+
+    def _weights(self):
+        return []
+
+    def build(self, input_shape, rng=None):
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, x, *, training=False, tape=None):
+        return 2 * x, None
+
+
+@pytest.mark.parametrize("layer", [Halved(3), Doubled(), Sequential([SimpleRNN(3)], name="halved")])
+def test_a_layer_of_ones_own_has_no_twin_not_even_one_that_extends_a_layer_with_one(layer):
+    model = Sequential([layer, Dense(2)])
+    with pytest.raises(ValueError, match=rf"\({type(layer).__name__}\) has no counterpart in Keras"):
+        build_twin(model, (None, 5, 4))

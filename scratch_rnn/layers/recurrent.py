@@ -128,9 +128,10 @@ class Recurrent(RecurrentBase):
         tape.clear_sums()
         for t in reversed(range(len(tape.steps))):
             s = tape.steps[t]
-            dh_carried, *dc_carried = dstate
-            dh = dh_carried if dh_own[t] is None else dh_own[t] + dh_carried  # (T2)
-            dstate = step_backward(s, (dh, *dc_carried))  # the cell: dz_t, and (T5) what is carried back
+            if dh_own[t] is not None:  # the loss sees the output of this step
+                dh_carried, *dc_carried = dstate
+                dstate = (dh_own[t] + dh_carried, *dc_carried)  # (T2)
+            dstate = step_backward(s, dstate)  # the cell: dz_t, and (T5) what is carried back
             self.add_weight_gradients(s)  # (T3)
             if dx is not None:
                 np.matmul(s.kernel, s.dz, out=dx[t])  # (T4)
