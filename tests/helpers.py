@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from functools import wraps
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from scratch_rnn import GRU, LSTM, SimpleRNN
 
@@ -136,3 +139,23 @@ def scratch_rnn(*arguments, cwd, **environment):
         encoding="utf-8",
         timeout=120,
     )
+
+
+def alone(test):
+    """Run a test in a new Python, without the threads of other tests' libraries, two minutes at most."""
+    module = test.__module__
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+    @wraps(test)
+    def in_a_new_process():
+        call = f"import {module}; {module}.{test.__name__}.__wrapped__()"
+        done = subprocess.run(
+            [sys.executable, "-c", call],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return in_a_new_process

@@ -121,3 +121,14 @@ def test_every_link_leads_somewhere(target):
         assert anchor in {
             re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
         }
+
+
+def test_the_code_that_the_document_shows_runs(capsys):
+    examples = re.findall(r"```python\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    assert examples
+    names: dict = {}
+    exec("\n".join(examples), names)
+    s = names["s"]
+    # What it prints: a gate, the gradient of its pre-activation, and the rows of W, b and U.
+    assert (s.f.shape, s.dz_f.shape, s.dmatrix.shape) == ((4, 2), (4, 2), (3 + 1 + 4, 4 * 4))
+    assert capsys.readouterr().out.endswith("(8, 16)\n")

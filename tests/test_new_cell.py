@@ -4,15 +4,12 @@ import builtins
 import contextlib
 import io
 import re
-import subprocess
-import sys
-from functools import wraps
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import MASK, assert_gradient, central_differences, random_arrays, random_call, randomize
+from helpers import MASK, alone, assert_gradient, central_differences, random_arrays, random_call, randomize
 from matplotlib.text import Text
 from min_gru import MinGRU, MinGRUStep
 from peephole_lstm import PeepholeLSTM, PeepholeStep
@@ -287,21 +284,6 @@ def test_training_learns_what_chance_cannot(cell):
     after = model.evaluate(*test)["accuracy"]
     assert before < 0.2
     assert after > 0.4
-
-
-def alone(test):
-    """Run a test in a new Python, without the threads of other tests' libraries, two minutes at most."""
-
-    @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
-    @wraps(test)
-    def in_a_new_process():
-        call = f"import test_new_cell; test_new_cell.{test.__name__}.__wrapped__()"
-        done = subprocess.run(
-            [sys.executable, "-c", call], cwd=TESTS, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return in_a_new_process
 
 
 @alone

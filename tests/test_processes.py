@@ -8,33 +8,14 @@ import sys
 import threading
 import time
 import warnings
-from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import alone
 
 from scratch_rnn import GRU, LSTM, Callback, Dense, RMSprop, Sequential, SimpleRNN, load_mnist
-
-
-def alone(test):
-    """Run a test in a new Python, without the threads of other tests' libraries, two minutes at most."""
-
-    @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
-    @wraps(test)
-    def in_a_new_process():
-        call = f"import test_processes; test_processes.{test.__name__}.__wrapped__()"
-        done = subprocess.run(
-            [sys.executable, "-c", call],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return in_a_new_process
 
 
 def digits(rows=300):

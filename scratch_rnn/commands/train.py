@@ -74,7 +74,6 @@ class _EpochSaver(Callback):
         self.run = run
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        assert self.model.history is not None
         self.run.save_epoch({NAME: self.model.history.history}, {NAME: self.model})
 
 

@@ -21,14 +21,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, make_dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratch_rnn.arrays import Array, aligned_empty
-
-if TYPE_CHECKING:
-    from scratch_rnn.layers.recurrent_base import RecurrentBase
 
 ALL = range(sys.maxsize)  # blocks; slices end where the array does
 
@@ -40,7 +37,7 @@ class Memory:
     blocks: int
     more: int | None
 
-    def made(self, layer: RecurrentBase, time: int, batch: int) -> Array:
+    def made(self, layer: Any, time: int, batch: int) -> Array:
         """Return the array, without values yet."""
         rows = (self.blocks * layer.units, batch)
         return aligned_empty(rows if self.more is None else (time + self.more, *rows), layer.dtype)
@@ -54,7 +51,7 @@ class OwnWeight:
     blocks: int
     initializer: str
 
-    def made(self, layer: RecurrentBase, time: int, batch: int) -> Array:
+    def made(self, layer: Any, time: int, batch: int) -> Array:
         """Return the array for the gradient."""
         return np.zeros((self.blocks * layer.units, 1), layer.dtype)
 
@@ -190,7 +187,7 @@ def _record_of(step_class: Any) -> Any:
 class Tape:
     """The memory of one forward pass; handed back to the next one it is used again.
 
-    t counts from 0 in the order of processing.
+    t counts from 0 in the order of processing. The layer is a RecurrentBase, whose module imports this one.
 
     joined   (T+1, rows, B)     joined[t] = [x_t; 1; h_{t-1}]; of joined[T] only the last h counts
     states   ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
@@ -203,7 +200,7 @@ class Tape:
     steps    T records          the views of each timestep, under the names that the Step declares
     """
 
-    def __init__(self, layer: RecurrentBase, time: int, batch: int) -> None:
+    def __init__(self, layer: Any, time: int, batch: int) -> None:
         self.layer, self.matrix = layer, layer.matrix
         self.input_rows: int = layer.input_rows
         self.joined: Array = aligned_empty((time + 1, layer.joined_rows, batch), layer.dtype)
@@ -215,9 +212,9 @@ class Tape:
         declared = layer.step_class.declared()
         sources = dict.fromkeys(part.source for part in declared.values() if part.source is not None)
         self.arrays = {source: source.made(layer, time, batch) for source in sources}
-        own_states = (self.arrays[declared[name].source] for name in layer.state_names[1:])  # type: ignore[index]
+        own_states = (self.arrays[declared[name].source] for name in layer.state_names[1:])
         self.states: tuple[Array, ...] = (self.joined[:, -layer.units :], *own_states)
-        record = _record_of(layer.step_class)  # type: ignore[arg-type]  # mypy: a class has no hash
+        record = _record_of(layer.step_class)
         self.steps = [record(*views) for views in zip(*self._views(declared, time), strict=True)]
 
     def _views(self, declared: dict[str, Part], time: int) -> list[list[Array]]:
@@ -231,7 +228,7 @@ class Tape:
         """(T, B)."""
         return self.mask.shape[0], self.mask.shape[1]
 
-    def fits(self, layer: RecurrentBase, time: int, batch: int) -> bool:
+    def fits(self, layer: Any, time: int, batch: int) -> bool:
         """Return whether the memory can serve another forward pass of this layer."""
         return self.layer is layer and self.matrix is layer.matrix and self.shape == (time, batch)
 

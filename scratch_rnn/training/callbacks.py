@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from scratch_rnn.training.model import Sequential
+from typing import Any
 
 Logs = dict[str, float]
 
@@ -22,7 +19,7 @@ class Callback:
     `self.model.stop_training = True`.
     """
 
-    model: Sequential
+    model: Any  # the Sequential; its module imports this one
     params: dict[str, int]
 
     def on_train_begin(self) -> None:
@@ -64,7 +61,7 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
 
 
-def prepare(callbacks: Iterable[Callback], model: Sequential, params: dict[str, int]) -> None:
+def prepare(callbacks: Iterable[Callback], model: Any, params: dict[str, int]) -> None:
     """Tell every callback its model and params. Raises TypeError for what is no callback."""
     for callback in callbacks:
         if not isinstance(callback, Callback):

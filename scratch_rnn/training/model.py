@@ -367,10 +367,10 @@ class Sequential(Layer):
         return other
 
     def summary(self) -> None:
-        """Print a table of the layers, their output shapes and their numbers of weights."""
+        """Print a table of the layers, the shapes of their weights and their numbers of weights."""
         from scratch_rnn.training.progress import print_summary
 
-        print_summary(self)
+        print_summary(self.name, self._built_layers())
 
     # Checks --------------------------------------------------------------------------------------------
 

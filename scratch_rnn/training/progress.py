@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from scratch_rnn.layers.base import Layer
 from scratch_rnn.training.callbacks import Callback, Logs
-
-if TYPE_CHECKING:
-    from scratch_rnn.training.model import Sequential
 
 
 class EpochLines(Callback):
@@ -21,7 +19,6 @@ class EpochLines(Callback):
         self.console = console or Console()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        assert self.model.history is not None
         line = f"{self._name(epoch)}  {self.model.history.seconds[-1]:5.1f} s  {format_logs(logs)}"
         self.console.print(line, soft_wrap=True, highlight=False)
 
@@ -72,17 +69,16 @@ def format_logs(logs: Logs) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 
-def print_summary(model: Sequential) -> None:
-    """Print a table of the model's layers, their output shapes and their numbers of weights."""
-    total = model.count_params()
-    table = Table(title=model.name)
+def print_summary(name: str, layers: Sequence[Layer]) -> None:
+    """Print a table of a model's layers, their weights' shapes and their numbers of weights."""
+    table = Table(title=name)
     table.add_column("layer")
     table.add_column("weights")
     table.add_column("parameters", justify="right")
-    for layer in model.layers:
+    for layer in layers:
         shapes = zip(layer.weight_names, layer.weights, strict=True)
         weights = "\n".join(f"{name} {weight.shape}" for name, weight in shapes)
         table.add_row(f"{layer.name} ({type(layer).__name__})", weights, f"{layer.count_params():,}")
     table.add_section()
-    table.add_row("total", "", f"{total:,}")
+    table.add_row("total", "", f"{sum(layer.count_params() for layer in layers):,}")
     Console().print(table)
