@@ -32,7 +32,7 @@ from scratch_rnn.layers import Recurrent
 from scratch_rnn.layers.activations import Activation
 from scratch_rnn.layers.base import DTYPES
 from scratch_rnn.layers.initializers import RandomNormal
-from scratch_rnn.layers.tape import Step, work
+from scratch_rnn.layers.tape import Step, Tape, kept, work
 from scratch_rnn.layers.tape import state as new_state
 from scratch_rnn.layers.tape import weight as new_weight
 
@@ -1282,3 +1282,64 @@ def test_the_weights_of_a_step_divide_by_slices():
     with pytest.raises(TypeError, match="take slices"):
         list(Step.kernel)
     assert [part.blocks for part in (Step.kernel[:2], Step.kernel[1:3][1:])] == [range(2), range(2, 3)]
+
+
+def test_a_tape_makes_what_a_step_declares():
+    class Declared(Step):
+        z = kept(2)
+        z_a, z_b = z
+        alone = kept()
+        dz = work(2)
+        dz_a = dz[:1]
+        scratch = work()
+        c_prev, c = new_state()
+        p, dp = new_weight("peephole", 3, "ones")
+        p_last = p[2:]
+        q, dq = new_weight("one")
+        kernel_b = Step.kernel[1:]
+
+    class Cell(Recurrent):
+        step_class, state_names = Declared, ("h", "c")
+
+    layer = Cell(4, dtype="float64", seed=0)
+    layer.build((None, None, 3))
+    tape = Tape(layer, time=3, batch=5)
+    first, second, third = tape.steps
+    shapes = {name: getattr(first, name).shape for name in ("z", "z_b", "alone", "dz", "dz_a", "scratch")}
+    assert shapes == {
+        **dict.fromkeys(("z", "dz"), (8, 5)),
+        **dict.fromkeys(("z_b", "alone", "dz_a", "scratch"), (4, 5)),
+    }
+    assert {array.dtype.name for array in (first.z, first.dz, first.c, first.p, first.dp)} == {"float64"}
+    # What is kept has a place of its own in every timestep, and its blocks are parts of it.
+    for name in ("z", "alone"):
+        assert not np.shares_memory(getattr(first, name), getattr(second, name))
+    second.z[...] = np.arange(8)[:, np.newaxis]
+    assert (second.z_a[:, 0].tolist(), second.z_b[:, 0].tolist()) == ([0, 1, 2, 3], [4, 5, 6, 7])
+    # What is work is the same for all.
+    assert first.dz is second.dz is third.dz
+    assert first.scratch is third.scratch
+    assert np.shares_memory(first.dz_a, first.dz)
+    assert not np.shares_memory(first.dz, first.scratch)
+    # A state after a timestep is the one before the next.
+    assert first.c.shape == first.c_prev.shape == first.h.shape == (4, 5)
+    for name in ("h", "c"):
+        for step, after in ((first, second), (second, third)):
+            assert np.shares_memory(getattr(step, name), getattr(after, f"{name}_prev"))
+        assert not np.shares_memory(getattr(first, name), getattr(first, f"{name}_prev"))
+    assert len(tape.states[1]) == 4
+    # Weights are the layer's, and their gradient is the tape's.
+    assert layer.weight_names == ["kernel", "recurrent_kernel", "bias", "peephole", "one"]
+    assert first.p is third.p
+    assert np.shares_memory(first.p, layer.weights[3])
+    np.testing.assert_array_equal(first.p, np.ones((12, 1)))
+    np.testing.assert_array_equal(first.q, np.zeros((4, 1)))
+    assert np.shares_memory(first.p_last, first.p[8:])
+    assert (first.dp.shape, first.dq.shape) == ((12, 1), (4, 1))
+    assert first.dp is third.dp
+    np.testing.assert_array_equal(first.kernel_b, layer.kernel[:, 4:])
+    first.dp += 1
+    first.dmatrix[...] = 1
+    tape.clear_sums()
+    assert not first.dp.any()
+    assert not first.dmatrix.any()
