@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from scratch_rnn.layers import CELLS
+
 Work = Callable[[], Any]
 
 STEPS_OF_AN_EPOCH = 422  # of the recipe: 54,000 digits in batches of 128
@@ -81,7 +83,7 @@ def keras(setting: Setting, unroll: bool = False, jit_compile: bool = False) -> 
         threading = tensorflow.config.threading
         threading.set_intra_op_parallelism_threads(setting.threads)
         threading.set_inter_op_parallelism_threads(setting.threads)
-    name = {"simple_rnn": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}[setting.cell]
+    name = CELLS[setting.cell].__name__
     model = library.Sequential(
         [
             library.Input((setting.time, setting.features)),
@@ -103,7 +105,7 @@ def pytorch(setting: Setting) -> Work:
     from scratch_rnn.training.threads import available_cores
 
     torch.set_num_threads(setting.threads or available_cores())
-    name = {"simple_rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}[setting.cell]
+    name = CELLS[setting.cell].__name__.removeprefix("Simple")
     layer = getattr(nn, name)(setting.features, setting.units, batch_first=True)
     dense = nn.Linear(setting.units, 10)
     optimizer = torch.optim.RMSprop([*layer.parameters(), *dense.parameters()], lr=1e-3, alpha=0.9, eps=1e-7)
@@ -132,7 +134,7 @@ def jax(setting: Setting) -> Work:
     import jax.numpy as jnp
     from jax import lax
 
-    gates = {"simple_rnn": 1, "gru": 3, "lstm": 4}[setting.cell]
+    gates = CELLS[setting.cell](1).columns
     step = {"simple_rnn": _jax_simple_rnn, "gru": _jax_gru, "lstm": _jax_lstm}[setting.cell]
     rng = np.random.default_rng(0)
     sizes = {
@@ -209,7 +211,6 @@ def _jax_gru(weights: Any, state: Any, z: Any) -> Any:
 
 def products(setting: Setting) -> Work:
     """The floor: only the matrix products of a step, in scratch_rnn's shapes, shards and threads."""
-    from scratch_rnn.layers import CELLS
     from scratch_rnn.training.shards import SHARD_ROWS
     from scratch_rnn.training.threads import Threads, available_cores
 

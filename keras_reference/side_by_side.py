@@ -107,7 +107,6 @@ def train_epoch(
     watchers: Sequence[Watcher] = (),
 ) -> None:
     """Train both models for one epoch on the rows in their order, and add it to the records."""
-    started = time.perf_counter()
     history: Any = scratch.fit(
         *train,
         batch_size=batch_size,
@@ -116,17 +115,17 @@ def train_epoch(
         validation_data=validation,
         callbacks=[_ScratchHooks(epoch, records[SCRATCH], watchers)],
     )
-    _note_epoch(SCRATCH, epoch, history.history, started, records, watchers)
-    started = time.perf_counter()
+    _note_epoch(SCRATCH, epoch, history.history, history.seconds[-1], records, watchers)
+    hooks = _KerasHooks(epoch, records[KERAS], watchers)
     with floatx_of(scratch):
         history = twin.fit(
             Batches(scratch, *train, batch_size),
             shuffle=False,
             verbose=0,
             validation_data=validation and Batches(scratch, *validation, batch_size),
-            callbacks=[_KerasHooks(epoch, records[KERAS], watchers)],
+            callbacks=[hooks],
         )
-    _note_epoch(KERAS, epoch, history.history, started, records, watchers)
+    _note_epoch(KERAS, epoch, history.history, hooks.seconds, records, watchers)
 
 
 def evaluate_twin(scratch: Sequential, twin: Twin, x: Array, y: Array, batch_size: int) -> dict[str, float]:
@@ -163,6 +162,13 @@ class _KerasHooks(keras.callbacks.Callback):
     def __init__(self, epoch: int, record: Record, watchers: Sequence[Watcher]) -> None:
         super().__init__()
         self.epoch, self.record, self.watchers = epoch, record, watchers
+        self.seconds = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.seconds = time.perf_counter() - self._started  # as History has them for scratch_rnn
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         numbers = {name: float(value) for name, value in (logs or {}).items()}
@@ -188,11 +194,11 @@ def _note_epoch(
     model: str,
     epoch: int,
     history: dict[str, list[float]],
-    started: float,
+    seconds: float,
     records: dict[str, Record],
     watchers: Sequence[Watcher],
 ) -> None:
     logs = {name: values[-1] for name, values in history.items() if not name.endswith("batch_loss")}
-    records[model].add_epoch(logs, time.perf_counter() - started)
+    records[model].add_epoch(logs, seconds)
     for watcher in watchers:
         watcher.on_epoch(model, epoch, records[model])

@@ -32,7 +32,7 @@ def forward(weights: dict, x: np.ndarray) -> tuple[np.ndarray, list]:
         x_t, h_prev, c_prev = x[:, t], h, c
         z = x_t @ weights["W"] + h_prev @ weights["U"] + weights["b"]  # (T1)
         z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)  # (B, H) each
-        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (z_i, z_f, z_o))  # (L1), (L2), (L4): sigmoid
+        i, f, o = (1 / (1 + np.exp(-z)) for z in (z_i, z_f, z_o))  # (L1), (L2), (L4): sigmoid
         g = np.tanh(z_g)  # (L3)
         c = f * c_prev + i * g  # (L5): keep some of the old, write some of the new
         h = o * np.tanh(c)  # (L6): show some of it
@@ -76,7 +76,7 @@ def backward(weights: dict, steps: list, dlogits: np.ndarray) -> dict:
 
 
 def rmsprop(weights: dict, gradients: dict, mean_squares: dict, rate: float = 0.001) -> None:
-    """Move the weights, in place, against their gradients, each entry divided by its usual size of late."""
+    """Move the weights, in place, against their gradients, each entry divided by its usual recent size."""
     for name, gradient in gradients.items():
         mean_squares[name] = 0.9 * mean_squares[name] + 0.1 * gradient**2
         weights[name] -= rate * gradient / np.sqrt(mean_squares[name] + 1e-7)

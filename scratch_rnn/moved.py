@@ -66,3 +66,10 @@ def install() -> None:
     """Let the import system ask here after all other places."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())
+
+
+def old_module(name: str) -> ModuleType:
+    """Return the module scratch_rnn.NAME of version 0.1; raise AttributeError where there was none."""
+    if f"scratch_rnn.{name}" not in NEW_NAMES:
+        raise AttributeError(f"module 'scratch_rnn' has no attribute {name!r}")
+    return importlib.import_module(f"scratch_rnn.{name}")

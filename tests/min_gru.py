@@ -14,7 +14,7 @@ class MinGRUStep(Step):
     z = kept(2)
     z_u, z_g = u, g = z
     dz = work(2)
-    dz_u, dz_g = du, dg = dz
+    du, dg = dz_u, dz_g = dz
     derivative_u = work()
 
 

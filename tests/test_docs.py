@@ -48,7 +48,10 @@ def computing_lines(method):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ]
     unpackings = [
-        node for node in statements if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+        node
+        for node in statements
+        if isinstance(node, ast.Assign)
+        and (isinstance(node.targets[0], ast.Tuple) or isinstance(node.value, ast.Attribute))
     ]
     return [lines[node.end_lineno - 1] for node in statements if node not in unpackings]
 

@@ -29,12 +29,10 @@ def test_results_come_in_the_order_of_the_items(threads):
 @any_number_of_threads
 def test_no_two_workers_have_one_memory_at_a_time(threads):
     def work(item, memory):
-        assert memory.setdefault("owner", threading.get_ident()) is not None
         assert not memory.get("busy")
         memory["busy"] = True
         np.linalg.svd(np.ones((60, 60)))  # the other threads run meanwhile
         memory["busy"] = False
-        memory["items"] = [*memory.get("items", []), item]
         return id(memory)
 
     with Threads(threads, work, lambda _: range(40)) as engine:
@@ -147,21 +145,39 @@ def test_from_fit_to_the_backward_pass_of_a_layer_there_is_an_epoch_an_engine_an
     assert model.layers[-1].way == ["fit", "_train_epoch", *engine, "_shard_gradients"]
 
 
-def test_a_sequential_is_a_layer_and_may_stand_in_another(digits):
-    x, y = digits
-    rows = x[:5] / 255
-    inner = Sequential([SimpleRNN(4, return_sequences=True), SimpleRNN(3)], seed=1, name="inner")
-    assert isinstance(inner, Layer)
-    model = Sequential([inner, Dense(10, "softmax")], seed=0)
-    model.compile("sgd", "sparse_categorical_crossentropy", threads=1)
+def test_a_sequential_is_called_as_a_layer_is(digits):
+    x, _ = digits
+    model = Sequential([SimpleRNN(3, dtype="float64")], seed=0)
+    layer = SimpleRNN(3, dtype="float64")
     model.build((None, 28, 28))
-    flat = Sequential([SimpleRNN(4, return_sequences=True), SimpleRNN(3), Dense(10, "softmax")])
-    flat.compile("sgd", "sparse_categorical_crossentropy", threads=1)
-    flat.build((None, 28, 28))
-    flat.set_weights(model.get_weights())
-    assert model.weight_names[0] == "inner/simple_rnn/kernel"
-    np.testing.assert_array_equal(model.predict(rows), flat.predict(rows))
-    (loss, gradients), (expected_loss, expected) = (m.loss_and_gradients(rows, y[:5]) for m in (model, flat))
-    assert loss == expected_loss
-    for gradient, other in zip(gradients, expected, strict=True):
-        np.testing.assert_array_equal(gradient, other)
+    layer.build((None, 28, 28))
+    layer.set_weights(model.get_weights())
+    assert isinstance(model, Layer)
+    assert model.count_params() == layer.count_params()
+    for each in (model, layer):
+        y, tape = each.forward(x[:5] / 255, training=False)
+        gradients = each.backward(y, tape, input_gradient=True)
+        assert [gradients.inputs.shape, gradients.initial_state[1:]] == [(5, 28, 28), ()]
+        expected = layer.backward(*layer.forward(x[:5] / 255))
+        np.testing.assert_array_equal(gradients.weights[0], expected.weights[0])
+
+
+def test_a_sequential_does_not_stand_in_another():
+    with pytest.raises(TypeError, match="cannot stand in another: add its layers one by one"):
+        Sequential([Sequential([SimpleRNN(3)]), Dense(10)])
+
+
+def test_ctrl_c_while_threads_are_started_puts_everything_back(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    before = blas_threads()
+    monkeypatch.setattr("scratch_rnn.training.threads.short_switch_interval", interrupted)
+    with pytest.raises(KeyboardInterrupt), Threads(2, lambda item, memory: item, lambda _: "ab"):
+        pass
+    assert blas_threads() == before
+
+
+def test_a_batch_without_items_has_no_results():
+    with Threads(2, lambda item, memory: item, lambda _: []) as engine:
+        assert engine.map() == []

@@ -1226,7 +1226,7 @@ def test_two_names_of_one_block_are_one_array():
     s = random_cell("LSTM").single_step(np.zeros((4, 3)))
     assert s.z_f is s.f
     assert s.dz_o is s.do
-    assert s.dz is s.dgates
+    assert s.dz is s.difgo
     assert np.shares_memory(s.i_and_f, s.f)
     assert not np.shares_memory(s.i, s.f)
 
@@ -1244,6 +1244,11 @@ class TwoStates(OneState):
 
 class SameName(OneState):
     kernel_twice, dkernel_twice = new_weight("kernel")
+
+
+class SameWeight(OneState):
+    p, dp = new_weight("p", 2)
+    q, dq = new_weight("p", 2)
 
 
 @pytest.mark.parametrize(
@@ -1279,8 +1284,16 @@ def test_a_cell_without_its_methods_is_told_which():
 
 
 def test_the_weights_of_a_step_divide_by_slices():
-    with pytest.raises(TypeError, match="take slices"):
-        list(Step.kernel)
+    for part in (Step.kernel, Step.h):
+        with pytest.raises(TypeError, match="take slices"):
+            list(part)
+    for step in (2, -1):
+        with pytest.raises(TypeError, match="a slice without a step"):
+            Step.kernel[::step]
+    for last in (-1, slice(-1, None)):
+        with pytest.raises(TypeError, match="count them from the first"):
+            Step.kernel[last]
+    assert [Step.kernel[1].blocks, LSTM.step_class.z[-1].blocks] == [range(1, 2), range(3, 4)]
     assert [part.blocks for part in (Step.kernel[:2], Step.kernel[1:3][1:])] == [range(2), range(2, 3)]
 
 

@@ -29,6 +29,8 @@ from scratch_rnn.runs import load_run
 import scratch_rnn
 assert scratch_rnn.gradient_check.check_layer is scratch_rnn.checks.check_layer
 assert scratch_rnn.Sequential is Sequential
+assert scratch_rnn.optimizers.Adam is scratch_rnn.Adam  # not imported under that name before
+assert not hasattr(scratch_rnn, "gradients")
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

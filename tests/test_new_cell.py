@@ -575,7 +575,7 @@ def test_the_names_on_s_are_those_of_the_class_step():
 
 FORGOTTEN = {
     "`step_class = MinGRUStep`": (MinGRU, ("    step_class = MinGRUStep\n", "")),
-    "`dz` in the Step": (MinGRU, ("    dz = work(2)\n    dz_u, dz_g = du, dg = dz\n", "")),
+    "`dz` in the Step": (MinGRU, ("    dz = work(2)\n    du, dg = dz_u, dz_g = dz\n", "")),
     "what `gates` or `signals` name": (MinGRU, ('{"u": "update gate"}', '{"w": "update gate"}')),
     "another declaration, or it is misspelt": (MinGRU, ("    derivative_u = work()\n", "")),
     "a block: `dz = work(2)` beside `z = kept(3)`": (

@@ -309,6 +309,9 @@ class _Subject:
         self.state_names = [f"initial {name}" for name in getattr(layer, "state_names", ())]
         if self.state_names:
             self.layer.return_state = True
+        if initial_state is not None and len(initial_state) != len(self.state_names):
+            wanted = len(self.state_names)
+            raise ValueError(f"layer {layer.name!r} has {wanted} states, but {len(initial_state)} were given")
         if initial_state is None:
             size = (len(x), getattr(layer, "units", 0))
             initial_state = [rng.normal(size=size).astype(layer.dtype) for _ in self.state_names]

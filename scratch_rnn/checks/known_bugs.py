@@ -77,7 +77,7 @@ def _bug(
 # Time ------------------------------------------------------------------------------------------------------
 
 
-@_bug("dh_next and dc_next stay zero: no gradient through time at all")
+@_bug("the carried gradients stay zero: no gradient through time at all")
 def carried_gradient_dropped(cell: Any) -> Any:
     class Wrong(cell):
         def step_backward(self, s: Any, dstate: Any) -> Any:
@@ -183,7 +183,7 @@ def derivative_of_an_output(cell: Any) -> Any:
     return Wrong
 
 
-@_bug("df = f df in place of f (1 - f) df: the activation where its derivative belongs", (LSTM,))
+@_bug("dz_f = f df in place of f (1 - f) df: the activation where its derivative belongs", (LSTM,))
 def activation_for_its_derivative(cell: Any) -> Any:
     class Wrong(cell):
         def step_backward(self, s: Any, dstate: Any) -> Any:

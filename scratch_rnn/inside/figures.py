@@ -1,6 +1,6 @@
 """Figures of a network's inside: how far gradients reach, and what happens while it reads one digit.
 
-They look like those of figures.py, and like there every function returns a matplotlib Figure of its own.
+They look like those of a training run, and like there every function returns a matplotlib Figure of its own.
 Rows are counted from 1, downwards, and lie at the same height in all panels of a figure.
 """
 

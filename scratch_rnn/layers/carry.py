@@ -10,9 +10,12 @@ FLUSH_BELOW = 1e13  # times the smallest normal number of a dtype
 FLUSH_EVERY = 16  # steps: few enough that a gradient above that seldom gets down to the denormal numbers
 
 
-def carried(dstate: tuple[Array, ...], t: int, cuts: range) -> tuple[Array, ...]:
-    """Return what of the gradients that step t hands back reaches step t - 1; they may be overwritten."""
-    if t in cuts:
+def carried(dstate: tuple[Array, ...], t: int, ends: range) -> tuple[Array, ...]:
+    """Return what step t - 1 gets of the gradients (H, B) that step t hands back; they may be overwritten.
+
+    At the steps in `ends` that is nothing.
+    """
+    if t in ends:
         return tuple(np.zeros_like(d) for d in dstate)  # (K1)
     if t % FLUSH_EVERY == 0:
         flush_to_zero(dstate)

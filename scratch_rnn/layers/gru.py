@@ -28,15 +28,15 @@ from scratch_rnn.layers.tape import Step, kept, work
 
 
 class GRUStep(Step):
-    """Timestep t of a GRU, in blocks of H. A second name for a block is written over the first."""
+    """Timestep t of a GRU, in blocks of H. Of two names for a block the right one overwrites the left."""
 
     z = kept(3)
     z_u, z_r, z_g = u, r, g = z
     z_u_and_r = u_and_r = z[:2]
     p = m = kept()  # p of (G3), m of (G4): no layer has both
     dz = work(3)
-    dz_u, dz_r, dz_g = du, dr, dg = dz
-    dz_u_and_r = du_and_dr = dz[:2]
+    du, dr, dg = dz_u, dz_r, dz_g = dz
+    du_and_dr = dz_u_and_r = dz[:2]
     dp = work()
     derivatives = work(3)
     derivative_u_and_r, derivative_g = derivatives[:2], derivatives[2:]
@@ -80,14 +80,14 @@ class GRU(Recurrent):
         sigma, phi = self.recurrent_activation, self.activation
         np.matmul(s.matrix_of_u_and_r.T, s.joined, out=s.z_u_and_r)  # (T1) of u and r
         sigma(s.z_u_and_r, out=s.u_and_r)  # (G1), (G2)
-        np.matmul(s.input_weights_of_g.T, s.inputs, out=s.z_g)  # (T1) of g, without the past
+        np.matmul(s.input_weights_of_g.T, s.inputs, out=s.z_g)  # (G3), (G4): W_gᵀ x_t + b_g
         if self.reset_after:
             np.matmul(s.past_weights_of_g.T, s.past, out=s.p)  # (G3): p
             s.z_g += s.r * s.p  # (G3): r ⊙ p
         else:
             np.multiply(s.r, s.h_prev, out=s.m)  # (G4): m
             s.z_g += s.past_weights_of_g.T @ s.m  # (G4): U_gᵀ m
-        phi(s.z_g, out=s.g)  # (G3) or (G4)
+        phi(s.z_g, out=s.g)  # (G3), (G4)
         np.add(s.u * s.h_prev, (1 - s.u) * s.g, out=s.h)  # (G5)
 
     def step_backward(self, s: GRUStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -98,14 +98,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class UnitForgetBias:
-    """Ones for the forget gate, the second of an LSTM's four blocks; the rest from another initializer."""
+    """Ones for the forget gate, the second block of `units` entries; the rest from another initializer."""
 
     others: Initializer
+    units: int
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         bias = self.others(shape, rng).copy()
-        units = len(bias) // 4
-        bias[units : 2 * units] = 1
+        bias[self.units : 2 * self.units] = 1
         return bias
 
 

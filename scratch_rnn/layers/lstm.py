@@ -25,15 +25,15 @@ from scratch_rnn.layers.tape import Step, kept, state, work
 
 
 class LSTMStep(Step):
-    """Timestep t of an LSTM, in blocks (H, B). A second name for a block is written over the first."""
+    """Timestep t of an LSTM, in blocks (H, B). Of two names for a block the right one overwrites the left."""
 
     z = kept(4)
     z_i, z_f, z_g, z_o = i, f, g, o = z
     z_i_and_f = i_and_f = z[:2]  # neighbours, so that one call of σ serves both
     c_prev, c = state()
     phi_c = kept()  # φ(c_t)
-    dz = dgates = work(4)
-    dz_i, dz_f, dz_g, dz_o = di, df, dg, do = dz
+    difgo = dz = work(4)
+    di, df, dg, do = dz_i, dz_f, dz_g, dz_o = dz
     derivatives = work(4)  # σ'(z_i), σ'(z_f), φ'(z_g), σ'(z_o)
     derivative_i_and_f, derivative_g, derivative_o = derivatives[:2], derivatives[2:3], derivatives[3:]
     dphi_c = work()
@@ -65,7 +65,7 @@ class LSTM(Recurrent):
         self.recurrent_activation = activations.for_cell(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         if unit_forget_bias:
-            self.bias_initializer = initializers.UnitForgetBias(self.bias_initializer)
+            self.bias_initializer = initializers.UnitForgetBias(self.bias_initializer, units)
 
     def step(self, s: LSTMStep) -> None:
         sigma, phi = self.recurrent_activation, self.activation
@@ -95,6 +95,6 @@ class LSTM(Recurrent):
         sigma.derivative(s.i_and_f, out=s.derivative_i_and_f)  # (L13): σ'(z_i), σ'(z_f)
         phi.derivative(s.g, out=s.derivative_g)  # (L14): φ'(z_g)
         sigma.derivative(s.o, out=s.derivative_o)  # (L13): σ'(z_o)
-        np.multiply(s.dgates, s.derivatives, out=s.dz)  # (L13), (L14)
+        np.multiply(s.difgo, s.derivatives, out=s.dz)  # (L13), (L14)
         dh_prev = s.recurrent_kernel @ s.dz  # (L15): the sum of four, for h_{t-1} is used four times
         return dh_prev, dc_prev

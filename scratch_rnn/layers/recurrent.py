@@ -63,7 +63,10 @@ class Recurrent(RecurrentBase):
         raise NotImplementedError(f"{type(self).__name__} has no step(self, s)")
 
     def step_backward(self, s: Any, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Fill in s.dz from the gradients of h_t (and c_t); return those of h_{t-1} (and c_{t-1})."""
+        """Fill in s.dz from dstate, dh_t (and what is carried of dc_t); return what is carried back.
+
+        Gradients of states are (H, B) each; those returned are new arrays.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no step_backward(self, s, dstate)")
 
     def add_weight_gradients(self, s: Any) -> None:
@@ -124,18 +127,19 @@ class Recurrent(RecurrentBase):
         step_backward = masked_backward(self.step_backward) if tape.masked else self.step_backward
         if watch is not None:
             step_backward = watched(step_backward, watch)
-        cut = cuts(len(tape.steps), self.bptt_steps)
+        ends = cuts(len(tape.steps), self.bptt_steps)
         tape.clear_sums()
         for t in reversed(range(len(tape.steps))):
             s = tape.steps[t]
             if dh_own[t] is not None:  # the loss sees the output of this step
                 dh_carried, *dc_carried = dstate
-                dstate = (dh_own[t] + dh_carried, *dc_carried)  # (T2)
+                dh = dh_own[t] + dh_carried  # (T2)
+                dstate = (dh, *dc_carried)
             dstate = step_backward(s, dstate)  # the cell: dz_t, and (T5) what is carried back
             self.add_weight_gradients(s)  # (T3)
             if dx is not None:
                 np.matmul(s.kernel, s.dz, out=dx[t])  # (T4)
-            dstate = carried(dstate, t, cut)
+            dstate = carried(dstate, t, ends)
         return Gradients(
             None if dx is None else self._input_gradient(dx),
             tuple(d.T.copy() for d in dstate),
@@ -147,9 +151,10 @@ class Recurrent(RecurrentBase):
     def single_step(self, x_t: Array, state: Sequence[Array | None] | None = None) -> Any:
         """Run one timestep, x_t (B, D), from a state, (h,) or (h, c), each (B, H); return the step's record.
 
-        The record has every array of the step under the name that it has in the equations, a sample a column:
-        s.h, in an LSTM s.f, s.c ... Go on with `step_backward(s, (dh, dc))`, gradients (H, B) each, which
-        fills in s.dz and its parts, and `add_weight_gradients(s)`, which leaves the weights' in s.dmatrix.
+        A sample is a row of these, as in `forward`, and a column of all that follows. The record has every
+        array of the step under the name that it has in the equations: s.h, in an LSTM s.f, s.c ... Go on with
+        `step_backward(s, (dh, dc))`, gradients (H, B) each, which fills in s.dz and its parts, and
+        `add_weight_gradients(s)`, which leaves those of the weights in s.dmatrix.
 
         Raises ValueError for a shape or dtype that does not fit.
         """

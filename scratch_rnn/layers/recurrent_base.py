@@ -216,7 +216,7 @@ class RecurrentBase(Layer):
             raise ValueError(f"backward of layer {self.name!r} needs the tape of its own forward pass")
         batch = tape.shape[1]
         given = self._checked_states(state_gradient, batch, "state gradient")
-        return tuple(np.zeros((self.units, batch), self.dtype) if d is None else d.T for d in given)
+        return tuple(np.zeros((self.units, batch), self.dtype) if d is None else d.T.copy() for d in given)
 
     def _new_input_gradient(self, tape: Tape) -> Array:
         """Return memory for the gradient of each step's x, (T, D, B)."""

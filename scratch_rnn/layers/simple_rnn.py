@@ -30,12 +30,14 @@ class SimpleRNN(Recurrent):
     step_class = SimpleRNNStep
 
     def step(self, s: SimpleRNNStep) -> None:
+        phi = self.activation
         np.matmul(s.matrix.T, s.joined, out=s.z)  # (T1)
-        self.activation(s.z, out=s.h)  # (S1)
+        phi(s.z, out=s.h)  # (S1)
 
     def step_backward(self, s: SimpleRNNStep, dstate: tuple[Array, ...]) -> tuple[Array, ...]:
+        phi = self.activation
         (dh,) = dstate
-        self.activation.derivative(s.h, out=s.derivative)  # (S2): φ'(z_t)
+        phi.derivative(s.h, out=s.derivative)  # (S2): φ'(z_t)
         np.multiply(dh, s.derivative, out=s.dz)  # (S2)
         dh_prev = s.recurrent_kernel @ s.dz  # (T5)
         return (dh_prev,)

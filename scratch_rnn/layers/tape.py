@@ -9,7 +9,7 @@ The Step of a cell names the arrays of its equations and says how long each has 
 
 A block is H rows, those of one gate, and an array divides into its blocks as a list does: `z_u, z_r = z`,
 `z[:2]`. A block of the weights, which `Step` itself declares, is the H columns of a gate. Two names for one
-block say that the second is written over the first: `z = gates = kept(4)`.
+block say that the right one is written over the left: `z_f = f = z[1]`.
 
 The tape makes the arrays and, for each timestep, its views of them. It does so once: slicing in the loop
 would cost time, in which threads wait for each other.
@@ -27,12 +27,16 @@ import numpy as np
 
 from scratch_rnn.arrays import Array, aligned_empty
 
-ALL = range(sys.maxsize)  # blocks; slices end where the array does
+ALL = range(sys.maxsize)  # blocks: NumPy's slices end where the array does
+UNKNOWN = "how many blocks this array has is decided by the dz of the cell's Step"
 
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """An array that each tape makes, of `blocks` * H rows: one for T + `more` timesteps or, None, for all."""
+    """An array of `blocks` * H rows that each tape makes.
+
+    `more` is None for one array that all timesteps share. Else time is its first axis, of length T + more.
+    """
 
     blocks: int
     more: int | None
@@ -43,13 +47,16 @@ class Memory:
         return aligned_empty(rows if self.more is None else (time + self.more, *rows), layer.dtype)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OwnWeight:
     """Weights (blocks * H, 1) that the layer has; each tape makes an array to add up their gradient in."""
 
     name: str
     blocks: int
     initializer: str
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OwnWeight:
+        return self  # a declaration of the class, which a copied layer shares
 
     def made(self, layer: Any, time: int, batch: int) -> Array:
         """Return the array for the gradient."""
@@ -70,13 +77,19 @@ class Part:
     axis: int = 0  # along which the blocks lie in a timestep's array: 0 rows, 1 columns
     source: Memory | OwnWeight | None = None  # what the tape has to make for it
 
-    def __getitem__(self, part: slice) -> Part:
+    def __getitem__(self, part: int | slice) -> Part:
+        if isinstance(part, int):
+            part = slice(part, part + 1 or None)
+        if part.step not in (None, 1):
+            raise TypeError("blocks that have one name lie side by side: take a slice without a step")
+        if len(self.blocks) == len(ALL) and min(part.start or 0, part.stop or 0) < 0:
+            raise TypeError(f"{UNKNOWN}: count them from the first")
         return replace(self, blocks=self.blocks[part])
 
     def __iter__(self) -> Iterator[Part]:
         if len(self.blocks) == len(ALL):
-            raise TypeError("a Step's weights have as many blocks as its dz: take slices, such as kernel[:1]")
-        return (self[block : block + 1] for block in range(len(self.blocks)))
+            raise TypeError(f"{UNKNOWN}: take slices, such as kernel[:1]")
+        return (self[block] for block in range(len(self.blocks)))
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -179,7 +192,7 @@ class Record:
 
 @lru_cache
 def _record_of(step_class: Any) -> Any:
-    """Return the class of the records of a Step: slots, because attributes are found soonest there."""
+    """Return the class of the records of a Step: slots, because attributes are found fastest there."""
     names = list(step_class.declared())
     return make_dataclass(step_class.__name__, names, bases=(Record,), slots=True, eq=False, repr=False)
 

@@ -26,7 +26,7 @@ from scratch_rnn.training.threads import Threads, available_cores
 
 
 class Sequential(Layer):
-    """Layers one after another, itself a layer, with Keras's methods, names, defaults and meaning.
+    """Layers one after another, and called as a layer is; with Keras's methods, names, defaults and meaning.
 
     `seed` makes the initial weights and the order of the rows in `fit` repeatable, bit for bit and on any
     number of threads or processes. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch;
@@ -59,6 +59,8 @@ class Sequential(Layer):
         """
         if not isinstance(layer, Layer):
             raise TypeError(f"a Sequential is made of layers, not of {type(layer).__name__}")
+        if isinstance(layer, Sequential):
+            raise TypeError("a Sequential cannot stand in another: add its layers one by one")
         if getattr(layer, "return_state", False):
             raise ValueError(f"layer {layer.name!r} has return_state: a Sequential passes on one array only")
         if layer in self.layers:
@@ -241,10 +243,11 @@ class Sequential(Layer):
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         (x, y), (x_val, y_val) = self._checked_splits(x, y, validation_split, validation_data)
         order = np.arange(len(x))
-        self.history, self.stop_training = History(), False
+        history = History()
         with _progress(verbose) as progress:
-            hooks = [self.history, *progress, *(callbacks or ())]
+            hooks = [history, *progress, *(callbacks or ())]
             prepare(hooks, self, {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)})
+            self.history, self.stop_training = history, False
             call(hooks, "on_train_begin")
             for epoch in range(epochs):
                 call(hooks, "on_epoch_begin", epoch)
@@ -258,7 +261,7 @@ class Sequential(Layer):
                 if self.stop_training:
                     break
             call(hooks, "on_train_end")
-        return self.history
+        return history
 
     def _train_epoch(self, batches: Batches, hooks: Sequence[Callback]) -> dict[str, float]:
         """Make one step for each batch; return the epoch's means."""
@@ -363,7 +366,7 @@ class Sequential(Layer):
         """Return a copy of the model with its weights in another dtype, complex128 for the complex step."""
         other = copy.copy(self)
         other.layers = [layer.astype(dtype) for layer in self.layers]
-        other.dtype = other.layers[0].dtype
+        other.dtype = other.layers[0].dtype if other.layers else self.dtype
         return other
 
     def summary(self) -> None:

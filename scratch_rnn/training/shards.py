@@ -1,4 +1,4 @@
-"""A batch in parts: shards of 64 rows, what comes of each, and the engines that compute them side by side.
+"""A batch in parts: shards of 64 rows, the result of each, and the engines that compute them side by side.
 
 Shards are cut by a fixed size, never by the number of workers, and their results are added in their order.
 So a run gives the same bits on one thread as on sixteen, on threads as on processes.
@@ -45,7 +45,7 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the workers go."""
+        """Release the workers."""
 
 
 @dataclass(frozen=True, eq=False)

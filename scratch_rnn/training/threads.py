@@ -35,10 +35,12 @@ class Threads(Engine):
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(single_threaded_blas())
-        if len(self._memories) > 1:
-            self._pool = self._stack.enter_context(ThreadPoolExecutor(len(self._memories) - 1))
-            self._stack.enter_context(short_switch_interval())
+        with ExitStack() as stack:  # after Ctrl-C in here all is put back
+            stack.enter_context(single_threaded_blas())
+            if len(self._memories) > 1:
+                self._pool = stack.enter_context(ThreadPoolExecutor(len(self._memories) - 1))
+                stack.enter_context(short_switch_interval())
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -53,7 +55,7 @@ class Threads(Engine):
         """
         left = deque(enumerate(self.items(batch)))
         results: list[Any] = [None] * len(left)
-        own, *others = self._memories[: len(left)]
+        own, *others = self._memories[: max(1, len(left))]
         helpers = [self._pool.submit(self._work, left, results, other) for other in others if self._pool]
         self._work(left, results, own)
         for helper in helpers:
