@@ -124,6 +124,7 @@ def test_results_of_shards_add_up_and_survive_as_arrays():
     np.testing.assert_array_equal(whole.gradients[0], 2)
     again = BatchResult.of(whole.arrays)
     assert (again.count, again.sums.tolist(), again.mean_loss) == (3, [3.0, 6.0], 1.0)
+    np.testing.assert_array_equal(again.gradients[0], whole.gradients[0])
 
 
 class Traced(Dense):

@@ -1297,7 +1297,8 @@ def test_the_weights_of_a_step_divide_by_slices():
     assert [part.blocks for part in (Step.kernel[:2], Step.kernel[1:3][1:])] == [range(2), range(2, 3)]
 
 
-def test_a_tape_makes_what_a_step_declares():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_tape_makes_what_a_step_declares(dtype):
     class Declared(Step):
         z = kept(2)
         z_a, z_b = z
@@ -1314,7 +1315,7 @@ def test_a_tape_makes_what_a_step_declares():
     class Cell(Recurrent):
         step_class, state_names = Declared, ("h", "c")
 
-    layer = Cell(4, dtype="float64", seed=0)
+    layer = Cell(4, dtype=dtype, seed=0)
     layer.build((None, None, 3))
     tape = Tape(layer, time=3, batch=5)
     first, second, third = tape.steps
@@ -1323,7 +1324,7 @@ def test_a_tape_makes_what_a_step_declares():
         **dict.fromkeys(("z", "dz"), (8, 5)),
         **dict.fromkeys(("z_b", "alone", "dz_a", "scratch"), (4, 5)),
     }
-    assert {array.dtype.name for array in (first.z, first.dz, first.c, first.p, first.dp)} == {"float64"}
+    assert {array.dtype.name for array in (first.z, first.dz, first.c, first.p, first.dp)} == {dtype}
     # What is kept has a place of its own in every timestep, and its blocks are parts of it.
     for name in ("z", "alone"):
         assert not np.shares_memory(getattr(first, name), getattr(second, name))
