@@ -1,11 +1,12 @@
 """The loop over time, forward and backward: written once, shared by SimpleRNN, GRU and LSTM.
 
-Notation, here and in every cell: B batch, T time, D features, H units, G gates. We stand at timestep t:
-h_prev and c_prev come from t-1. z is a pre-activation. A d before a name is the gradient of the loss with
-respect to it: dh is that of h_t, dz that of z.
+Notation, here and in every cell: B batch, T time, D features, H units. We stand at timestep t: h_prev and
+c_prev come from t-1. z are the pre-activations, in G blocks of H rows. A d before a name is the gradient of
+the loss with respect to it: dh is that of h_t, dz that of z, and dstate has those of all states of a cell,
+(dh,) or (dh, dc).
 
 Inside the loop arrays are time-major and **one sample is one column**: x_t is (D, B), h_t is (H, B), the
-pre-activations of G gates are (G*H, B). So the equations read as on paper, z = Wᵀ x_t + b + Uᵀ h_prev, and
+pre-activations are (G*H, B). So the equations read as on paper, z = Wᵀ x_t + b + Uᵀ h_prev, and
 each gate is one contiguous block of rows, which is faster than a gate that is a slice of every row.
 
 x_t, a row of ones and h_prev lie in one array, `joined`, and the weights in one matrix, so that one product
