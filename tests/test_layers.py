@@ -1293,6 +1293,9 @@ def test_the_weights_of_a_step_divide_by_slices():
     for last in (-1, slice(-1, None)):
         with pytest.raises(TypeError, match="count them from the first"):
             Step.kernel[last]
+    for beyond in (4, slice(4, 5), slice(2, 2)):
+        with pytest.raises(TypeError, match=r"there is no block .* among 4"):
+            LSTM.step_class.z[beyond]
     assert [Step.kernel[1].blocks, LSTM.step_class.z[-1].blocks] == [range(1, 2), range(3, 4)]
     assert [part.blocks for part in (Step.kernel[:2], Step.kernel[1:3][1:])] == [range(2), range(2, 3)]
 

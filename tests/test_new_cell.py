@@ -327,7 +327,7 @@ def test_keras_has_no_twin_of_it(cell):
     pytest.importorskip("keras")
     from keras_reference.twin import build_twin
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=rf"\({cell.__name__}\) has no counterpart in Keras"):
         build_twin(classifier(cell), (None, 28, 28))
 
 

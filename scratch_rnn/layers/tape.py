@@ -84,6 +84,8 @@ class Part:
             raise TypeError("blocks that have one name lie side by side: take a slice without a step")
         if len(self.blocks) == len(ALL) and min(part.start or 0, part.stop or 0) < 0:
             raise TypeError(f"{UNKNOWN}: count them from the first")
+        if not self.blocks[part]:
+            raise TypeError(f"there is no block {part.start} to {part.stop} among {len(self.blocks)}")
         return replace(self, blocks=self.blocks[part])
 
     def __iter__(self) -> Iterator[Part]:
