@@ -45,11 +45,14 @@ def run(arguments: argparse.Namespace) -> None:
     pairs = [Pair(recipe, image_shape, arguments.threads, arguments.processes) for recipe in recipes]
     runs = create_runs(arguments.out or new_folder("compare", recipes), recipes, image_shape)
     with removing_empty_runs(runs):
-        summaries = [compare(pair, run, train, test, console) for pair, run in zip(pairs, runs, strict=True)]
-    if len(summaries) > 1:
+        done = [
+            (compare(pair, run, train, test, console), pair.results)
+            for pair, run in zip(pairs, runs, strict=True)
+        ]
+    if len(done) > 1:
         folder = runs[0].folder.parent
-        write_report_of_cells(folder, summaries, [pair.histories for pair in pairs])
-        console.print(table_of_cells(summaries))
+        write_report_of_cells(folder, done)
+        console.print(table_of_cells([summary for summary, _ in done]))
         console.print(f"report.html in {folder} compares the cells", soft_wrap=True, highlight=False)
 
 
@@ -57,7 +60,7 @@ def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -
     """Train one pair, show how the two compare, leave everything in the run's folder; return the summary."""
     (x, y), recipe = train, run.recipe
     split = split_row(len(x), recipe.validation_split)
-    console.print(f"[bold]{recipe}[/bold], {pair.scratch.count_params():,} weights", soft_wrap=True)
+    console.print(f"[bold]{recipe}[/bold], {pair.model.count_params():,} weights", soft_wrap=True)
     console.print(f"{split:,} digits to train on, {len(x) - split:,} to validate, {len(test[0]):,} to test")
     with run.saying_what_is_saved():
         pair.train((x[:split], y[:split]), (x[split:], y[split:]), run, console)

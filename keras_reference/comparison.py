@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import comb
 from typing import Any
 
 import numpy as np
 
 from scratch_rnn.arrays import Array
+from scratch_rnn.runs import quoted
+from scratch_rnn.runs.result import SCRATCH, Result
 
-SCRATCH, KERAS = "scratch_rnn", "Keras"  # the two models, as tables, figures and files name them
+KERAS = "Keras"
+MODELS = SCRATCH, KERAS  # as tables, figures and files name the two, and in this order everywhere
 FIRST_BATCHES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What a scratch_rnn model and its Keras twin did, on the same batches and the same test digits.
+
+    labels  int (N,), the right classes of the test
+    """
+
+    scratch: Result
+    keras: Result
+    labels: Array
+
+    @property
+    def results(self) -> tuple[Result, Result]:
+        """Both, in the order of MODELS."""
+        return self.scratch, self.keras
+
+    def numbers(self) -> dict[str, Any]:
+        """Return all numbers of the comparison, as summary.json has them."""
+        return {
+            "test": {result.name: result.scores for result in self.results},
+            **agreement(self.labels, self.scratch.probabilities, self.keras.probabilities),
+            "first_batches": len(self.scratch.batch_losses[:FIRST_BATCHES]),
+            "first_batch_losses_differ": largest_relative_difference(
+                self.scratch.batch_losses, self.keras.batch_losses
+            ),
+            "seconds_per_epoch": {result.name: result.seconds_per_epoch for result in self.results},
+            "ratio_of_seconds": quoted.ratio(self.scratch.seconds, self.keras.seconds),
+        }
 
 
 def mcnemar_exact(wrong_a: Array, wrong_b: Array) -> float:
@@ -27,19 +61,19 @@ def mcnemar_exact(wrong_a: Array, wrong_b: Array) -> float:
     return min(1.0, 2 * tail / 2**discordant)
 
 
-def largest_relative_difference(a: list[float], b: list[float]) -> float:
-    """Return max |a_i - b_i| / |b_i| over the first hundred entries."""
-    first, second = np.array(a[:FIRST_BATCHES]), np.array(b[:FIRST_BATCHES])
+def largest_relative_difference(ours: list[float], theirs: list[float]) -> float:
+    """Return max |ours_i - theirs_i| / |theirs_i| over the first hundred entries."""
+    first, second = np.array(ours[:FIRST_BATCHES]), np.array(theirs[:FIRST_BATCHES])
     return float(np.max(np.abs(first - second) / np.abs(second)))
 
 
-def agreement(labels: Array, probabilities_a: Array, probabilities_b: Array) -> dict[str, Any]:
-    """Compare the predictions of two classifiers: labels (N,), probabilities (N, 10) each."""
-    a, b = probabilities_a.argmax(axis=1), probabilities_b.argmax(axis=1)
+def agreement(labels: Array, scratch: Array, keras: Array) -> dict[str, Any]:
+    """Compare the predictions of both models: labels (N,), probabilities (N, 10) each."""
+    ours, theirs = scratch.argmax(axis=1), keras.argmax(axis=1)
     return {
-        "agreement": float(np.mean(a == b)),
-        "only_scratch_rnn_wrong": int(np.sum((a != labels) & (b == labels))),
-        "only_keras_wrong": int(np.sum((a == labels) & (b != labels))),
-        "mcnemar_p": mcnemar_exact(a != labels, b != labels),
-        "largest_probability_difference": float(np.max(np.abs(probabilities_a - probabilities_b))),
+        "agreement": float(np.mean(ours == theirs)),
+        "only_scratch_rnn_wrong": int(np.sum((ours != labels) & (theirs == labels))),
+        "only_keras_wrong": int(np.sum((ours == labels) & (theirs != labels))),
+        "mcnemar_p": mcnemar_exact(ours != labels, theirs != labels),
+        "largest_probability_difference": float(np.max(np.abs(scratch - keras))),
     }

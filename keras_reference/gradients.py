@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from keras_reference.side_by_side import Batches
+from keras_reference.batches import Batches
 from keras_reference.twin import Twin, floatx_of
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.model import Sequential

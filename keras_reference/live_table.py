@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from keras_reference.comparison import KERAS, SCRATCH
-from keras_reference.side_by_side import Record, Watcher
-from keras_reference.tables import NUMBERS, number_of
+from keras_reference.comparison import KERAS, MODELS, SCRATCH
+from keras_reference.sides import Watcher
+from keras_reference.tables import NUMBERS, epoch_texts, number_of
+from scratch_rnn.runs.result import Result
 
 COLOURS = {SCRATCH: "cyan", KERAS: "yellow"}
 LINES_AROUND = 8  # header, borders and prompt: what a terminal shows beside the rows
@@ -41,33 +42,39 @@ class LiveTable(Watcher):
         if self.console.is_terminal:
             self.live.stop()
 
-    def on_batch(self, model: str, epoch: int, batch: int, batches: int, logs: dict[str, float]) -> None:
+    def on_batch(self, result: Result, epoch: int, batch: int, batches: int, logs: dict[str, float]) -> None:
         """Show the means so far, and in place of the time the share of the epoch."""
-        self._cells(model, epoch, [number_of(logs, name) for name in NUMBERS], f"{(batch + 1) / batches:.0%}")
+        numbers = [number_of(logs, name) for name in NUMBERS]
+        self._show(result.name, epoch, [*numbers, f"{(batch + 1) / batches:.0%}"])
 
-    def on_epoch(self, model: str, epoch: int, record: Record) -> None:
+    def on_epoch(self, result: Result, epoch: int) -> None:
         """Show an epoch's final numbers and its time."""
-        logs = {name: values[-1] for name, values in record.history.items()}
-        self._cells(model, epoch, [number_of(logs, name) for name in NUMBERS], f"{record.seconds[-1]:.1f}")
+        *numbers, seconds = epoch_texts(result, epoch)
+        self._show(result.name, epoch, [*numbers, seconds])
         if not self.console.is_terminal:
-            numbers = "  ".join(f"{name} {number_of(logs, name)}" for name in NUMBERS)
-            line = f"epoch {epoch + 1:2}  {model:11}  {numbers}  {record.seconds[-1]:.1f} s"
+            named = "  ".join(f"{name} {number}" for name, number in zip(NUMBERS, numbers, strict=True))
+            line = f"epoch {epoch + 1:2}  {result.name:11}  {named}  {seconds} s"
             self.console.print(line, soft_wrap=True, highlight=False)
 
-    def _cells(self, model: str, epoch: int, numbers: list[str], seconds: str) -> None:
+    def _show(self, model: str, epoch: int, texts: list[str]) -> None:
         while len(self.rows) <= epoch:
-            self.rows.append({SCRATCH: [""] * 5, KERAS: [""] * 5})
-        self.rows[epoch][model] = [*numbers, seconds]
+            self.rows.append({name: [""] * len(texts) for name in MODELS})
+        self.rows[epoch][model] = texts
 
     def _table(self) -> Table:
-        title = f"[{COLOURS[SCRATCH]}]{SCRATCH}[/] beside [{COLOURS[KERAS]}]{KERAS}[/], a row per epoch"
-        table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+        title = " beside ".join(f"[{COLOURS[model]}]{model}[/]" for model in MODELS)
+        table = Table(
+            title=f"{title}, a row per epoch", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+        )
         table.add_column("", justify="right")
-        for model in (SCRATCH, KERAS):
-            for name in ("loss", "acc", "val\nloss", "val\nacc", "s"):
+        for model in MODELS:
+            for name in (*NUMBERS.values(), "s"):
+                heading = name.replace("accuracy", "acc").replace("val. ", "val\n")
                 width = 4 if name == "s" else 6
-                table.add_column(name, justify="right", style=COLOURS[model], no_wrap=True, min_width=width)
+                table.add_column(
+                    heading, justify="right", style=COLOURS[model], no_wrap=True, min_width=width
+                )
         first = 0 if self.finished else max(0, len(self.rows) - max(1, self.console.height - LINES_AROUND))
         for epoch, row in enumerate(self.rows[first:], start=first + 1):
-            table.add_row(str(epoch), *row[SCRATCH], *row[KERAS])
+            table.add_row(str(epoch), *(text for model in MODELS for text in row[model]))
         return table

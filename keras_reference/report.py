@@ -15,12 +15,13 @@ from typing import Any
 
 from PIL import Image
 
-from keras_reference.comparison import KERAS, SCRATCH
-from keras_reference.tables import CELLS_HEAD, NUMBERS, SUMMARY_HEAD, cell_row, number_of, summary_rows
+from keras_reference.comparison import KERAS, MODELS, SCRATCH
+from keras_reference.tables import CELLS_HEAD, NUMBERS, SUMMARY_HEAD, cell_row, epoch_texts, summary_rows
 from scratch_rnn.commands.options import options_of
 from scratch_rnn.files import atomic
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.runs.result import Result
 from scratch_rnn.style import MODEL_COLOURS
 
 try:
@@ -32,22 +33,18 @@ except ModuleNotFoundError as error:
     ) from error
 
 NAME = "report.html"
-MODELS = (SCRATCH, KERAS)
 CHANCE = 0.05  # p below it: more than chance
 
 Summary = dict[str, Any]
-Histories = dict[str, dict[str, list[float]]]
-Seconds = dict[str, list[float]]
 
 
-def write_report(folder: Path, summary: Summary, histories: Histories, seconds: Seconds) -> None:
+def write_report(folder: Path, summary: Summary, results: Sequence[Result]) -> None:
     """Write the report of a run into its folder, where its figures are; whole or not at all.
 
     Args:
         folder: of the run.
         summary: what becomes summary.json.
-        histories: for each model its history, one value an epoch in each list.
-        seconds: for each model those of each epoch.
+        results: of both models, the first being that of scratch_rnn.
 
     Raises:
         OSError: a figure cannot be read, or the report cannot be written.
@@ -61,20 +58,22 @@ def write_report(folder: Path, summary: Summary, histories: Histories, seconds: 
         head=SUMMARY_HEAD,
         rows=summary_rows(summary),
         verdict=mcnemar_in_words(summary),
-        curves=_curves(folder, histories),
+        curves=_curves(folder, results),
         predictions=_predictions(folder),
         confusion=_confusion(folder, summary),
-        epochs=_epoch_rows(histories, seconds),
+        results=results,
         settings=_settings([summary]),
         command=command_of(recipe, summary["conditions"]),
     )
 
 
-def write_report_of_cells(folder: Path, summaries: Sequence[Summary], histories: Sequence[Histories]) -> None:
+def write_report_of_cells(folder: Path, runs: Sequence[tuple[Summary, Sequence[Result]]]) -> None:
     """Write the report that compares the cells into the folder in which each has its run's.
 
-    Raises OSError where a figure cannot be read, or the report cannot be written.
+    Of each run it takes what `write_report` takes. Raises OSError where a figure cannot be read, or the
+    report cannot be written.
     """
+    summaries = [summary for summary, _ in runs]
     recipe = Recipe.from_dict(summaries[0]["recipe"])
     cells = [
         {
@@ -82,9 +81,9 @@ def write_report_of_cells(folder: Path, summaries: Sequence[Summary], histories:
             "report": f"{summary['recipe']['cell']}/{NAME}",
             "row": cell_row(summary)[1:],
             "verdict": mcnemar_in_words(summary),
-            "curves": _curves(folder / summary["recipe"]["cell"], of_cell),
+            "curves": _curves(folder / summary["recipe"]["cell"], results),
         }
-        for summary, of_cell in zip(summaries, histories, strict=True)
+        for summary, results in runs
     ]
     _write(
         folder,
@@ -171,18 +170,6 @@ def _data_in_words(data: str, test_digits: int) -> str:
     return "the sample of MNIST that ships with scratch_rnn" if data in ("auto", "sample") else data
 
 
-def _epoch_rows(histories: Histories, seconds: Seconds) -> list[list[str]]:
-    """A row an epoch: its number, then for each model the NUMBERS and the seconds, as text."""
-    rows = []
-    for epoch in range(len(seconds[SCRATCH])):
-        row = [str(epoch + 1)]
-        for model in MODELS:
-            logs = {name: values[epoch] for name, values in histories[model].items()}
-            row += [number_of(logs, name) for name in NUMBERS] + [f"{seconds[model][epoch]:.1f}"]
-        rows.append(row)
-    return rows
-
-
 # ---------------------------------------------------------------- figures
 
 
@@ -203,9 +190,9 @@ def _picture(path: Path, alt: str) -> Picture:
     return Picture(source, width, height, alt)
 
 
-def _curves(folder: Path, histories: Histories) -> Picture:
-    last = " and ".join(f"{histories[model]['val_accuracy'][-1]:.2%} with {model}" for model in MODELS)
-    epochs = len(histories[SCRATCH]["loss"])
+def _curves(folder: Path, results: Sequence[Result]) -> Picture:
+    last = " and ".join(f"{result.history['val_accuracy'][-1]:.2%} with {result.name}" for result in results)
+    epochs = len(results[0].seconds)
     alt = (
         "Accuracy on the left and loss on the right over the epochs, training and validation of both models. "
         f"After epoch {epochs} the validation accuracy is {last}."
@@ -240,7 +227,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(models=MODELS, colours=MODEL_COLOURS)
+    environment.globals.update(models=MODELS, colours=MODEL_COLOURS, numbers=NUMBERS, texts=epoch_texts)
     return environment
 
 

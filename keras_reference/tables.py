@@ -7,10 +7,12 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keras_reference.comparison import KERAS, SCRATCH
+from keras_reference.comparison import KERAS, MODELS, SCRATCH
+from scratch_rnn.runs.result import Result
 
-NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy")
-SUMMARY_HEAD = ("", SCRATCH, KERAS, "difference")
+# The numbers of an epoch, and what they are called at the head of a table.
+NUMBERS = {"loss": "loss", "accuracy": "accuracy", "val_loss": "val. loss", "val_accuracy": "val. accuracy"}
+SUMMARY_HEAD = ("", *MODELS, "difference")
 CELLS_HEAD = ("", "test accuracy", "McNemar p", "same answer", "first losses", "s per epoch")
 
 
@@ -26,17 +28,14 @@ def summary_table(summary: dict[str, Any]) -> Table:
 
 def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """Return the summary of one run as the texts of its rows, in the columns of SUMMARY_HEAD."""
-    scratch, keras = summary["test"][SCRATCH], summary["test"][KERAS]
-    seconds = summary["seconds_per_epoch"]
-    points = _signed(100 * (scratch["accuracy"] - keras["accuracy"]), 2)
+    accuracy, loss = (
+        {model: summary["test"][model][name] for model in MODELS} for name in ("accuracy", "loss")
+    )
+    points = _signed(100 * (accuracy[SCRATCH] - accuracy[KERAS]), 2)
+    batches, apart = summary["first_batches"], summary["first_batch_losses_differ"]
     return [
-        ("test accuracy", f"{scratch['accuracy']:.2%}", f"{keras['accuracy']:.2%}", f"{points} points"),
-        (
-            "test loss",
-            f"{scratch['loss']:.4f}",
-            f"{keras['loss']:.4f}",
-            _signed(scratch["loss"] - keras["loss"], 4),
-        ),
+        ("test accuracy", *_of_both(accuracy, ".2%"), f"{points} points"),
+        ("test loss", *_of_both(loss, ".4f"), _signed(loss[SCRATCH] - loss[KERAS], 4)),
         (
             "wrong alone",
             f"{summary['only_scratch_rnn_wrong']}",
@@ -44,16 +43,10 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             f"p = {summary['mcnemar_p']:.2g} (McNemar, exact)",
         ),
         ("same answer", "", "", f"{summary['agreement']:.2%} of the digits"),
-        (
-            f"first {summary['first_batches']} batches",
-            "",
-            "",
-            f"losses within {summary['first_batch_losses_differ']:.1e}",
-        ),
+        (f"first {batches} batches", "", "", f"losses within {apart:.1e}"),
         (
             "seconds per epoch",
-            f"{seconds[SCRATCH]:.1f}",
-            f"{seconds[KERAS]:.1f}",
+            *_of_both(summary["seconds_per_epoch"], ".1f"),
             f"{summary['ratio_of_seconds']:.2f} of Keras's",
         ),
     ]
@@ -61,7 +54,7 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
     """Return the summaries of several cells, a row per cell; scratch_rnn's numbers stand first."""
-    table = Table(title=f"{SCRATCH} / {KERAS}", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = Table(title=" / ".join(MODELS), box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for name in CELLS_HEAD:
         table.add_column(name, justify="left" if not name else "right")
     for summary in summaries:
@@ -73,12 +66,18 @@ def cell_row(summary: dict[str, Any]) -> tuple[str, ...]:
     """Return the summary of one cell's run as the texts of its row, in the columns of CELLS_HEAD."""
     return (
         summary["recipe"]["cell"],
-        " / ".join(f"{summary['test'][name]['accuracy']:.2%}" for name in (SCRATCH, KERAS)),
+        " / ".join(f"{summary['test'][model]['accuracy']:.2%}" for model in MODELS),
         f"{summary['mcnemar_p']:.2g}",
         f"{summary['agreement']:.2%}",
         f"{summary['first_batch_losses_differ']:.1e}",
-        " / ".join(f"{summary['seconds_per_epoch'][name]:.1f}" for name in (SCRATCH, KERAS)),
+        " / ".join(_of_both(summary["seconds_per_epoch"], ".1f")),
     )
+
+
+def epoch_texts(result: Result, number: int) -> list[str]:
+    """Return the NUMBERS of one epoch of a model, counted from 0, and its seconds, as texts."""
+    logs = result.epoch(number)
+    return [*(number_of(logs, name) for name in NUMBERS), f"{result.seconds[number]:.1f}"]
 
 
 def number_of(logs: dict[str, float], name: str) -> str:
@@ -86,6 +85,12 @@ def number_of(logs: dict[str, float], name: str) -> str:
     if name not in logs:
         return ""
     return f"{logs[name]:.2%}" if name.endswith("accuracy") else f"{logs[name]:.4f}"
+
+
+def _of_both(numbers: dict[str, float], form: str) -> tuple[str, str]:
+    """Return the number of either model as text, in the order of MODELS."""
+    scratch, keras = (format(numbers[model], form) for model in MODELS)
+    return scratch, keras
 
 
 def _signed(value: float, digits: int) -> str:

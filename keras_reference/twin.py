@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
-from scratch_rnn.layers.activations import Activation
+from scratch_rnn.layers.activations import Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
 from scratch_rnn.training import losses, metrics, optimizers
 from scratch_rnn.training.model import Sequential
 
@@ -55,8 +55,9 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
 
     It is compiled like the model, if the model is. Works with every backend of Keras 3. Give it floats: it
     does not scale uint8 to [0, 1], as the model does.
-    Raises ValueError for a layer, activation, optimizer or loss that Keras has no counterpart of, and for a
-    backend that does not compute in the model's dtype.
+    Raises ValueError for a layer, activation, optimizer, loss or metric that Keras has no counterpart of, not
+    even of a subclass; for a cross-entropy behind a sigmoid, which Keras computes otherwise than its
+    documentation says; and for a backend that does not compute in the model's dtype.
     """
     if not model.built:
         model.build(input_shape)
@@ -69,7 +70,7 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
         if model.optimizer is not None:
             twin.compile(
                 optimizer=_optimizer(model.optimizer),
-                loss=_loss(model.loss),
+                loss=_loss(model.loss, model.layers[-1]),
                 metrics=[_metric(name, metric) for name, metric in model.metrics],
             )
     if any(keras.backend.standardize_dtype(weight.dtype) != model.dtype for weight in twin.weights):
@@ -138,10 +139,8 @@ def _layer(layer: Layer) -> keras.layers.Layer:
 
 
 def _activation(activation: Activation) -> str:
-    try:
-        keras.activations.get(activation.name)
-    except ValueError:
-        raise ValueError(f"activation {activation.name!r} has no counterpart in Keras") from None
+    if type(activation) not in (Linear, Tanh, Sigmoid, ReLU, Softmax):
+        raise ValueError(f"activation {activation.name!r} has no counterpart in Keras")
     return activation.name
 
 
@@ -161,14 +160,22 @@ def _optimizer(optimizer: optimizers.Optimizer) -> keras.optimizers.Optimizer:
     return keras_class(**options, **{name: getattr(optimizer, name) for name in names})
 
 
-def _loss(loss: losses.Loss) -> keras.losses.Loss:
-    if isinstance(loss, losses.SparseCategoricalCrossentropy):
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=loss.from_logits)
-    if isinstance(loss, losses.CategoricalCrossentropy):
-        return keras.losses.CategoricalCrossentropy(from_logits=loss.from_logits)
-    if isinstance(loss, losses.MeanSquaredError):
+def _loss(loss: losses.Loss, last: Layer) -> keras.losses.Loss:
+    if type(loss) is losses.MeanSquaredError:
         return keras.losses.MeanSquaredError()
-    raise ValueError(f"loss {type(loss).__name__} has no counterpart in Keras")
+    cross_entropies = {
+        losses.CategoricalCrossentropy: keras.losses.CategoricalCrossentropy,
+        losses.SparseCategoricalCrossentropy: keras.losses.SparseCategoricalCrossentropy,
+    }
+    if type(loss) not in cross_entropies:
+        raise ValueError(f"loss {type(loss).__name__} has no counterpart in Keras")
+    assert isinstance(loss, losses.CategoricalCrossentropy)
+    if isinstance(last, Dense) and isinstance(last.activation, Sigmoid):
+        raise ValueError(
+            f"layer {last.name!r} ends in a sigmoid, and for {loss.name} Keras takes what enters it for the "
+            "logits of a softmax, so its loss is another one: take softmax, or mean_squared_error"
+        )
+    return cross_entropies[type(loss)](from_logits=loss.from_logits)
 
 
 def _metric(name: str, metric: metrics.Metric) -> str:

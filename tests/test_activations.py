@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import assert_gradient, central_differences, random_arrays
+from scipy.special import expit
 
 from scratch_rnn.layers import activations
 
@@ -99,7 +100,15 @@ def test_dtype_is_kept(name, dtype):
 )
 def test_huge_inputs_saturate_without_a_warning(name, expected, dtype):
     z = np.array([-1e4, 0, 1e4], dtype)
-    np.testing.assert_array_equal(activations.get(name)(z), np.array(expected, dtype))
+    least = np.finfo(dtype).tiny  # a sigmoid never falls to zero
+    np.testing.assert_allclose(activations.get(name)(z), np.array(expected, dtype), rtol=0, atol=2 * least)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_sigmoid_is_exact_to_the_last_digits_down_to_its_left_tail(dtype):
+    z = np.linspace(-87, 40, 1000).astype(dtype)
+    expected = expit(z.astype("float64"))
+    np.testing.assert_allclose(activations.get("sigmoid")(z), expected, rtol=3 * np.finfo(dtype).eps)
 
 
 def test_relu_has_derivative_zero_at_zero():

@@ -1,31 +1,55 @@
-"""report.html: one page that holds a whole comparison."""
+"""report.html: one page that holds a whole comparison, every number of it under the right name."""
 
+import io
 import json
 import re
 from argparse import ArgumentParser
+from base64 import b64decode
 from html.parser import HTMLParser
 
 import pytest
 
 pytest.importorskip("jinja2")
 
+from contrast import LABELS, keras_result, scratch_result
+from PIL import Image
+from rich.console import Console
+
 from keras_reference import report
-from keras_reference.tables import cell_row, summary_rows
+from keras_reference.comparison import Comparison
+from keras_reference.tables import summary_table, table_of_cells
 from scratch_rnn.commands.options import add_recipe_options, options_of, recipes_from
+from scratch_rnn.data.mnist import load_mnist
+from scratch_rnn.runs.folder import Run
 from scratch_rnn.runs.recipe import Recipe
 
 CELLS = ("simple_rnn", "gru", "lstm")
 VOID = {"meta", "link", "img", "col"}
 HOSTILE = """/data/<script>alert("1")</script> & 'more'.npz"""
+CONDITIONS = {
+    "processor": "Abacus 3000",
+    "cores": 4,
+    "system": "Linux abacus",
+    "python": "3.99.1",
+    "versions": {"scratch_rnn": "1.2.3", "numpy": "4.5.6", "keras": "7.8.9"},
+    "date": "2031-02-03",
+    "backend": "tensorflow",
+    "threads": 4,
+    "processes": 1,
+}
 
 
 class Page(HTMLParser):
-    """A page's elements with their attributes, and its visible text; fails where tags do not match."""
+    """A page's elements with their attributes, its visible text, and the texts of its tables, row by row.
+
+    Fails where tags do not match.
+    """
 
     def __init__(self, path):
         super().__init__()
         self.source = path.read_text(encoding="utf-8")
         self.elements, self.open, self.pieces = [], [], []
+        self.tables, self.terms, self.classes = [], [], {}
         self.feed(self.source)
         self.close()
         assert self.open == []
@@ -35,6 +59,14 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attributes)))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        if tag in ("dt", "dd"):
+            self.terms.append("")
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -42,27 +74,56 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.pieces.append("" if "style" in self.open else data)
+        if self.open and {"td", "th"} & set(self.open):
+            self.tables[-1][-1][-1] += data
+        if self.open and {"dt", "dd"} & set(self.open):
+            self.terms[-1] += data
+        if "th" in self.open and "class" in self.elements[-1][1]:
+            self.classes.setdefault(data, set()).add(self.elements[-1][1]["class"])
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def settings(self):
+        return dict(zip(self.terms[::2], self.terms[1::2], strict=True))
 
 
 def read(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def summary_of(cell="gru", data="sample", **changes):
+    recipe = Recipe(cell, units=5, epochs=3, data=data, seed=9)
+    return {
+        "recipe": recipe.to_dict(),
+        "weights": 12345,
+        "train_digits": 360,
+        "validation_digits": 40,
+        "test_digits": len(LABELS),
+        **Comparison(scratch_result(), keras_result(), LABELS).numbers(),
+        "conditions": CONDITIONS,
+        **changes,
+    }
+
+
+@pytest.fixture(scope="session")
+def figures(tmp_path_factory):
+    """A folder with the figures of two models that cannot be confused."""
+    folder = tmp_path_factory.mktemp("figures")
+    images = load_mnist("sample")[1][0][: len(LABELS)]
+    Run(folder, Recipe("gru")).save_figures([scratch_result(), keras_result()], images, LABELS)
+    return folder
+
+
 @pytest.fixture
-def run(compared, tmp_path):
-    """A function that writes the report of a finished run, its summary changed, into another folder."""
-    folder = compared[0] / "gru"
-    for figure in folder.glob("*.png"):
+def run(figures, tmp_path):
+    """A function that writes the report of a run, its summary changed, into a new folder."""
+    for figure in figures.glob("*.png"):
         (tmp_path / figure.name).write_bytes(figure.read_bytes())
 
-    def write(data="sample", **changes):
-        summary = read(folder / "summary.json") | changes
-        summary["recipe"]["data"] = data
-        seconds = {"scratch_rnn": [1.1, 1.2], "Keras": [12.3, 56.7]}
-        report.write_report(tmp_path, summary, read(folder / "history.json"), seconds)
+    def write(**changes):
+        report.write_report(tmp_path, summary_of(**changes), [scratch_result(), keras_result()])
         return Page(tmp_path / "report.html")
 
     return write
@@ -92,35 +153,150 @@ def test_a_page_can_be_read_without_seeing_it(page):
     assert {a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a} <= set(ids)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_report_of_a_run_holds_what_the_run_did(cell, compared):
-    folder = compared[0] / cell
-    summary, history = read(folder / "summary.json"), read(folder / "history.json")
-    page = Page(folder / "report.html")
-    for row in summary_rows(summary):
-        assert " ".join(text for text in row if text) in page.text
-    for model in ("scratch_rnn", "Keras"):
-        assert all(f"{value:.4f}" in page.text for value in history[model]["val_loss"])
-        assert all(f"{value:.2%}" in page.text for value in history[model]["accuracy"])
-    assert f"{summary['largest_probability_difference']:.2g}" in page.text
-    assert f"{summary['weights']:,} weights" in page.text
-    assert "360 to train on, 40 to validate, 100 to test" in page.text
-    assert {f"{name} {version}" for name, version in summary["conditions"]["versions"].items()} <= set(
-        re.findall(r"\w+ [\d.]+", page.text)
+# What every table must say of the models of contrast.py, worked out by hand.
+RESULT = [
+    ["", "scratch_rnn", "Keras", "difference"],
+    ["test accuracy", "20.07%", "80.46%", "-60.39 points"],
+    ["test loss", "1.8024", "0.6135", "+1.1889"],
+    ["wrong alone", "12", "1", "p = 0.0034 (McNemar, exact)"],
+    ["same answer", "20.00% of the digits"],
+    ["first 3 batches", "losses within 2.5e-01"],
+    ["seconds per epoch", "2.5", "5.3", "0.47 of Keras's"],
+]
+EPOCHS = [
+    ["epoch", "scratch_rnn", "Keras"],
+    [*["loss", "accuracy", "val. loss", "val. accuracy", "s"] * 2],
+    ["1", "2.1234", "30.11%", "1.9876", "35.19%", "1.5", "0.9172", "71.05%", "0.8061", "73.38%", "30.4"],
+    ["2", "1.5678", "41.27%", "1.6543", "42.33%", "2.5", "0.5283", "82.16%", "0.4972", "84.49%", "4.1"],
+    ["3", "1.4321", "45.02%", "1.7012", "41.48%", "9.8", "0.3394", "88.27%", "0.5083", "80.41%", "5.3"],
+]
+
+
+def test_every_number_of_a_run_stands_in_its_field(run):
+    page = run()
+    assert page.tables == [RESULT, EPOCHS]
+    assert page.classes == {"scratch_rnn": {"model-1"}, "Keras": {"model-2"}}
+    assert "--scratch-rnn: #E69F00; --keras: #0072B2;" in page.source
+    assert ".model-2::before { background: var(--keras); }" in page.source
+
+
+def test_the_verdict_counts_each_model_s_own_mistakes(run):
+    counts = "scratch_rnn alone is wrong on 12 digits, Keras alone on 1."
+    chance = "Were both equally good, counts at least so uneven would come with probability 0.0034"
+    assert f"{counts} {chance}: this is hardly chance, and Keras is the better one here." in run().text
+
+
+def test_the_largest_difference_of_probabilities_is_that_of_the_summary(run):
+    page = run(largest_probability_difference=0.0123)
+    assert "the two probabilities of a class differ by at most 0.012 on any digit" in page.text
+
+
+def test_every_setting_of_a_run_stands_under_its_name(run):
+    assert run().settings == {
+        "network": "GRU(5), 12,345 weights; float32",
+        "training": "RMSprop 0.001, batch 128, 3 epochs, seed 9",
+        "data": "the sample of MNIST that ships with scratch_rnn",
+        "digits": "360 to train on, 40 to validate, 20 to test",
+        "date": "2031-02-03",
+        "machine": "Abacus 3000, Linux abacus, 4 cores",
+        "cores used": "4 threads in scratch_rnn; Keras takes all cores",
+        "versions": "Python 3.99.1, scratch_rnn 1.2.3, numpy 4.5.6, keras 7.8.9",
+        "backend of Keras": "tensorflow",
+    }
+
+
+def test_the_pictures_are_the_figures_of_the_run_and_say_what_is_on_them(run, figures):
+    images = run().all("img")
+    for image, name in zip(images, ("curves.png", "predictions.png", "confusion.png"), strict=True):
+        content = (figures / name).read_bytes()
+        assert b64decode(image["src"].removeprefix("data:image/png;base64,")) == content
+        assert (int(image["width"]), int(image["height"])) == Image.open(io.BytesIO(content)).size
+    curves, _, confusion = (image["alt"] for image in images)
+    assert "After epoch 3 the validation accuracy is 41.48% with scratch_rnn and 80.41% with Keras." in curves
+    assert "scratch_rnn has 16 wrong of 20, Keras 4." in confusion
+
+
+def test_the_page_s_title_and_the_command_are_those_of_the_run(run):
+    page = run()
+    assert "GRU(5), RMSprop 0.001, batch 128: scratch_rnn beside Keras" in page.text
+    command = page.text.partition("To repeat it: ")[2].partition(" Written by")[0]
+    assert command == (
+        "scratch-rnn compare --cell gru --units 5 --layers 1 --optimizer rmsprop --epochs 3 --batch-size 128 "
+        "--seed 9 --data sample --dtype float32"
     )
-    for name in ("python", "date", "processor", "system", "backend"):
-        assert summary["conditions"][name] in page.text
-    assert [image["alt"].split()[0] for image in page.all("img")] == ["Accuracy", "Test", "Two"]
 
 
-def test_the_report_beside_the_cells_compares_and_links_them(compared):
-    page = Page(compared[0] / "report.html")
+CELLS_TABLE = [
+    ["", "test accuracy", "McNemar p", "same answer", "first losses", "s per epoch"],
+    ["SimpleRNN", "20.07% / 80.46%", "0.0034", "20.00%", "2.5e-01", "2.5 / 5.3"],
+    ["GRU", "20.07% / 80.46%", "0.5", "20.00%", "2.5e-01", "2.5 / 5.3"],
+    ["LSTM", "20.07% / 80.46%", "0.0034", "77.77%", "2.5e-01", "2.5 / 5.3"],
+]
+
+
+def three_cells():
+    return [summary_of("simple_rnn"), summary_of("gru", mcnemar_p=0.5), summary_of("lstm", agreement=0.7777)]
+
+
+def test_every_number_of_every_cell_stands_in_its_field(figures, tmp_path):
     for cell in CELLS:
-        assert " ".join(cell_row(read(compared[0] / cell / "summary.json"))[1:]) in page.text
-    links = {attributes["href"] for attributes in page.all("a")}
-    assert links == {f"{cell}/report.html" for cell in CELLS}
-    assert all((compared[0] / link).is_file() for link in links)
+        (tmp_path / cell).mkdir()
+        (tmp_path / cell / "curves.png").write_bytes((figures / "curves.png").read_bytes())
+    results = [scratch_result(), keras_result()]
+    report.write_report_of_cells(tmp_path, [(summary, results) for summary in three_cells()])
+    page = Page(tmp_path / "report.html")
+    assert page.tables == [CELLS_TABLE]
+    assert "On 20 test digits; scratch_rnn / Keras" in page.text
+    assert page.settings["networks"] == (
+        "SimpleRNN(5), 12,345 weights; GRU(5), 12,345 weights; LSTM(5), 12,345 weights; float32"
+    )
     assert "--cell all" in page.text
+
+
+def printed(table):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def texts(table):
+    """Return a terminal's table as rows of texts, the head first."""
+    columns = [[str(column.header), *column.cells] for column in table.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def test_the_terminal_s_summary_says_what_the_report_says():
+    table = summary_table(summary_of())
+    head, accuracy, loss, alone, (same, *_, answer), (first, *_, within), seconds = texts(table)
+    assert [head, accuracy, loss, alone, [same, answer], [first, within], seconds] == RESULT
+    assert printed(table).splitlines()[0].strip() == "20 test digits"
+
+
+def test_the_terminal_s_table_of_cells_says_what_the_report_says():
+    table = table_of_cells(three_cells())
+    names = dict(zip(CELLS, ("SimpleRNN", "GRU", "LSTM"), strict=True))
+    rows = texts(table)
+    assert [rows[0], *([names[cell], *row] for cell, *row in rows[1:])] == CELLS_TABLE
+    assert printed(table).splitlines()[0].strip() == "scratch_rnn / Keras"
+
+
+def test_the_report_of_a_real_run_holds_the_numbers_of_its_files(compared):
+    for cell in CELLS:
+        folder = compared[0] / cell
+        summary, history = read(folder / "summary.json"), read(folder / "history.json")
+        result, epochs = Page(folder / "report.html").tables
+        assert result[1][1:3] == [f"{summary['test'][m]['accuracy']:.2%}" for m in ("scratch_rnn", "Keras")]
+        for number, row in enumerate(epochs[2:]):
+            ours, theirs = (history[model] for model in ("scratch_rnn", "Keras"))
+            assert (row[1], row[6]) == (f"{ours['loss'][number]:.4f}", f"{theirs['loss'][number]:.4f}")
+        assert len(epochs) == 2 + 2
+
+
+def test_the_report_beside_the_cells_links_them(compared):
+    page = Page(compared[0] / "report.html")
+    links = [attributes["href"] for attributes in page.all("a")]
+    assert links == [*(f"{cell}/report.html" for cell in CELLS), *(f"{cell}/report.html" for cell in CELLS)]
+    assert all((compared[0] / link).is_file() for link in links)
 
 
 def test_what_compare_prints_names_the_report(compared):
@@ -199,9 +375,8 @@ def test_the_command_names_the_backend_threads_and_processes_that_are_not_the_de
     ("threads", "processes", "words"),
     [(1, 1, "1 thread in scratch_rnn"), (4, 1, "4 threads in"), (4, 2, "2 processes in scratch_rnn; Keras")],
 )
-def test_the_settings_say_what_shared_the_work(run, compared, threads, processes, words):
-    conditions = read(compared[0] / "gru" / "summary.json")["conditions"]
-    assert words in run(conditions=conditions | {"threads": threads, "processes": processes}).text
+def test_the_settings_say_what_shared_the_work(run, threads, processes, words):
+    assert words in run(conditions=CONDITIONS | {"threads": threads, "processes": processes}).text
 
 
 @pytest.mark.parametrize(

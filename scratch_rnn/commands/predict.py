@@ -11,6 +11,7 @@ from rich.console import Console
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import check_new_figure, natural_int, path
 from scratch_rnn.runs.folder import load_run
+from scratch_rnn.runs.result import SCRATCH, Result
 
 
 def add_command(commands: Any) -> None:
@@ -43,13 +44,13 @@ def run(arguments: argparse.Namespace) -> None:
         check_new_figure(arguments.figure, "--figure")
     recipe, model = load_run(arguments.folder)
     names, digits, labels = load_digits(recipe, arguments.images, arguments.test_index)
-    probabilities = model.predict(digits)
+    result = Result(SCRATCH, probabilities=model.predict(digits))
     console = Console()
     for row, name in enumerate(names):
         label = None if labels is None else int(labels[row])
-        console.print(terminal.draw_prediction(_grey(digits[row]), probabilities[row], name, label))
+        console.print(terminal.draw_prediction(_grey(digits[row]), result.probabilities[row], name, label))
     drawn = arguments.figure or arguments.folder / f"predict-{_title(names)}.png"
-    figure = figures.predictions(digits, labels, {"scratch_rnn": probabilities}, str(recipe), names)
+    figure = figures.predictions(digits, labels, [result], str(recipe), names)
     save(figure, drawn)
     console.print(f"drawn in {drawn}", soft_wrap=True, highlight=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 from typing import Any
 
 from rich.console import Console
@@ -12,10 +11,9 @@ from rich.table import Table
 from scratch_rnn.commands.options import add_recipe_options, recipes_from
 from scratch_rnn.data.mnist import Split, load_mnist
 from scratch_rnn.runs.folder import Run, create_runs, new_folder, removing_empty_runs
+from scratch_rnn.runs.result import SCRATCH, Result
 from scratch_rnn.training.callbacks import Callback, Logs
 from scratch_rnn.training.model import Sequential, split_row
-
-NAME = "scratch_rnn"
 
 
 def add_command(commands: Any) -> None:
@@ -45,41 +43,48 @@ def run(arguments: argparse.Namespace) -> None:
 
 def train_one(model: Sequential, run: Run, train: Split, test: Split, console: Console) -> None:
     """Train one model, show its results and leave them in the run's folder."""
-    recipe = run.recipe
+    recipe, result = run.recipe, Result(SCRATCH)
     console.print(f"[bold]{recipe}[/bold], {model.count_params():,} weights", soft_wrap=True)
     with run.saying_what_is_saved():
-        history = model.fit(
+        model.fit(
             *train,
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             validation_split=recipe.validation_split,
-            callbacks=[_EpochSaver(run)],
+            callbacks=[_EpochSaver(run, result)],
         )
-        scores = model.evaluate(*test, batch_size=recipe.batch_size)
-        probabilities = {NAME: model.predict(test[0], batch_size=recipe.batch_size)}
-        run.save_figures({NAME: history.history}, *test, probabilities)
-        seconds = statistics.median(history.seconds)
-        summary = {"recipe": recipe.to_dict(), "test": {NAME: scores}, "seconds_per_epoch": {NAME: seconds}}
-        run.write_json("summary.json", summary)
-    console.print(_summary_table(scores, seconds))
+        result.scores = model.evaluate(*test, batch_size=recipe.batch_size)
+        result.probabilities = model.predict(test[0], batch_size=recipe.batch_size)
+        run.save_figures([result], *test)
+        run.write_json("summary.json", _summary(run, result))
+    console.print(_summary_table(result))
     console.print(
         f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True, highlight=False
     )
 
 
 class _EpochSaver(Callback):
-    """Saves history and weights after each epoch."""
+    """Notes each epoch in the result, and saves history and weights."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, result: Result) -> None:
+        self.run, self.result = run, result
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.run.save_epoch({NAME: self.model.history.history}, {NAME: self.model})
+        self.result.add_epoch(logs, self.model.history.seconds[-1])
+        self.run.save_epoch([(self.result, self.model)])
 
 
-def _summary_table(scores: Logs, seconds: float) -> Table:
+def _summary(run: Run, result: Result) -> dict[str, Any]:
+    return {
+        "recipe": run.recipe.to_dict(),
+        "test": {result.name: result.scores},
+        "seconds_per_epoch": {result.name: result.seconds_per_epoch},
+    }
+
+
+def _summary_table(result: Result) -> Table:
     table = Table(show_header=False)
-    table.add_row("test accuracy", f"{scores['accuracy']:.2%}")
-    table.add_row("test loss", f"{scores['loss']:.4f}")
-    table.add_row("seconds per epoch (median)", f"{seconds:.1f}")
+    table.add_row("test accuracy", f"{result.scores['accuracy']:.2%}")
+    table.add_row("test loss", f"{result.scores['loss']:.4f}")
+    table.add_row("seconds per epoch (median)", f"{result.seconds_per_epoch:.1f}")
     return table

@@ -6,6 +6,8 @@ tanh'(z) = 1 - tanh(z)² = 1 - y². Handing it the pre-activation z instead is a
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from scratch_rnn.arrays import Array
@@ -72,16 +74,19 @@ class Tanh(Activation):
 
 
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2, dy/dz = y (1 - y) (A2)."""
+    """y = 1 / (1 + exp(-z)), dy/dz = y (1 - y) (A2).
+
+    Not (1 + tanh(z / 2)) / 2: where y is small, that has only the digits which 1 + y leaves of it.
+    """
 
     name = "sigmoid"
 
     def __call__(self, z: Array, out: Array | None = None) -> Array:
-        y = np.multiply(z, 0.5, out=out)
-        np.tanh(y, out=y)  # exp(-z) can overflow, and is slower than NumPy's tanh
+        y = np.maximum(z, _least_logit(z.dtype), out=out)  # exp(-z) cannot overflow
+        np.negative(y, out=y)
+        np.exp(y, out=y)
         y += 1
-        y *= 0.5
-        return y
+        return np.reciprocal(y, out=y)
 
     def derivative(self, y: Array, out: Array | None = None) -> Array:
         product = np.subtract(1, y, out=out)
@@ -117,6 +122,13 @@ class Softmax(Activation):
 
     def backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         return np.multiply(y, dy - (dy * y).sum(axis=-1, keepdims=True), out=out)
+
+
+@lru_cache
+def _least_logit(dtype: np.dtype) -> np.floating:
+    """Return the whole number at which σ is about the least normal number: 1.6e-38 in float32."""
+    number = np.finfo(np.result_type(dtype, np.float32))
+    return number.dtype.type(np.ceil(np.log(number.tiny)))
 
 
 _BY_NAME = {cls.name: cls() for cls in (Linear, Tanh, Sigmoid, ReLU, Softmax)}

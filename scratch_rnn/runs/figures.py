@@ -1,7 +1,7 @@
 """Figures of a training run: learning curves, predictions and confusions, of one model or of twins.
 
 Every function returns a matplotlib Figure of its own; no global state of matplotlib is touched and no
-display is needed. Models come as dicts by name; each keeps its place and its colour in all figures.
+display is needed. Models come as Results; their order decides their places and colours in all figures.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from scratch_rnn.data.mnist import CLASSES
+from scratch_rnn.runs.result import Result
 from scratch_rnn.style import BROAD_COLOUR, FAINT, GREEN, INK, MODEL_COLOURS, PALE, RED, STYLE, WIDTH, axes_at
 
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
@@ -30,40 +31,42 @@ MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["white", "#F4B183", RE
 
 
 @rc_context(STYLE)
-def curves(histories: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
+def curves(results: Sequence[Result], title: str) -> Figure:
     """Draw accuracy and loss over the epochs, training dashed and validation solid.
 
     Twins follow each other so closely that one line would hide the other. So the first of several
     models is a broad pale line, and those after it are thin lines on top.
 
     Args:
-        histories: for each model its history: any of accuracy, loss, val_accuracy and val_loss, each
-            one value an epoch.
+        results: of each model, with its history.
         title: of the whole figure.
 
     Raises:
         ValueError: there is no history, a history is empty, or its lists differ in length.
     """
-    for name, history in histories.items():
-        _check_history(name, history)
-    metrics = [metric for metric in ("accuracy", "loss") if any(metric in h for h in histories.values())]
+    for result in results:
+        _check_history(result)
+    metrics = [metric for metric in ("accuracy", "loss") if any(metric in r.history for r in results)]
     if not metrics:
         raise ValueError("expected a history with accuracy or loss, of one model at least, found none")
     figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False).flat, metrics, strict=True):
-        for place, history in enumerate(histories.values()):
-            _draw_curve(axes, history.get(metric, ()), **_line_style(place, len(histories), dashed=True))
-            _draw_curve(axes, history.get(f"val_{metric}", ()), **_line_style(place, len(histories)))
+        for place, result in enumerate(results):
+            training, validation = (result.history.get(name, ()) for name in (metric, f"val_{metric}"))
+            _draw_curve(axes, training, **_line_style(place, len(results), dashed=True))
+            _draw_curve(axes, validation, **_line_style(place, len(results)))
         _finish_panel(axes, metric)
     figure.suptitle(title)
-    _draw_curves_legend(figure, histories)
+    _draw_curves_legend(figure, results)
     return figure
 
 
-def _check_history(name: str, history: Mapping[str, Sequence[float]]) -> None:
-    shapes = {key: np.shape(values) for key, values in history.items() if key in CURVES}
+def _check_history(result: Result) -> None:
+    shapes = {key: np.shape(values) for key, values in result.history.items() if key in CURVES}
     if any(len(shape) != 1 or shape == (0,) for shape in shapes.values()) or len(set(shapes.values())) > 1:
-        raise ValueError(f"{name}: expected one value an epoch in each list of the history, found {shapes}")
+        raise ValueError(
+            f"{result.name}: expected one value an epoch in each list of the history, found {shapes}"
+        )
 
 
 def _draw_curve(axes: Axes, values: Sequence[float], **style: Any) -> None:
@@ -97,14 +100,14 @@ def _finish_panel(axes: Axes, metric: str) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.5g} %")
 
 
-def _draw_curves_legend(figure: Figure, histories: Mapping[str, Iterable[str]]) -> None:
+def _draw_curves_legend(figure: Figure, results: Sequence[Result]) -> None:
     models = [
-        Line2D([], [], label=name, **_line_style(place, len(histories)))
-        for place, name in enumerate(histories)
+        Line2D([], [], label=result.name, **_line_style(place, len(results)))
+        for place, result in enumerate(results)
     ]
     grey: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 4}
     parts = [Line2D([], [], label="training", linestyle="--", markerfacecolor="white", **grey)]
-    if any(key.startswith("val_") for history in histories.values() for key in history):
+    if any(key.startswith("val_") for result in results for key in result.history):
         parts.append(Line2D([], [], label="validation", **grey))
     handles = models + parts
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3.5)
@@ -117,18 +120,20 @@ def _draw_curves_legend(figure: Figure, histories: Mapping[str, Iterable[str]]) 
 def predictions(
     images: ArrayLike,
     labels: ArrayLike | None,
-    probabilities: Mapping[str, ArrayLike],
+    results: Sequence[Result],
     title: str,
     names: Sequence[str] | None = None,
+    rows: Iterable[int] | None = None,
 ) -> Figure:
     """Draw digits, and beside each the probability that each model gives to each class.
 
     Args:
         images: (N, 28, 28), or any one size; black is 0.
         labels: int (N,), the right classes; None where they are not known.
-        probabilities: for each model (N, 10).
+        results: of each model, with the probabilities of all N.
         title: of the whole figure.
         names: what to call each digit where its label is not known, such as the name of its file.
+        rows: which of the N to draw, in this order; all of them where nothing is said.
 
     Raises:
         ValueError: there is nothing to draw, or shapes or values are not such.
@@ -136,18 +141,21 @@ def predictions(
     images = np.asarray(images)
     if images.ndim != 3 or images.size == 0:
         raise ValueError(f"expected images (N, H, W), at least one, found {images.shape}")
-    outputs = _checked_probabilities(probabilities, len(images))
+    outputs = _checked_probabilities(results, len(images))
     truths = [None] * len(images) if labels is None else _checked_labels("labels", labels, len(images))
-    columns = min(3, len(images))
-    rows = -(-len(images) // columns)
-    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + rows * CELL_HEIGHT))
+    drawn = range(len(images)) if rows is None else list(rows)
+    if not drawn:
+        raise ValueError(f"expected rows to draw, at least one, found {rows!r}")
+    columns = min(3, len(drawn))
+    lines = -(-len(drawn) // columns)
+    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + lines * CELL_HEIGHT))
     margin = (figure.get_figwidth() - columns * CELL_WIDTH) / 2
-    for index, truth in enumerate(truths):
-        row, column = divmod(index, columns)
-        left, top = margin + column * CELL_WIDTH, HEAD + row * CELL_HEIGHT
-        said = {name: output[index] for name, output in outputs.items()}
-        _draw_verdict(figure, left, top, said, truth, names[index] if names and truth is None else "")
-        draw_image(axes_at(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[index])
+    for place, row in enumerate(drawn):
+        line, column = divmod(place, columns)
+        left, top = margin + column * CELL_WIDTH, HEAD + line * CELL_HEIGHT
+        said, truth = {name: output[row] for name, output in outputs.items()}, truths[row]
+        _draw_verdict(figure, left, top, said, truth, names[row] if names and truth is None else "")
+        draw_image(axes_at(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[row])
         _draw_bars(axes_at(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
     _predictions_head(figure, title, outputs, labels is not None)
     return figure
@@ -220,12 +228,12 @@ def _predictions_head(figure: Figure, title: str, names: Iterable[str], labelled
     )
 
 
-def choose_examples(labels: ArrayLike, probabilities: Mapping[str, ArrayLike], count: int = 12) -> np.ndarray:
+def choose_examples(labels: ArrayLike, results: Sequence[Result], count: int = 12) -> np.ndarray:
     """Choose digits for `predictions`: first the earliest mistakes, up to half, then the earliest right ones.
 
     Args:
         labels: int (N,), the right classes.
-        probabilities: for each model (N, 10); a digit that any model gets wrong is a mistake.
+        results: of each model, with its probabilities; a digit that any model gets wrong is a mistake.
         count: how many to choose.
 
     Returns:
@@ -237,8 +245,8 @@ def choose_examples(labels: ArrayLike, probabilities: Mapping[str, ArrayLike], c
     if count < 1:
         raise ValueError(f"expected a count of 1 or more, found {count}")
     labels = _checked_labels("labels", labels)
-    outputs = _checked_probabilities(probabilities, len(labels))
-    wrong = np.any([output.argmax(axis=1) != labels for output in outputs.values()], axis=0)
+    _checked_probabilities(results, len(labels))
+    wrong = np.any([result.answers != labels for result in results], axis=0)
     mistakes = np.flatnonzero(wrong)[: count // 2]
     return np.concatenate([mistakes, np.flatnonzero(~wrong)[: count - len(mistakes)]])
 
@@ -247,7 +255,7 @@ def choose_examples(labels: ArrayLike, probabilities: Mapping[str, ArrayLike], c
 
 
 @rc_context(STYLE)
-def confusion(labels: ArrayLike, predicted: Mapping[str, ArrayLike], title: str) -> Figure:
+def confusion(labels: ArrayLike, results: Sequence[Result], title: str) -> Figure:
     """Draw how often each class is taken for each other, one panel a model.
 
     Only mistakes are coloured, for right answers would drown them. At the right edge stands each
@@ -255,26 +263,23 @@ def confusion(labels: ArrayLike, predicted: Mapping[str, ArrayLike], title: str)
 
     Args:
         labels: int (N,), the right classes.
-        predicted: for each model int (N,), the classes that it says.
+        results: of each model, with its probabilities.
         title: of the whole figure.
 
     Raises:
         ValueError: there is nothing to draw, or shapes or values are not such.
     """
     labels = _checked_labels("labels", labels)
-    _check_models(predicted)
-    counts = [
-        _count_pairs(labels, _checked_labels(name, classes, len(labels)))
-        for name, classes in predicted.items()
-    ]
+    _checked_probabilities(results, len(labels))
+    counts = [_count_pairs(labels, result.answers) for result in results]
     most = max(1, *(_mistakes(count).max() for count in counts))
     figure = Figure(figsize=(max(WIDTH / 2 * len(counts), 5.4), 4.3), layout="constrained")
-    for axes, name, count in zip(
-        figure.subplots(1, len(counts), squeeze=False).flat, predicted, counts, strict=True
+    for axes, result, count in zip(
+        figure.subplots(1, len(counts), squeeze=False).flat, results, counts, strict=True
     ):
         _draw_confusion(axes, count, most)
         _draw_recall(axes, count)
-        axes.set_title(f"{name}: {_mistakes(count).sum():,} wrong of {len(labels):,}")
+        axes.set_title(f"{result.name}: {_mistakes(count).sum():,} wrong of {len(labels):,}")
     figure.suptitle(title)
     return figure
 
@@ -317,11 +322,6 @@ def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
 # ---------------------------------------------------------------- checks
 
 
-def _check_models(models: Mapping[str, Any]) -> None:
-    if not models:
-        raise ValueError("expected a dict with at least one model's name, found an empty one")
-
-
 def _checked_labels(name: str, labels: ArrayLike, count: int | None = None) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
@@ -333,9 +333,12 @@ def _checked_labels(name: str, labels: ArrayLike, count: int | None = None) -> n
     return labels.astype(np.intp)
 
 
-def _checked_probabilities(probabilities: Mapping[str, ArrayLike], count: int) -> dict[str, np.ndarray]:
-    _check_models(probabilities)
-    outputs = {name: np.asarray(output, dtype=float) for name, output in probabilities.items()}
+def _checked_probabilities(results: Sequence[Result], count: int) -> dict[str, np.ndarray]:
+    if not results:
+        raise ValueError("expected the result of one model at least, found an empty list")
+    outputs = {result.name: np.asarray(result.probabilities, dtype=float) for result in results}
+    if len(outputs) < len(results):
+        raise ValueError(f"expected a name for each model, found {[result.name for result in results]}")
     for name, output in outputs.items():
         if output.shape != (count, CLASSES):
             raise ValueError(f"{name}: expected probabilities {(count, CLASSES)}, found {output.shape}")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, unused
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import Sequential
 
 
@@ -78,41 +79,34 @@ class Run:
         with atomic(self.folder / name) as path:
             path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
-    def save_epoch(self, histories: dict[str, dict[str, list[float]]], models: dict[str, Sequential]) -> None:
-        """Write what an epoch changed: the histories of all models and the weights of the given ones.
+    def save_epoch(self, trained: Iterable[tuple[Result, Sequential]]) -> None:
+        """Write what an epoch changed: each model's history, and its weights, from a network that has them.
 
         Raises ValueError, after writing, where a loss is not finite: from there on nothing can be learned.
         """
-        for name, model in models.items():
-            model.save_weights(self.folder / f"{name}.weights.npz")
-        self.write_json("history.json", histories)
-        for name, history in histories.items():
-            if history and not math.isfinite(history["loss"][-1]):
+        results = []
+        for result, network in trained:
+            network.save_weights(self.folder / f"{result.name.lower()}.weights.npz")
+            results.append(result)
+        self.write_json("history.json", {result.name: result.history for result in results})
+        for result in results:
+            losses = result.history["loss"]
+            if not math.isfinite(losses[-1]):
                 raise ValueError(
-                    f"the training of {name} diverged: its loss is {history['loss'][-1]} after epoch "
-                    f"{len(history['loss'])}; take a smaller learning rate ({self.folder} holds the history)"
+                    f"the training of {result.name} diverged: its loss is {losses[-1]} after epoch "
+                    f"{len(losses)}; take a smaller learning rate ({self.folder} holds the history)"
                 )
 
-    def save_figures(
-        self,
-        histories: dict[str, dict[str, list[float]]],
-        images: Array,
-        labels: Array,
-        probabilities: dict[str, Array],
-    ) -> None:
-        """Draw curves.png, predictions.png and confusion.png from histories and test predictions by model."""
+    def save_figures(self, results: Sequence[Result], images: Array, labels: Array) -> None:
+        """Draw curves.png, predictions.png and confusion.png of models tested on these images and labels."""
         from scratch_rnn.runs import figures
         from scratch_rnn.style import save
 
         title = str(self.recipe)
-        predicted = {name: p.argmax(axis=1) for name, p in probabilities.items()}
-        rows = figures.choose_examples(labels, probabilities)
-        examples = {name: p[rows] for name, p in probabilities.items()}
-        save(figures.curves(histories, title), self.folder / "curves.png")
-        save(
-            figures.predictions(images[rows], labels[rows], examples, title), self.folder / "predictions.png"
-        )
-        save(figures.confusion(labels, predicted, title), self.folder / "confusion.png")
+        rows = figures.choose_examples(labels, results)
+        save(figures.curves(results, title), self.folder / "curves.png")
+        save(figures.predictions(images, labels, results, title, rows=rows), self.folder / "predictions.png")
+        save(figures.confusion(labels, results, title), self.folder / "confusion.png")
 
 
 def create_runs(

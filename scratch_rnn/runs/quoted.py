@@ -1,7 +1,7 @@
 """What is quoted of times that were measured again and again: medians, and ratios of medians.
 
-On a shared machine a mean follows the slowest rounds, and a ratio says something only of times that were taken in
-turn, in one run. `compare`, its report and the benchmarks quote by these functions alone.
+On a shared machine a mean follows the slowest rounds, and a ratio says something only of times that were
+taken in turn, in one run. `compare`, its report and the benchmarks quote by these functions alone.
 """
 
 from __future__ import annotations
