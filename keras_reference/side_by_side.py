@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.sides import (
     KerasSide,
     ScratchSide,
@@ -19,7 +20,15 @@ from keras_reference.twin import Twin
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import Sequential
 
-__all__ = ["Watcher", "evaluate_twin", "predict_twin", "train_side_by_side", "train_sides"]
+__all__ = [
+    "KERAS",
+    "SCRATCH",
+    "Watcher",
+    "evaluate_twin",
+    "predict_twin",
+    "train_side_by_side",
+    "train_sides",
+]
 
 
 def train_side_by_side(

@@ -8,6 +8,7 @@ import pytest
 from scratch_rnn.files import atomic
 from scratch_rnn.runs.folder import Interrupted, create_runs, load_run, new_folder, removing_empty_runs
 from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.runs.result import Result
 
 SMALL = Recipe(cell="gru", units=3)
 
@@ -17,19 +18,53 @@ def small_run(folder):
     return run
 
 
+def trained(*losses):
+    return Result("scratch_rnn", {"loss": list(losses or [1.0])})
+
+
 def test_a_run_comes_back_with_its_recipe_and_weights(tmp_path):
     run, model = small_run(tmp_path / "run"), SMALL.build_model((28, 28))
     model.weights[0][...] = 0.25
-    run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {"scratch_rnn": model})
+    run.save_epoch([(trained(), model)])
     recipe, loaded = load_run(run.folder)
     assert recipe == SMALL
     for saved, own in zip(loaded.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(saved, own)
 
 
+def test_an_epoch_is_saved_of_each_model_under_its_name(tmp_path):
+    run = small_run(tmp_path)
+    models = {name: SMALL.build_model((28, 28)) for name in ("scratch_rnn", "Keras")}
+    for number, model in enumerate(models.values()):
+        model.weights[0][...] = number
+    losses = {"scratch_rnn": [3.0, 2.0], "Keras": [7.0, 5.0]}
+    run.save_epoch((Result(name, {"loss": losses[name]}), model) for name, model in models.items())
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert history == {name: {"loss": values} for name, values in losses.items()}
+    for name, number in (("scratch_rnn", 0), ("keras", 1)):
+        with np.load(tmp_path / f"{name}.weights.npz") as saved:
+            assert (saved[saved.files[0]] == number).all()
+
+
+@pytest.mark.parametrize("diverged", ["scratch_rnn", "Keras"])
+def test_a_training_that_diverges_is_saved_first_and_then_named(diverged, tmp_path):
+    run, model = small_run(tmp_path), SMALL.build_model((28, 28))
+    results = [
+        Result(name, {"loss": [1.0, np.nan if name == diverged else 2.0]})
+        for name in ("scratch_rnn", "Keras")
+    ]
+    with pytest.raises(
+        ValueError, match=rf"training of {diverged} diverged: its loss is nan after epoch 2; take a"
+    ):
+        run.save_epoch((result, model) for result in results)
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert history[diverged] == {"loss": [1.0, None]}
+    assert (tmp_path / "keras.weights.npz").is_file()
+
+
 def test_images_need_not_be_square(tmp_path):
     (run,) = create_runs(tmp_path, [SMALL], (5, 7))
-    run.save_epoch({}, {"scratch_rnn": SMALL.build_model((5, 7))})
+    run.save_epoch([(trained(), SMALL.build_model((5, 7)))])
     assert load_run(tmp_path)[1].predict(np.zeros((2, 5, 7))).shape == (2, 10)
 
 
@@ -73,7 +108,7 @@ def test_an_interruption_says_what_was_saved(tmp_path):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
     run = small_run(tmp_path / "run")
-    run.save_epoch({"scratch_rnn": {"loss": [1.0, 0.5]}}, {})
+    run.save_epoch([(trained(1.0, 0.5), SMALL.build_model((28, 28)))])
     with pytest.raises(Interrupted, match=r"saved in .*scratch_rnn 2"), run.saying_what_is_saved():
         raise KeyboardInterrupt
 
@@ -83,7 +118,7 @@ def test_of_several_runs_those_that_have_not_begun_leave_nothing(tmp_path, begun
     runs = create_runs(tmp_path / "all", [Recipe(cell=cell) for cell in ("gru", "lstm")], (28, 28))
     with pytest.raises(KeyboardInterrupt), removing_empty_runs(runs):
         for run in runs[:begun]:
-            run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {})
+            run.save_epoch([(trained(), run.recipe.build_model((28, 28)))])
         raise KeyboardInterrupt
     assert sorted(path.parent.name for path in tmp_path.glob("all/*/recipe.json")) == left
     assert (tmp_path / "all").exists() == bool(left)
@@ -93,7 +128,7 @@ def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
     run = small_run(tmp_path / "run")
     model = SMALL.build_model((28, 28))
     model.weights[0][0] = np.nan
-    run.save_epoch({"scratch_rnn": {"loss": [1.0]}}, {"scratch_rnn": model})
+    run.save_epoch([(trained(), model)])
     with pytest.raises(
         ValueError, match=r"scratch_rnn\.weights\.npz holds NaN or infinity: that training diverged"
     ):
@@ -137,7 +172,7 @@ def damage(folder, name, content):
 )
 def test_a_damaged_run_is_named(tmp_path, name, content, message):
     run = small_run(tmp_path)
-    run.save_epoch({}, {"scratch_rnn": SMALL.build_model((28, 28))})
+    run.save_epoch([(trained(), SMALL.build_model((28, 28)))])
     with pytest.raises(ValueError, match=message) as error:
         load_run(damage(tmp_path, name, content))
     assert name in str(error.value)
@@ -145,7 +180,7 @@ def test_a_damaged_run_is_named(tmp_path, name, content, message):
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
     run = small_run(tmp_path)
-    run.save_epoch({}, {"scratch_rnn": Recipe(cell="gru", units=4).build_model((28, 28))})
+    run.save_epoch([(trained(), Recipe(cell="gru", units=4).build_model((28, 28)))])
     with pytest.raises(ValueError, match="another architecture"):
         load_run(tmp_path)
 

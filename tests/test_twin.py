@@ -5,6 +5,7 @@ import pytest
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, Layer, RMSprop, Sequential, SimpleRNN, load_mnist
 from scratch_rnn.layers.activations import Tanh
+from scratch_rnn.training.losses import CategoricalCrossentropy, SparseCategoricalCrossentropy
 
 keras = pytest.importorskip("keras")
 
@@ -50,20 +51,131 @@ def test_a_twin_of_a_stack_gives_the_same_outputs(cell):
     np.testing.assert_allclose(model.predict(x), predict_twin(model, twin, x, 7), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        GRU(4, reset_after=False),
-        GRU(4, activation="relu"),
-        LSTM(4, activation="linear", recurrent_activation="tanh"),
-        SimpleRNN(4, activation="relu", use_bias=False),
-    ],
-)
-def test_options_of_a_layer_reach_its_twin(layer):
-    model = compiled(layer, Dense(10, "softmax"))
+# Every option is another one than its default, and another one than its neighbour's.
+OPTIONS = [
+    (
+        SimpleRNN(4, activation="relu", use_bias=False, name="first"),
+        {"activation": "relu", "use_bias": False},
+    ),
+    (SimpleRNN(4, activation="sigmoid", go_backwards=True), {"activation": "sigmoid", "go_backwards": True}),
+    (
+        GRU(4, activation="relu", recurrent_activation="tanh", reset_after=False),
+        {"activation": "relu", "recurrent_activation": "tanh", "reset_after": False},
+    ),
+    (GRU(4), {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True}),
+    (
+        LSTM(4, activation="linear", recurrent_activation="tanh", use_bias=False),
+        {"activation": "linear", "recurrent_activation": "tanh", "use_bias": False},
+    ),
+    (LSTM(4, activation="sigmoid"), {"activation": "sigmoid", "recurrent_activation": "sigmoid"}),
+]
+
+
+@pytest.mark.parametrize(("layer", "options"), OPTIONS)
+def test_options_of_a_layer_reach_its_twin(layer, options):
+    model = compiled(layer, Dense(10, "softmax", use_bias=False, name="head"))
     twin = build_twin(model, (None, 28, 28))
+    recurrent, head = (each.get_config() for each in twin.layers)
+    defaults = {"units": 4, "use_bias": True, "go_backwards": False, "return_sequences": False}
+    for name, value in (defaults | {"name": layer.name} | options).items():
+        assert recurrent[name] == value, name
+    assert (head["name"], head["units"], head["activation"], head["use_bias"]) == (
+        "head",
+        10,
+        "softmax",
+        False,
+    )
     x, _ = digits(10)
     np.testing.assert_allclose(model.predict(x), predict_twin(model, twin, x, 10), rtol=1e-4, atol=1e-6)
+
+
+def test_a_twin_has_the_layers_of_its_model_in_their_order():
+    model = compiled(LSTM(3, return_sequences=True), GRU(4), Dense(5, "relu"), Dense(10, "softmax"))
+    twin = build_twin(model, (None, 28, 28))
+    assert [type(layer).__name__ for layer in twin.layers] == ["LSTM", "GRU", "Dense", "Dense"]
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    assert [layer.units for layer in twin.layers] == [3, 4, 5, 10]
+    assert [layer.activation.__name__ for layer in twin.layers] == ["tanh", "tanh", "relu", "softmax"]
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("loss", [CategoricalCrossentropy, SparseCategoricalCrossentropy])
+def test_the_loss_of_a_twin_is_the_model_s_with_its_options(loss, from_logits):
+    model = compiled(SimpleRNN(4), Dense(10), loss=loss(from_logits=from_logits))
+    twin = build_twin(model, (None, 28, 28))
+    assert type(twin.loss).__name__ == loss.__name__
+    assert twin.loss.get_config()["from_logits"] is from_logits
+    x, y = digits(30)
+    assert evaluate_twin(model, twin, x, y, 30) == pytest.approx(model.evaluate(x, y), rel=1e-5)
+
+
+def test_the_twin_s_squared_error_is_the_model_s():
+    model = compiled(SimpleRNN(4), Dense(10, "sigmoid"), loss="mse")
+    twin = build_twin(model, (None, 28, 28))
+    x, y = digits(30)
+    expected = model.evaluate(x, np.eye(10, dtype="float32")[y])
+    assert type(twin.loss).__name__ == "MeanSquaredError"
+    assert evaluate_twin(model, twin, x, y, 30) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [CategoricalCrossentropy(), SparseCategoricalCrossentropy(from_logits=True)])
+def test_a_cross_entropy_behind_a_sigmoid_is_refused_because_keras_computes_another_one(loss):
+    model = compiled(SimpleRNN(4), Dense(10, "sigmoid", name="squashed"), loss=loss)
+    with pytest.raises(ValueError, match=rf"'squashed' ends in a sigmoid, and for {loss.name} Keras takes"):
+        build_twin(model, (None, 28, 28))
+
+
+class Weighted(CategoricalCrossentropy):
+    """A loss of a user's own."""
+
+
+class Own(SGD):
+    """An optimizer of a user's own."""
+
+
+class Leaky(Tanh):
+    """An activation of a user's own that keeps the name of the library's."""
+
+
+def accuracy(y_true, y_pred):
+    """A metric of a user's own that has the name of one of the library's."""
+    return np.ones(len(y_pred))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"loss": Weighted()}, "loss Weighted has no counterpart"),
+        ({"optimizer": Own()}, "optimizer Own has no counterpart"),
+        ({"metrics": [accuracy]}, "metric 'accuracy' has no counterpart"),
+    ],
+)
+def test_what_extends_a_part_of_the_library_is_not_taken_for_it(change, words):
+    model = Sequential([SimpleRNN(4), Dense(10, "softmax")])
+    model.compile(
+        **{"optimizer": "sgd", "loss": "categorical_crossentropy", "metrics": ["accuracy"], **change}
+    )
+    with pytest.raises(ValueError, match=words):
+        build_twin(model, (None, 28, 28))
+
+
+@pytest.mark.parametrize(
+    "layers", [[SimpleRNN(4, activation=Leaky()), Dense(10)], [LSTM(4), Dense(10, activation=Leaky())]]
+)
+def test_an_activation_of_ones_own_is_not_taken_for_that_of_its_name(layers):
+    with pytest.raises(ValueError, match="activation 'tanh' has no counterpart"):
+        build_twin(Sequential(layers), (None, 28, 28))
+
+
+@pytest.mark.parametrize("name", ["accuracy", "sparse_categorical_accuracy", "mse", "mae"])
+def test_metrics_go_by_their_names(name):
+    model = Sequential([SimpleRNN(4), Dense(10, "softmax")], seed=1)
+    model.compile("sgd", "categorical_crossentropy", [name])
+    twin, (x, y) = build_twin(model, (None, 28, 28)), digits(30)
+    if name == "sparse_categorical_accuracy":
+        model.loss = SparseCategoricalCrossentropy()  # so that labels stay integers
+        twin = build_twin(model, (None, 28, 28))
+    assert evaluate_twin(model, twin, x, y, 30) == pytest.approx(model.evaluate(x, y), rel=1e-5)
 
 
 @needs_float64
@@ -99,20 +211,44 @@ def test_weights_move_both_ways_unchanged():
     assert np.all(np.asarray(twin.get_weights()[0]) == 0.5)
 
 
+COMMON = {"clipnorm": None, "global_clipnorm": None, "clipvalue": None, "weight_decay": None}
+
+
 @pytest.mark.parametrize(
-    "optimizer",
+    ("optimizer", "options"),
     [
-        SGD(0.1, momentum=0.875, nesterov=True, clipnorm=1.0),
-        RMSprop(0.002, rho=0.8, momentum=0.25, centered=True, epsilon=1e-5, clipvalue=0.5),
-        Adam(0.002, beta_1=0.75, beta_2=0.9375, epsilon=1e-6, global_clipnorm=2.0, weight_decay=0.125),
+        (SGD, {"learning_rate": 0.1, "momentum": 0.875, "nesterov": True, "clipnorm": 1.5}),
+        (
+            RMSprop,
+            {
+                "learning_rate": 0.002,
+                "rho": 0.8,
+                "momentum": 0.25,
+                "centered": True,
+                "epsilon": 1e-5,
+                "clipvalue": 0.5,
+            },
+        ),
+        (
+            Adam,
+            {
+                "learning_rate": 0.003,
+                "beta_1": 0.75,
+                "beta_2": 0.9375,
+                "epsilon": 1e-6,
+                "global_clipnorm": 2.0,
+                "weight_decay": 0.125,
+            },
+        ),
     ],
 )
-def test_options_of_the_optimizer_reach_the_twin(optimizer):
-    model = compiled(SimpleRNN(4), Dense(10, "softmax"), optimizer=optimizer)
-    config = build_twin(model, (None, 28, 28)).optimizer.get_config()
-    for name, value in vars(optimizer).items():
-        if name in config:
-            assert config[name] == (pytest.approx(value) if isinstance(value, float) else value), name
+def test_options_of_the_optimizer_reach_the_twin(optimizer, options):
+    model = compiled(SimpleRNN(4), Dense(10, "softmax"), optimizer=optimizer(**options))
+    twin = build_twin(model, (None, 28, 28)).optimizer
+    config = twin.get_config()
+    assert type(twin) is getattr(keras.optimizers, optimizer.__name__)
+    for name, value in (COMMON | options).items():
+        assert config[name] == (pytest.approx(value) if isinstance(value, float) else value), name
 
 
 def test_what_keras_does_not_have_is_refused_by_name():
@@ -193,11 +329,11 @@ def test_watchers_hear_of_every_batch_and_epoch_of_both_models():
     heard = []
 
     class Listener(Watcher):
-        def on_batch(self, model, epoch, batch, batches, logs):
-            heard.append((model, epoch, batch, batches))
+        def on_batch(self, result, epoch, batch, batches, logs):
+            heard.append((result.name, epoch, batch, batches))
 
-        def on_epoch(self, model, epoch, record):
-            heard.append((model, epoch, len(record.seconds)))
+        def on_epoch(self, result, epoch):
+            heard.append((result.name, epoch, len(result.seconds)))
 
     train_pair(SimpleRNN, "float32", watchers=[Listener()])
     expected = []
