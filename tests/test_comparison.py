@@ -81,6 +81,7 @@ def test_the_numbers_of_a_comparison_are_those_of_its_models_each_under_its_name
         "seconds_per_epoch": {"scratch_rnn": 2.5, "Keras": 5.3},
         "ratio_of_seconds": 2.5 / 5.3,
     }
+    assert list(numbers["test"]) == list(numbers["seconds_per_epoch"]) == ["scratch_rnn", "Keras"]
     apart = np.abs(scratch_result().probabilities - keras_result().probabilities)
     assert numbers["largest_probability_difference"] == apart.max()
 

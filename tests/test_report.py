@@ -180,6 +180,13 @@ def test_every_number_of_a_run_stands_in_its_field(run):
     assert ".model-2::before { background: var(--keras); }" in page.source
 
 
+def test_a_difference_that_rounds_to_nothing_has_no_minus(run):
+    equal = {"scratch_rnn": {"accuracy": 0.5, "loss": 1.0}, "Keras": {"accuracy": 0.50001, "loss": 1.00001}}
+    _, accuracy, loss, *_ = run(test=equal).tables[0]
+    assert accuracy == ["test accuracy", "50.00%", "50.00%", "+0.00 points"]
+    assert loss == ["test loss", "1.0000", "1.0000", "+0.0000"]
+
+
 def test_the_verdict_counts_each_model_s_own_mistakes(run):
     counts = "scratch_rnn alone is wrong on 12 digits, Keras alone on 1."
     chance = "Were both equally good, counts at least so uneven would come with probability 0.0034"
