@@ -2,6 +2,8 @@
 
 import io
 import json
+from copy import copy
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 
@@ -207,6 +209,19 @@ def test_the_first_batches_losses_are_those_of_the_first_epoch(unlike):
         whole = np.average(result.batch_losses, weights=[64, 64, 52])
         assert result.history["loss"][0] == pytest.approx(whole, rel=1e-5)
     assert results[0].batch_losses != results[1].batch_losses
+
+
+def test_a_pair_trains_as_its_recipe_says(unlike, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        "keras_reference.pair.train_sides", lambda *given, **named: asked.update(named, given=given)
+    )
+    pair = copy(unlike.pair)
+    pair.recipe = replace(RECIPE, epochs=7, batch_size=9, seed=11)
+    pair.train(("x", "y"), ("v", "w", "three"), unlike.run, unlike.console)
+    assert asked.pop("given") == (pair.sides, ("x", "y"), ("v", "w", "three"))
+    assert len(asked.pop("watchers")) == 2
+    assert asked == {"epochs": 7, "batch_size": 9, "seed": 11}
 
 
 def test_each_file_of_weights_holds_the_weights_of_its_model(unlike):
