@@ -1,9 +1,11 @@
 """Pictures of digits become what MNIST would have made of them; bad ones are refused in plain words."""
 
+import statistics
 import subprocess
 import sys
 import warnings
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +121,298 @@ def test_thin_strokes_become_as_bright_as_mnist_s(tmp_path):
     ImageDraw.Draw(sheet).line([(120, 90), (280, 90), (170, 330)], width=2)
     digit = loaded(sheet, tmp_path)
     assert np.median(digit[digit > 0]) > 120
+
+
+# ---------------------------------------------------------------- to the last bit, on paper without noise
+
+# 20 pixels high, so that it is not scaled; no part is like another, and its mass lies up and to the left.
+LETTER = np.zeros((20, 13), bool)
+LETTER[:, :3] = LETTER[:4, :12] = LETTER[9:12, :8] = LETTER[14:17, 12] = True
+BAR, STEM, DOT = (slice(4), slice(12)), (slice(12, 20), slice(3)), (slice(14, 17), 12)
+
+
+def sheet(strokes, shape=(60, 40), at=(11, 6)):
+    """`strokes` (h, w) on black, their corner at (row, column)."""
+    pixels = np.zeros(shape, strokes.dtype)
+    pixels[at[0] : at[0] + strokes.shape[0], at[1] : at[1] + strokes.shape[1]] = strokes
+    return pixels
+
+
+def placed(strokes, mass=None):
+    """`strokes` (h, w) in 28 x 28: each way at the first place where their mean is at least 13.5."""
+    mass = strokes if mass is None else mass
+    corner = []
+    for places, length in zip(np.indices(mass.shape), mass.shape, strict=True):
+        mean, fits = np.average(places, weights=mass), range(28 - length + 1)
+        corner.append(next((start for start in fits if start + mean > 13.5 - 1e-9), fits[-1]))
+    canvas = np.zeros((28, 28), np.uint8)
+    canvas[corner[0] : corner[0] + mass.shape[0], corner[1] : corner[1] + mass.shape[1]] = strokes
+    return canvas
+
+
+def read(pixels, tmp_path, suffix="png", **options):
+    """What `load_digit` makes of an array; of one of floats by way of TIFF."""
+    suffix = "tiff" if pixels.dtype == np.float32 else suffix
+    return loaded(Image.fromarray(pixels), tmp_path, suffix, **options)
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255), (230, 90), (30, 120), (128, 149)])
+def test_a_letter_of_20_pixels_is_moved_and_nothing_else(paper, ink, tmp_path):
+    digit = read(np.where(sheet(LETTER), ink, paper).astype(np.uint8), tmp_path)
+    np.testing.assert_array_equal(digit, placed(np.where(LETTER, 255, 0)))
+    # By hand: its pixels are, in the mean, in row 7.19 and column 3.78.
+    assert np.argwhere(digit).min(axis=0).tolist() == [7, 10]
+
+
+@pytest.mark.parametrize(
+    ("heavy", "corner"),
+    [
+        ((slice(17, 20), slice(19)), (0, 5)),
+        ((slice(3), slice(1, 20)), (8, 4)),
+        ((slice(19), slice(17, 20)), (5, 0)),
+        ((slice(1, 20), slice(3)), (4, 8)),
+    ],
+    ids=["below", "above", "right", "left"],
+)
+def test_a_digit_with_its_mass_at_an_edge_stays_inside(heavy, corner, tmp_path):
+    strokes = np.diag(np.full(20, 60, np.uint8))
+    strokes[heavy] = 255
+    digit = read(sheet(strokes), tmp_path)
+    np.testing.assert_array_equal(digit, placed(strokes))
+    assert tuple(np.argwhere(digit).min(axis=0)) == corner
+
+
+def test_a_mass_in_the_middle_of_its_box_puts_the_box_in_the_middle(tmp_path):
+    ring = np.full((20, 20), 255, np.uint8)
+    ring[5:15, 5:15] = 0
+    digit = read(sheet(ring), tmp_path)
+    np.testing.assert_array_equal(digit[4:24, 4:24], ring)
+    assert digit.sum() == ring.sum(dtype=int)
+
+
+def test_the_strength_of_the_strokes_is_their_90th_percentile_and_what_is_above_is_cut_off(tmp_path):
+    strokes = np.where(LETTER, 120, 0).astype(np.uint8)
+    strokes[0, :8] = 240  # where strokes cross: 8 of 114 pixels
+    strokes[STEM], strokes[DOT] = 55, 40
+    expected = np.where(LETTER, 255, 0)
+    expected[STEM], expected[DOT] = 117, 85
+    np.testing.assert_array_equal(read(sheet(strokes), tmp_path), placed(expected, strokes))
+
+
+def test_one_speck_is_no_part_of_the_digit_and_a_dot_is(tmp_path):
+    letter = np.where(LETTER, 255, 0).astype(np.uint8)
+    pixels = sheet(letter)
+    pixels[50, 33] = 255  # less than a hundredth of the ink
+    np.testing.assert_array_equal(read(pixels, tmp_path), placed(letter))
+    dotted = np.pad(letter[:16], ((0, 4), (0, 3)))
+    dotted[19, 14:16] = 255  # more than a hundredth, far from the rest
+    np.testing.assert_array_equal(read(sheet(dotted), tmp_path), placed(dotted))
+
+
+def test_strokes_of_pixels_that_touch_at_corners_hold_together(tmp_path):
+    """Each pixel of the tail alone would be less than a hundredth of the ink."""
+    for flip in (1, -1):
+        kite = np.zeros((20, 19), np.uint8)
+        kite[:12, :11] = 255
+        kite[range(12, 20), range(11, 19)] = 255
+        kite = kite[:, ::flip]
+        np.testing.assert_array_equal(read(sheet(kite), tmp_path), placed(kite))
+
+
+def test_ink_below_a_tenth_of_the_strongest_does_not_count_for_the_box(tmp_path):
+    letter = np.where(LETTER, 200, 0).astype(np.uint8)
+    shade = np.pad(letter, ((0, 0), (0, 3)))
+    shade[5:10, 13:16] = 16
+    shade[18, 5] = 16  # inside the box it is drawn
+    expected = np.where(LETTER, 255, 0)
+    expected[18, 5] = 20
+    np.testing.assert_array_equal(read(sheet(shade), tmp_path), placed(expected))
+    shade[5:10, 13:16] = 30
+    expected = np.pad(expected, ((0, 0), (0, 3)))
+    expected[5:10, 13:16] = 38
+    np.testing.assert_array_equal(read(sheet(shade), tmp_path), placed(expected))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_small_strong_digit_outweighs_a_large_faint_patch_of_the_other_sign(sign, tmp_path):
+    pixels = sheet(np.where(LETTER, 170, 0).astype(np.int16), shape=(200, 200), at=(90, 90))
+    patch = np.zeros_like(pixels)
+    patch[50:150, 40:160] = -15
+    pixels = 128 + sign * (np.where(pixels, pixels, patch) - 50)
+    np.testing.assert_array_equal(
+        read(pixels.clip(0, 255).astype(np.uint8), tmp_path), placed(np.where(LETTER, 255, 0))
+    )
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255)])
+def test_a_bold_digit_may_cover_most_of_the_picture(paper, ink, tmp_path):
+    pixels = np.full((46, 36), paper, np.uint8)
+    pixels[3:43, 2:32] = ink
+    np.testing.assert_array_equal(read(pixels, tmp_path), placed(np.full((20, 15), 255)))
+
+
+def test_light_of_any_quadratic_shape_is_taken_away(tmp_path):
+    y, x = np.meshgrid(np.linspace(-1, 1, 60), np.linspace(-1, 1, 40), indexing="ij")
+    paper = 0.7 + 0.05 * x - 0.08 * y - 0.06 * x * x + 0.09 * x * y + 0.05 * y * y
+    pixels = (paper - 0.4 * sheet(LETTER)).astype(np.float32)
+    np.testing.assert_array_equal(read(pixels, tmp_path), placed(np.where(LETTER, 255, 0)))
+
+
+def test_ink_has_to_stand_out_five_times_as_far_as_the_noise(tmp_path):
+    board = np.indices((60, 40)).sum(axis=0) % 2 * 10 - 5  # a noise of 5 up and down: 7.4 as normal noise
+    letter = sheet(LETTER)
+    pixels = np.where(letter, 200 - 45, 200 + board).astype(np.uint8)
+    np.testing.assert_array_equal(read(pixels, tmp_path), placed(np.where(LETTER, 255, 0)))
+    Image.fromarray(np.where(letter, 200 - 30, 200 + board).astype(np.uint8)).save(tmp_path / "faint.png")
+    assert "no ink" in refusal(tmp_path / "faint.png")
+
+
+@pytest.mark.parametrize(
+    ("paper", "visible", "invisible"),
+    [
+        (np.uint8(200), 203, 202),
+        (np.uint8(200), 197, 198),
+        (np.uint16(60000), 59000, 59500),
+        (np.float32(0.5), 0.488, 0.492),
+        (np.float32(150), 147, 148),
+    ],
+)
+def test_ink_a_hundredth_of_the_scale_away_from_the_paper_is_seen(paper, visible, invisible, tmp_path):
+    def drawn(ink):
+        return np.where(sheet(LETTER), ink, paper).astype(paper.dtype)
+
+    np.testing.assert_array_equal(read(drawn(visible), tmp_path), placed(np.where(LETTER, 255, 0)))
+    path = tmp_path / f"faint.{'tiff' if paper.dtype == np.float32 else 'png'}"
+    Image.fromarray(drawn(invisible)).save(path)
+    assert "no ink" in refusal(path)
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(-0.3, 0.3), (0.3, -0.3), (-0.9, -0.4), (-100, 20)])
+def test_pixels_may_be_negative(paper, ink, tmp_path):
+    pixels = np.where(sheet(LETTER), ink, paper).astype(np.float32)
+    np.testing.assert_array_equal(read(pixels, tmp_path), placed(np.where(LETTER, 255, 0)))
+
+
+def strength(strokes):
+    return statistics.quantiles(strokes[strokes > 0].tolist(), n=10, method="inclusive")[-1]
+
+
+def test_a_larger_digit_becomes_the_means_of_its_pixels(tmp_path):
+    large = np.kron(LETTER, np.ones((4, 4))) * np.random.default_rng(0).integers(60, 256, (80, 52))
+    small = large.astype(np.uint8).reshape(20, 4, 13, 4).mean(axis=(1, 3))
+    expected = 255 * np.minimum(small / strength(small), 1)
+    digit = read(sheet(large.astype(np.uint8), shape=(200, 150)), tmp_path).astype(float)
+    assert np.abs(digit - placed(np.rint(expected), small)).max() <= 1  # rounding of a half
+
+
+def enlarged(strokes, factor):
+    """Linear between the centres of the pixels, of those of the paper around them too."""
+    result = np.pad(strokes, 1).astype(float)
+    for axis, length in enumerate(strokes.shape):
+        places = (np.arange(length * factor) + 0.5) / factor + 0.5
+        interpolate = partial(np.interp, places, range(length + 2))
+        result = np.apply_along_axis(interpolate, axis, result)
+    return result
+
+
+@pytest.mark.parametrize("shape", [(10, 6), (7, 10), (5, 2), (2, 5)])
+def test_a_smaller_digit_is_enlarged_linearly(shape, tmp_path):
+    strokes = np.random.default_rng(1).integers(60, 256, shape).astype(np.uint8)
+    large = enlarged(strokes, 20 // max(shape))
+    expected = np.rint(255 * np.minimum(large / strength(large), 1))
+    digit = read(sheet(strokes), tmp_path).astype(float)
+    assert np.abs(digit - placed(expected, large)).max() <= 1  # rounding of a half
+
+
+def test_four_pixels_are_a_speck_whose_width_and_height_are_told(tmp_path):
+    Image.fromarray(sheet(np.full((2, 4), 255, np.uint8))).save(tmp_path / "speck.png")
+    assert "at least 5 pixels high, found ink of 4 x 2 pixels" in refusal(tmp_path / "speck.png")
+
+
+def test_a_picture_of_560_pixels_is_read_in_full_detail(tmp_path):
+    letter = np.where(LETTER, 255, 0).astype(np.uint8)
+    for shape in ((560, 300), (300, 560)):
+        np.testing.assert_array_equal(read(sheet(letter, shape=shape), tmp_path), placed(letter))
+
+
+@pytest.mark.parametrize(("shape", "factor"), [((562, 100), 2), ((100, 1120), 2), ((102, 1122), 3)])
+def test_a_larger_picture_is_reduced_by_whole_numbers_first(shape, factor, tmp_path):
+    letter = np.pad(np.where(LETTER, 200, 0), ((0, 1), (0, 2))).astype(np.uint8)
+    pixels = sheet(letter, shape=shape, at=(12, 6))
+    reduced = pixels.reshape(shape[0] // factor, factor, -1, factor).mean(axis=(1, 3)) / 255
+    np.testing.assert_array_equal(read(pixels, tmp_path), read(reduced.astype(np.float32), tmp_path))
+
+
+def test_colours_weigh_as_in_television(tmp_path):
+    """ITU-R BT.601: 0.299 red, 0.587 green, 0.114 blue."""
+    pixels = np.zeros((60, 40, 3), np.uint8)
+    pixels[11:31, 6:19][LETTER] = [0, 255, 0]
+    pixels[11:31, 6:19][STEM] = [255, 0, 0]
+    pixels[11:31, 6:19][DOT] = [0, 0, 255]
+    weights = np.where(LETTER, 0.587, 0)
+    weights[STEM], weights[DOT] = 0.299, 0.114
+    expected = placed(np.rint(255 * weights / 0.587), weights)
+    # The grey of each colour is a whole number: half of one of 150 is nearly one of 255.
+    assert np.abs(read(pixels, tmp_path).astype(float) - expected).max() <= 1
+
+
+# The picture as it lies in the file, for the side that the camera noted for its first row and column.
+ORIENTATIONS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.T,
+    6: lambda a: a.T[::-1],
+    7: lambda a: a[::-1, ::-1].T,
+    8: lambda a: a.T[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_picture_is_turned_as_the_camera_noted(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    letter = np.where(LETTER, 255, 0).astype(np.uint8)
+    stored = np.ascontiguousarray(ORIENTATIONS[orientation](sheet(letter)))
+    np.testing.assert_array_equal(read(stored, tmp_path, exif=exif), placed(letter))
+
+
+def rgba(strokes, alpha, paper=(0, 0, 0, 0)):
+    """A sheet of transparent paper with grey strokes of that alpha on it."""
+    pixels = np.zeros((60, 40, 4), np.uint8)
+    pixels[...] = paper
+    pixels[11:31, 6:19][LETTER] = np.stack([strokes, strokes, strokes, alpha], axis=-1)[LETTER]
+    return pixels
+
+
+def test_strokes_of_several_greys_on_transparent_ground_lie_on_white(tmp_path):
+    strokes = np.zeros((20, 13), np.uint8)
+    strokes[STEM] = 100
+    expected = np.where(LETTER, 255, 0)
+    expected[STEM] = 155
+    np.testing.assert_array_equal(read(rgba(strokes, np.full_like(strokes, 255)), tmp_path), placed(expected))
+
+
+def test_strokes_half_transparent_are_half_as_strong(tmp_path):
+    strokes = np.zeros((20, 13), np.uint8)
+    strokes[STEM] = 100
+    alpha = np.full_like(strokes, 255)
+    alpha[DOT] = 100
+    expected = np.where(LETTER, 255, 0)
+    expected[STEM], expected[DOT] = 155, 100
+    np.testing.assert_array_equal(read(rgba(strokes, alpha), tmp_path), placed(expected))
+
+
+@pytest.mark.parametrize("grey", [10, 200])
+def test_of_strokes_in_nearly_one_colour_on_transparent_ground_the_opacity_counts(grey, tmp_path):
+    strokes = np.full((20, 13), grey, np.uint8)
+    strokes[STEM] += 25  # one colour still
+    alpha = np.full_like(strokes, 255)
+    strokes[DOT], alpha[DOT] = 255 - grey, 50  # so faint that its colour does not count
+    expected = np.where(LETTER, 255, 0)
+    expected[DOT] = 50
+    np.testing.assert_array_equal(read(rgba(strokes, alpha), tmp_path), placed(expected))
 
 
 # ---------------------------------------------------------------- modes, transparency, orientation
