@@ -55,8 +55,28 @@ def test_colours_add_the_greys():
         assert np.corrcoef(drawn.ravel(), digit.ravel())[0, 1] > 0.97
 
 
-def test_an_image_of_odd_height_is_drawn_whole():
-    assert draw_digit(np.full((3, 2), 255, dtype=np.uint8)).plain == "██\n▀▀"
+def test_each_character_holds_the_pixel_above_and_the_pixel_below():
+    image = np.array([[255, 0, 128, 127, 200], [10, 250, 129, 126, 127], [3, 131, 4, 5, 6]], np.uint8)
+    assert draw_digit(image).plain == "▀▄█ ▀\n ▀   "
+
+
+def test_the_colours_of_a_character_are_the_greys_of_its_pixels():
+    """Of two bright pixels, and of two dark ones, a character has but one colour: their mean."""
+    image = np.array([[255, 0, 128, 127, 200], [10, 250, 230, 20, 127], [3, 131, 4, 5, 6]], np.uint8)
+    shown = [[255, 0, 179, 73, 200], [10, 250, 179, 73, 127], [1, 131, 2, 2, 3], [1, 0, 2, 2, 3]]
+    assert pixels(draw_digit(image)).tolist() == shown
+
+
+def test_colours_are_greys():
+    for style in (span.style for span in draw_digit(DIGITS[0]).spans):
+        for colour in (style.color, style.bgcolor):
+            assert len(set(colour.triplet)) == 1
+
+
+def test_the_row_below_an_image_of_odd_height_is_black():
+    image = np.full((3, 2), 255, dtype=np.uint8)
+    assert draw_digit(image).plain == "██\n▀▀"
+    assert pixels(draw_digit(image)).tolist() == [[255] * 2] * 3 + [[0] * 2]
 
 
 @pytest.mark.parametrize(
@@ -80,9 +100,61 @@ def test_each_class_has_a_line_with_its_percent():
     assert "7.0 %" in lines[8]
 
 
-def test_the_longer_bar_is_the_more_probable():
-    lines = printed(draw_probabilities(SURE)).splitlines()
-    assert lines[7].count("█") > lines[8].count("█") >= 1 > lines[1].count("█")
+# No two alike; 0.1235 and 0.0565 are cut and rounded to different digits, one of both kinds is the largest.
+UNSURE = np.array([0.0, 0.0416, 0.1235, 0.05, 0.3125, 0.0565, 0.22, 0.1, 0.0834, 0.0125])
+
+
+def eighths(line):
+    """The length of the bar in a line, in eighths of a character."""
+    return sum(" ▏▎▍▌▋▊▉█".index(character) for character in line if character in "▏▎▍▌▋▊▉█")
+
+
+def test_the_bars_are_the_probabilities_of_their_rows():
+    lines = printed(draw_probabilities(UNSURE)).splitlines()
+    assert [eighths(line) for line in lines] == [int(p * 24 * 8) for p in UNSURE]
+    starts = [line.index(" ") + 1 for line in lines]
+    assert all(line[start] in "▏▎▍▌▋▊▉█" for line, start in zip(lines[1:], starts[1:], strict=True))
+
+
+def test_a_sure_answer_has_a_bar_of_24_characters():
+    lines = printed(draw_probabilities([0.0, 1.0, 0.0])).splitlines()
+    assert [line.count("█") for line in lines] == [0, 24, 0]
+    assert [line.index("%") for line in lines] == [len("0 ") + 24 + len(" 100.0 ")] * 3
+
+
+def test_percents_are_rounded_to_tenths_and_stand_below_each_other():
+    lines = printed(draw_probabilities(UNSURE)).splitlines()
+    percents = [line[26 : line.index("%")] for line in lines]
+    shown = ["  0.0", "  4.2", " 12.3", "  5.0", " 31.2", "  5.7", " 22.0", " 10.0", "  8.3", "  1.2"]
+    assert percents == [f" {percent} " for percent in shown]
+
+
+def test_what_rounding_leaves_of_zero_and_one_is_drawn():
+    lines = printed(draw_probabilities([-1e-7, 1 + 1e-7])).splitlines()
+    assert [eighths(line) for line in lines] == [0, 192]
+    assert "100.0 %" in lines[1]
+
+
+def colours(probabilities, label):
+    """For each class the colour of its bar, that of its word, and whether its number and percent are bold."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="truecolor")
+    rows = console.render_lines(draw_probabilities(probabilities, label), console.options)
+    for row in rows:
+        shown = [(segment.text, segment.style) for segment in row if segment.text.strip()]
+        bars = [style.color.name for text, style in shown if set(text) & set("▏▎▍▌▋▊▉█")]
+        words = [style.color.name if style else "" for text, style in shown if set(text) & set("◀✓✗←")]
+        bold = [bool(style and style.bold) for text, style in shown if text.strip()[0].isdigit()]
+        yield bars, words, bold
+
+
+@pytest.mark.parametrize(
+    ("label", "colour", "wrong"), [(None, "cyan", []), (2, "green", []), (1, "red", [""])], ids=str
+)
+def test_green_is_right_red_is_wrong_and_cyan_is_not_known(label, colour, wrong):
+    first, second, third = colours([0.125, 0.25, 0.625], label)
+    assert first == (["bright_black"], [], [False, False])
+    assert second == (["bright_black"], wrong, [False, False])
+    assert third == ([colour], [colour], [True, True])
 
 
 def test_the_largest_is_marked_and_judged_where_the_label_is_known():
@@ -96,14 +168,20 @@ def test_the_largest_is_marked_and_judged_where_the_label_is_known():
     assert marks(2) == ["", "", "← label", "", "", "", "", "✗ wrong", "", ""]
 
 
-def test_a_prediction_is_digit_and_bars_side_by_side_within_80_columns():
+def test_a_prediction_is_digit_and_bars_side_by_side_within_73_columns():
     lines = printed(draw_prediction(DIGITS[0], SURE, "digit [0].png", 3)).splitlines()
     assert lines[0].strip() == "digit [0].png"
     assert len(lines) == 15
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= 73
     assert not any("…" in line for line in lines)
-    digit = draw_digit(DIGITS[0]).plain.split("\n")
-    assert [line[:28] for line in lines[1:]] == digit
+    drawn = np.array([list(line[:28]) for line in lines[1:]])
+    bright = np.stack([np.isin(drawn, ["▀", "█"]), np.isin(drawn, ["▄", "█"])], axis=1).reshape(28, 28)
+    np.testing.assert_array_equal(bright, DIGITS[0] >= 128)
+    bars = [line[28:].strip() for line in lines[1:]]
+    classes = printed(draw_probabilities(SURE, 3)).splitlines()
+    assert bars == ["", ""] + [line.strip() for line in classes] + ["", ""]
+    assert "← label" in bars[2 + 3]
+    assert "✗ wrong" in bars[2 + 7]
 
 
 def test_without_colour_nothing_but_text_is_written():
@@ -121,6 +199,8 @@ def test_without_colour_nothing_but_text_is_written():
         ([], None),
         ([0.5, np.nan], None),
         ([7.0, -3.0], None),
+        ([0.5, -0.01], None),
+        ([1.01, 0.0], None),
         (SURE, 10),
         (SURE, -1),
     ],

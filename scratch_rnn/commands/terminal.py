@@ -89,7 +89,7 @@ def _mark(number: int, best: int, label: int | None) -> tuple[str, str]:
 def draw_prediction(
     image: np.ndarray, probabilities: ArrayLike, title: str, label: int | None = None
 ) -> RenderableType:
-    """Draw a digit and the probabilities of its classes side by side, under a title; 72 columns wide.
+    """Draw a digit and the probabilities of its classes side by side, under a title; 73 columns wide.
 
     Arguments and errors are those of `draw_digit` and `draw_probabilities`.
     """
