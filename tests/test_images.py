@@ -251,6 +251,12 @@ def test_a_bold_digit_may_cover_most_of_the_picture(paper, ink, tmp_path):
     np.testing.assert_array_equal(read(pixels, tmp_path), placed(np.full((20, 15), 255)))
 
 
+@pytest.mark.parametrize("strokes", [LETTER, np.ones((20, 15), bool)], ids=["letter", "block"])
+def test_a_digit_may_touch_the_edges_of_its_picture(strokes, tmp_path):
+    pixels = np.where(sheet(strokes, shape=(24, 20), at=(0, 0)), 30, 220).astype(np.uint8)
+    np.testing.assert_array_equal(read(pixels, tmp_path), placed(np.where(strokes, 255, 0)))
+
+
 def test_light_of_any_quadratic_shape_is_taken_away(tmp_path):
     y, x = np.meshgrid(np.linspace(-1, 1, 60), np.linspace(-1, 1, 40), indexing="ij")
     paper = 0.7 + 0.05 * x - 0.08 * y - 0.06 * x * x + 0.09 * x * y + 0.05 * y * y

