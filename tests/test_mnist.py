@@ -205,7 +205,7 @@ def test_stratified_sample_keeps_the_first_of_each_class_in_their_order():
 
 
 def numbered_data(train, test):
-    """Images of 1 x 2 pixels that hold a number, from 10,000 in the test set; labels in an order of their own."""
+    """Images of 1 x 2 pixels that hold a number, of the test set from 10,000; labels in no order."""
     rng = np.random.default_rng(2)
     splits = []
     for count, start in ((train, 0), (test, 10_000)):

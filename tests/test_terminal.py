@@ -169,8 +169,8 @@ def test_the_largest_is_marked_and_judged_where_the_label_is_known():
 
 
 def test_a_prediction_is_digit_and_bars_side_by_side_within_73_columns():
-    lines = printed(draw_prediction(DIGITS[0], SURE, "digit [0].png", 3)).splitlines()
-    assert lines[0].strip() == "digit [0].png"
+    lines = printed(draw_prediction(DIGITS[0], SURE, "digit [red].png", 3)).splitlines()
+    assert lines[0].strip() == "digit [red].png"
     assert len(lines) == 15
     assert max(map(len, lines)) <= 73
     assert not any("…" in line for line in lines)
