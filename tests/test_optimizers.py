@@ -235,6 +235,104 @@ def test_every_optimizer_goes_down_a_bowl(make):
     assert np.abs(weight).max() < 0.05
 
 
+# In float32 ------------------------------------------------------------------------------------------------
+
+
+def moving(average, new, decay, kind):
+    """Return kind(decay) * average + kind(1 - decay) * new, rounded after each operation."""
+    return kind(decay) * average + kind(1 - decay) * new
+
+
+def updates(optimizer, gradients, w, kind):
+    """Write out an optimizer of OPTIONS with every constant rounded to `kind` once, and nothing else."""
+    rate, m, v, u = kind(optimizer.learning_rate), *np.zeros((3, *w.shape), kind)
+    for t, g in enumerate(gradients, 1):
+        if optimizer.clipnorm is not None:
+            norm = float(np.sqrt(np.vdot(g, g)))
+            g = g * kind(optimizer.clipnorm / max(norm, optimizer.clipnorm))
+        if optimizer.clipvalue is not None:
+            g = np.minimum(np.maximum(g, kind(-optimizer.clipvalue)), kind(optimizer.clipvalue))
+        if optimizer.weight_decay is not None:
+            w = w - w * kind(optimizer.weight_decay) * rate
+        if optimizer.name == "sgd":
+            u = kind(optimizer.momentum) * u - rate * g
+            w = w + (kind(optimizer.momentum) * u - rate * g if optimizer.nesterov else u)
+        if optimizer.name == "rmsprop":
+            v, m = moving(v, g * g, optimizer.rho, kind), moving(m, g, optimizer.rho, kind)
+            root = np.sqrt((v - m * m if optimizer.centered else v) + kind(optimizer.epsilon))
+            u = kind(optimizer.momentum) * u + rate * g / root
+            w = w - u
+        if optimizer.name == "adam":
+            m, v = moving(m, g, optimizer.beta_1, kind), moving(v, g * g, optimizer.beta_2, kind)
+            alpha = optimizer.learning_rate * np.sqrt(1 - optimizer.beta_2**t) / (1 - optimizer.beta_1**t)
+            w = w - kind(alpha) * m / (np.sqrt(v) + kind(optimizer.epsilon))
+    return w
+
+
+OPTIONS = {
+    "SGD": partial(SGD, 0.1),
+    "SGD with decay": partial(SGD, 0.1, weight_decay=0.3),
+    "momentum": partial(SGD, 0.1, momentum=0.9),
+    "nesterov": partial(SGD, 0.1, momentum=0.9, nesterov=True),
+    "RMSprop": partial(RMSprop, 0.003, epsilon=1e-3),
+    "centered with momentum": partial(RMSprop, 0.003, momentum=0.7, epsilon=1e-3, centered=True),
+    "Adam": partial(Adam, 0.003, epsilon=1e-3),
+    "Adam, clipped": partial(Adam, 0.003, clipvalue=0.7),
+    "Adam, shortened": partial(Adam, 0.003, clipnorm=1.7),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_every_number_of_an_update_has_the_dtype_of_the_weights(name, kind):
+    """The bits are those of a computation in that dtype alone: wider constants would give others."""
+    w, *gradients = random_arrays(*[(7, 5)] * 6, dtype=kind)
+    optimizer, expected = OPTIONS[name](), updates(OPTIONS[name](), gradients, w.copy(), kind)
+    other = updates(OPTIONS[name](), gradients, w.astype("float64"), np.float64)
+    for g in gradients:
+        optimizer.apply([g], [w])
+    assert w.dtype == expected.dtype == kind
+    np.testing.assert_array_equal(w, expected)
+    if kind is np.float32:
+        assert (w != other.astype(kind)).any()  # a computation in float64, rounded at the end
+    slots = optimizer._slots[0].values()
+    assert {slot.dtype for slot in slots} <= {np.dtype(kind)}
+    assert {slot.shape for slot in slots} <= {(7, 5)}
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: SGD(n(0.125), momentum=n(0.5), weight_decay=n(0.25)),
+        lambda n: RMSprop(n(0.125), rho=n(0.75), momentum=n(0.5), epsilon=n(2**-10), clipvalue=n(0.625)),
+        lambda n: Adam(n(0.125), beta_1=n(0.75), beta_2=n(0.875), epsilon=n(2**-10), clipnorm=n(1.25)),
+        lambda n: SGD(n(0.125), global_clipnorm=n(1.25)),
+    ],
+    ids=["SGD", "RMSprop", "Adam", "all clipped"],
+)
+def test_numbers_of_numpy_as_options_change_no_bit(make, number):
+    """A float64 of NumPy's would lift the update of float32 weights to float64; so in a schedule of the rate."""
+    gradients = random_arrays(*[(7, 5)] * 4, dtype="float32")
+    results = []
+    for kind in (number, float):
+        w, optimizer = np.full((7, 5), 0.7, "float32"), make(kind)
+        for step, g in enumerate(gradients):
+            optimizer.learning_rate = kind(3 / 2 ** (step + 4))
+            optimizer.apply([g], [w])
+        results.append(w)
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf, "0.1", None])
+def test_a_learning_rate_that_makes_no_sense_is_refused_later_too(rate):
+    optimizer = SGD(0.1)
+    optimizer.learning_rate = 0  # as the last of a schedule may be
+    with pytest.raises(ValueError, match="learning_rate must be a number at least 0, not"):
+        optimizer.learning_rate = rate
+    assert optimizer.learning_rate == 0
+
+
 # What is refused -------------------------------------------------------------------------------------------
 
 

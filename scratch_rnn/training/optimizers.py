@@ -39,18 +39,25 @@ class Optimizer:
         weight_decay: float | None = None,
     ) -> None:
         clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
-        given = {name: value for name, value in clips.items() if value is not None}
+        given = {name: _in_range(value, name, above=0) for name, value in clips.items() if value is not None}
         if len(given) > 1:
             raise ValueError(f"only one of {', '.join(given)} can be set")
-        for name, value in given.items():
-            _in_range(value, name, above=0)
         self.learning_rate = _in_range(learning_rate, "learning_rate", above=0)
-        self.clipnorm = clipnorm
-        self.global_clipnorm = global_clipnorm
-        self.clipvalue = clipvalue
+        self.clipnorm = given.get("clipnorm")
+        self.global_clipnorm = given.get("global_clipnorm")
+        self.clipvalue = given.get("clipvalue")
         self.weight_decay = None if weight_decay is None else _in_range(weight_decay, "weight_decay", least=0)
         self.iterations = 0
         self._slots: list[dict[str, Array]] = []
+
+    @property
+    def learning_rate(self) -> float:
+        """η, which may be changed between two steps. A Python float: NumPy's would lift float32 to float64."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = _in_range(value, "learning_rate", least=0)
 
     def apply(self, gradients: Sequence[Array], weights: Sequence[Array]) -> None:
         """Update the arrays in `weights`, in place, by gradients of the same shapes, which stay as they are.
