@@ -1,16 +1,18 @@
 """What computes the shards of a batch: results in order, one memory for each worker, nothing left changed."""
 
+import os
 import sys
 import threading
 import traceback
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from helpers import random_arrays
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from scratch_rnn import Dense, Layer, Sequential, SimpleRNN
-from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, total
-from scratch_rnn.training.threads import Threads
+from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, slices, total
+from scratch_rnn.training.threads import Threads, available_cores
 
 any_number_of_threads = pytest.mark.parametrize("threads", [1, 2, 5])
 
@@ -28,16 +30,72 @@ def test_results_come_in_the_order_of_the_items(threads):
 
 @any_number_of_threads
 def test_no_two_workers_have_one_memory_at_a_time(threads):
-    def work(item, memory):
-        assert not memory.get("busy")
-        memory["busy"] = True
-        np.linalg.svd(np.ones((60, 60)))  # the other threads run meanwhile
-        memory["busy"] = False
-        return id(memory)
+    """Each item waits until every thread has one: so many are computed side by side."""
+    all_at_work = threading.Barrier(threads)
 
-    with Threads(threads, work, lambda _: range(40)) as engine:
-        used = set(engine.map()) | set(engine.map())
-    assert 1 <= len(used) <= threads
+    def work(item, memory):
+        all_at_work.wait(timeout=10)
+        return threading.get_ident(), id(memory)
+
+    with Threads(threads, work, lambda _: range(2 * threads)) as engine:
+        pairs = engine.map() + engine.map()
+    for part in slices(len(pairs), threads):
+        workers, memories = zip(*pairs[part], strict=True)
+        assert len(set(workers)) == len(set(memories)) == threads
+        assert threading.get_ident() in workers
+    assert len({memory for _, memory in pairs}) == threads
+
+
+def test_one_thread_takes_the_items_in_their_order():
+    taken = []
+    with Threads(1, lambda item, memory: taken.append(item), lambda _: "dacb") as engine:
+        engine.map()
+    assert taken == [*"dacb"]
+
+
+def test_the_threads_end_with_the_engine():
+    before = set(threading.enumerate())
+    with Threads(4, lambda item, memory: item, lambda _: range(9)) as engine:
+        engine.map()
+        assert len(set(threading.enumerate()) - before) in (1, 2, 3)  # as many as were needed
+    assert not set(threading.enumerate()) - before
+
+
+class Meeting(SimpleRNN):
+    """Notes which tape each forward pass works on, and waits there until all three threads have one."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.lent, self.three = [], threading.Barrier(3)
+
+    def forward(self, x, *, training=False, tape=None):
+        y, tape = super().forward(x, training=training, tape=tape)
+        self.lent.append(id(tape))
+        self.three.wait(timeout=10)
+        return y, tape
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda model, x, y, rounds: model.fit(x, y, batch_size=3 * SHARD_ROWS, epochs=rounds, verbose=0),
+        lambda model, x, y, rounds: model.loss_and_gradients(
+            np.repeat(x, rounds, axis=0), np.repeat(y, rounds)
+        ),
+        lambda model, x, y, rounds: model.evaluate(x, y, batch_size=len(x) // (3 * rounds)),
+        lambda model, x, y, rounds: model.predict(x, batch_size=len(x) // (3 * rounds)),
+    ],
+    ids=["fit", "loss_and_gradients", "evaluate", "predict"],
+)
+def test_as_many_threads_as_asked_for_work_at_once_each_on_a_tape_of_its_own(compute, rounds):
+    (x,), y = random_arrays((3 * SHARD_ROWS, 2, 3)), np.arange(3 * SHARD_ROWS) % 4
+    model = Sequential([meeting := Meeting(2, dtype="float64"), Dense(4, "softmax", dtype="float64")], seed=0)
+    model.compile("sgd", threads=3)
+    compute(model, x, y, rounds)
+    assert len(meeting.lent) == 3 * rounds
+    for at_once in slices(3 * rounds, 3):
+        assert len(set(meeting.lent[at_once])) == 3
 
 
 def test_a_memory_lasts_from_one_batch_to_the_next():
@@ -77,19 +135,59 @@ def test_an_error_in_a_helper_thread_is_not_swallowed():
         engine.map()
 
 
-def test_blas_has_one_thread_inside_and_what_it_had_before_outside():
-    before, interval = blas_threads(), sys.getswitchinterval()
-    with Threads(2, lambda item, memory: blas_threads(), lambda _: "abcd") as engine:
-        assert engine.map() == [{1}] * 4
-        assert sys.getswitchinterval() < interval
-    assert (blas_threads(), sys.getswitchinterval()) == (before, interval)
+@any_number_of_threads
+def test_blas_has_one_thread_inside_and_what_it_had_before_outside(threads):
+    with threadpool_limits(3, "blas"):
+        with Threads(threads, lambda item, memory: blas_threads(), lambda _: "abcd") as engine:
+            assert engine.map() == [{1}] * 4
+        assert blas_threads() == {3}
 
 
-def test_both_are_put_back_after_an_error():
-    before, interval = blas_threads(), sys.getswitchinterval()
-    with pytest.raises(ZeroDivisionError), Threads(2, lambda item, memory: 1 / 0, lambda _: "ab") as engine:
-        engine.map()
-    assert (blas_threads(), sys.getswitchinterval()) == (before, interval)
+@pytest.mark.parametrize(("threads", "expected"), [(1, 0.004), (2, 1e-6), (5, 1e-6)])
+def test_threads_that_wait_for_each_other_ask_again_at_once(threads, expected, switch_interval):
+    with Threads(threads, lambda item, memory: sys.getswitchinterval(), lambda _: "abcd") as engine:
+        assert engine.map() == [pytest.approx(expected)] * 4
+    assert sys.getswitchinterval() == pytest.approx(0.004)
+
+
+@pytest.fixture
+def switch_interval():
+    """Begin with an interval that is not Python's own."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.004)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_both_are_put_back_after_an_error(error, switch_interval):
+    def fails(item, memory):
+        raise error
+
+    with threadpool_limits(3, "blas"):
+        with pytest.raises(error), Threads(2, fails, lambda _: "ab") as engine:
+            engine.map()
+        assert blas_threads() == {3}
+    assert sys.getswitchinterval() == pytest.approx(0.004)
+
+
+def test_the_cores_are_those_that_this_process_may_use_and_not_all_of_the_machine(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {1, 4, 6}}.__getitem__, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert available_cores() == 3
+    model = Sequential()
+    assert (model.threads, model.processes) == (3, 1)
+    model.compile(threads=5)
+    assert model.threads == 5
+    model.compile()
+    assert model.threads == 3
+
+
+@pytest.mark.parametrize(("count", "expected"), [(7, 7), (None, 1)])
+def test_where_a_system_does_not_say_it_is_all_cores_or_one(count, expected, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    assert available_cores() == expected
 
 
 def test_batches_have_every_row_once_in_their_order_and_shards_of_a_fixed_size():
@@ -114,17 +212,42 @@ def test_the_last_batch_has_the_rows_that_are_left():
     ]
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 128, 200])
+def test_slices_cover_every_row_once(count):
+    parts = slices(count, SHARD_ROWS)
+    assert [row for part in parts for row in range(count)[part]] == [*range(count)]
+    assert [part.stop - part.start for part in parts[:-1]] == [64] * (-(-count // 64) - 1)
+    assert parts[-1].stop == count
+
+
 def test_results_of_shards_add_up_and_survive_as_arrays():
     results = [
-        BatchResult(2, np.array([1.0, 5.0]), [np.ones(3)]),
-        BatchResult(1, np.array([2.0, 1.0]), [np.ones(3)]),
+        BatchResult(2, np.array([1.0, 5.0]), [np.array([1, 2, 3], "float32"), np.array([[4.0]])]),
+        BatchResult(1, np.array([2.5, 1.0]), [np.array([7, 11, 13], "float32"), np.array([[0.5]])]),
     ]
-    whole = total(results)
-    assert (whole.count, whole.sums.tolist(), whole.mean_loss) == (3, [3.0, 6.0], 1.0)
-    np.testing.assert_array_equal(whole.gradients[0], 2)
-    again = BatchResult.of(whole.arrays)
-    assert (again.count, again.sums.tolist(), again.mean_loss) == (3, [3.0, 6.0], 1.0)
-    np.testing.assert_array_equal(again.gradients[0], whole.gradients[0])
+    for result in (whole := total(results), BatchResult.of(whole.arrays)):
+        assert (result.count, result.sums.tolist(), result.mean_loss) == (3, [3.5, 6.0], 3.5 / 3)
+        assert type(result.count) is int
+        assert [gradient.tolist() for gradient in result.gradients] == [[8, 13, 16], [[4.5]]]
+        assert [array.dtype for array in (result.sums, *result.gradients)] == [
+            "float64",
+            "float32",
+            "float64",
+        ]
+
+
+def test_results_are_added_from_the_first_to_the_last():
+    """Another order gives other bits: (big + 1) - big is 0, (big - big) + 1 is 1."""
+    big = 1e17
+    for numbers in (
+        [big, 1.0, -big, 3.0],
+        [1.0, big, -big, 3.0],
+        [3.0, -big, big, 1.0],
+        [big, -big, 1.0, 3.0],
+    ):
+        whole = total([BatchResult(1, np.array([n]), [np.array(n)]) for n in numbers])
+        expected = ((numbers[0] + numbers[1]) + numbers[2]) + numbers[3]
+        assert (whole.count, whole.sums[0], whole.gradients[0]) == (4, expected, expected)
 
 
 class Traced(Dense):
@@ -172,11 +295,13 @@ def test_ctrl_c_while_threads_are_started_puts_everything_back(monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    before = blas_threads()
     monkeypatch.setattr("scratch_rnn.training.threads.short_switch_interval", interrupted)
-    with pytest.raises(KeyboardInterrupt), Threads(2, lambda item, memory: item, lambda _: "ab"):
-        pass
-    assert blas_threads() == before
+    before = set(threading.enumerate())
+    with threadpool_limits(3, "blas"):
+        with pytest.raises(KeyboardInterrupt), Threads(2, lambda item, memory: item, lambda _: "ab"):
+            pass
+        assert blas_threads() == {3}
+    assert not set(threading.enumerate()) - before
 
 
 def test_a_batch_without_items_has_no_results():

@@ -312,7 +312,7 @@ def test_every_number_of_an_update_has_the_dtype_of_the_weights(name, kind):
     ids=["SGD", "RMSprop", "Adam", "all clipped"],
 )
 def test_numbers_of_numpy_as_options_change_no_bit(make, number):
-    """A float64 of NumPy's would lift the update of float32 weights to float64; so in a schedule of the rate."""
+    """A float64 of NumPy's would lift the update of float32 weights to float64, as would a schedule's."""
     gradients = random_arrays(*[(7, 5)] * 4, dtype="float32")
     results = []
     for kind in (number, float):

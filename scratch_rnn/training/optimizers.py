@@ -52,7 +52,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> float:
-        """η, which may be changed between two steps. A Python float: NumPy's would lift float32 to float64."""
+        """η; change it between two steps. Kept as a Python float: NumPy's would lift float32 to float64."""
         return self._learning_rate
 
     @learning_rate.setter
