@@ -118,7 +118,7 @@ class Sequential(Layer):
         loss, scores, last_backward = self._objective(outputs, tapes)
         result = self._score(loss, y, scores, outputs)
         gradient: Any = loss.gradient(y, scores)
-        gradient /= shard.batch_rows * (result.count // len(x))  # of the mean over the batch's losses
+        gradient = gradient / (shard.batch_rows * (result.count // len(x)))  # of the mean over the batch
         backwards = [*(layer.backward for layer in self.layers[:-1]), last_backward]
         dweights: list[Array] = []
         for number in reversed(range(len(self.layers))):
@@ -135,7 +135,8 @@ class Sequential(Layer):
         and wrong answer is 0 in float32, and its gradient is lost.
         """
         last, loss = self.layers[-1], losses.on_logits(self.loss)
-        if isinstance(last, Dense) and isinstance(last.activation, Softmax) and loss is not None:
+        # A subclass of the softmax is another function.
+        if isinstance(last, Dense) and type(last.activation) is Softmax and loss is not None:
             return loss, tapes[-1].z, last.backward_from_pre_activation
         return self.loss, outputs, last.backward
 
@@ -177,17 +178,20 @@ class Sequential(Layer):
         what a callback changes before the epoch's end only the weights reach all of them.
 
         Where the last layer ends in a softmax, cross-entropy is computed from its logits.
-        Raises ValueError for a name that does not exist or a number that is out of range, TypeError for
-        metrics that are no list.
+        Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
+        out of range, TypeError for metrics that are no list.
         """
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
         threads = available_cores() if threads is None else positive_integer(threads, "threads")
         processes = positive_integer(processes, "processes")
         check_available(processes)
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = losses.get(loss)
-        self.metrics = [metric_functions.get(metric) for metric in metrics or ()]
+        named = [metric_functions.get(metric) for metric in metrics or ()]
+        names = ["loss", *(name for name, _ in named)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two of {', '.join(names)} have one name: logs and history would show one only")
+        self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
+        self.metrics = named
         self.threads, self.processes = threads, processes
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
