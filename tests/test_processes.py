@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 import warnings
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import alone
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from scratch_rnn import GRU, LSTM, Callback, Dense, RMSprop, Sequential, SimpleRNN, load_mnist
 
@@ -51,6 +53,17 @@ class AtTheFirstBatch(Callback):
             self.action()
 
 
+def interruptible(test):
+    """Give a test, run alone, Python's own Ctrl-C: where pytest runs in the background it is ignored."""
+
+    @wraps(test)
+    def with_ctrl_c():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        test()
+
+    return with_ctrl_c
+
+
 @alone
 def test_results_are_the_same_bits_on_any_number_of_processes():
     x, y = digits()
@@ -73,6 +86,71 @@ def test_double_precision_gives_the_same_bits_too():
         model.fit(x, y, batch_size=128, verbose=0).history
         == plain.fit(x, y, batch_size=128, verbose=0).history
     )
+
+
+@alone
+def test_a_last_batch_of_fewer_shards_than_processes_gives_the_same_bits():
+    """It has fewer rows than the others, and counts by them; helpers without a share are not asked."""
+    x, y = digits(270)
+    histories, models = [], []
+    for processes in (1, 4):
+        models.append(model := classifier(processes))
+        histories.append(model.fit(x, y, batch_size=200, epochs=2, verbose=0).history)
+    assert histories[0] == histories[1]
+    for weight, expected in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def blas_threads(y, outputs):
+    """As a metric: with how many threads BLAS would compute in the process that is asked."""
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return np.full(len(y), max(library["num_threads"] for library in libraries))
+
+
+@alone
+@interruptible
+def test_blas_has_one_thread_in_every_process_and_what_it_had_before_outside():
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    x, y = digits(200)
+    with threadpool_limits(3, "blas"):
+        for processes in (1, 2, 4):
+            model = classifier(processes)
+            model.compile(metrics=[blas_threads], processes=processes, threads=1)
+            assert model.fit(x, y, batch_size=200, verbose=0).history["blas_threads"] == [1]
+            assert set(blas_threads(y, None)) == {3}
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(x, y, batch_size=200, verbose=0, callbacks=[AtTheFirstBatch(interrupt)])
+        assert set(blas_threads(y, None)) == {3}
+
+
+@alone
+def test_training_on_processes_leaves_ctrl_c_as_it_was():
+    calls = []
+    signal.signal(signal.SIGINT, own := lambda number, frame: calls.append(number))
+    classifier(2).fit(*digits(65), batch_size=65, verbose=0)
+    assert signal.getsignal(signal.SIGINT) is own
+    signal.raise_signal(signal.SIGINT)
+    assert calls == [signal.SIGINT]
+
+
+@alone
+def test_a_thread_may_train_on_processes_too():
+    """Signals are none of its business: only the main thread may say what happens at one."""
+    losses = []
+
+    def train(processes):
+        losses.extend(
+            classifier(processes).fit(*digits(128), batch_size=128, epochs=2, verbose=0).history["loss"]
+        )
+
+    for processes in (1, 2):
+        thread = threading.Thread(target=train, args=[processes])
+        thread.start()
+        thread.join(timeout=60)
+    assert len(losses) == 4
+    assert losses[:2] == losses[2:]
 
 
 @alone
@@ -166,6 +244,24 @@ def test_a_warning_in_a_helper_is_given_where_it_can_be_caught():
 
 
 @alone
+def test_a_warning_that_nobody_wants_to_see_stops_no_helper():
+    """Its share is not computed a second time, by the process that asked."""
+    calls = []
+
+    def counted(y, outputs):
+        calls.append(len(y))
+        return np.zeros(len(y))
+
+    x, y = digits_of_which_the_second_shard_begins_with_ones()
+    model = classifier(2, WarnsOfOnes)
+    model.compile(metrics=[counted], processes=2, threads=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x, y, batch_size=128, shuffle=False, verbose=0)
+    assert calls == [64]
+
+
+@alone
 def test_a_helper_that_is_killed_is_said_so():
     def kill():
         (child,) = multiprocessing.active_children()
@@ -177,6 +273,7 @@ def test_a_helper_that_is_killed_is_said_so():
 
 
 @alone
+@interruptible
 def test_an_interruption_leaves_no_process_behind():
     def interrupt():
         os.kill(os.getpid(), signal.SIGINT)
@@ -187,6 +284,7 @@ def test_an_interruption_leaves_no_process_behind():
 
 
 @alone
+@interruptible
 def test_an_interruption_while_they_are_forked_leaves_no_process_behind():
     fork = os.fork
 
@@ -206,6 +304,7 @@ def test_an_interruption_while_they_are_forked_leaves_no_process_behind():
 
 
 @alone
+@interruptible
 def test_no_interruption_is_lost_whenever_it_comes():
     """Not even in a finalizer, where Python would swallow it; most of these epochs is forking."""
     wait, lost = np.random.default_rng(0).uniform(0.005, 0.05, size=40), 0
@@ -223,6 +322,7 @@ def test_no_interruption_is_lost_whenever_it_comes():
 
 
 @alone
+@interruptible
 def test_helpers_leave_ctrl_c_to_the_process_that_trains():
     def interrupt():
         (child,) = multiprocessing.active_children()
@@ -231,8 +331,12 @@ def test_helpers_leave_ctrl_c_to_the_process_that_trains():
 
     children = Children()
     callbacks = [AtTheFirstBatch(interrupt), children]
-    classifier(2).fit(*digits(), batch_size=128, verbose=0, callbacks=callbacks)
+    model, plain = classifier(2), classifier(1)
+    model.fit(*digits(), batch_size=128, verbose=0, callbacks=callbacks)
     assert children.counts == [1, 1, 1]
+    plain.fit(*digits(), batch_size=128, verbose=0)
+    for weight, expected in zip(model.weights, plain.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 @alone
@@ -260,9 +364,11 @@ def test_helpers_end_when_the_process_that_trains_is_killed():
         "t.classifier(4).fit(*t.digits(), 300, 10**6, 0, callbacks=[t.AtTheFirstBatch(tell)])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as trains:
-        helpers = [int(pid) for pid in trains.stdout.readline().split()]
-        assert len(helpers) == 3
-        trains.kill()
+        try:
+            helpers = [int(pid) for pid in trains.stdout.readline().split()]
+        finally:
+            trains.kill()
+    assert len(helpers) == 3
     deadline = time.monotonic() + 30
     while any(map(is_alive, helpers)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -278,18 +384,36 @@ def is_alive(pid):
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.skipif(find_spec("keras") is None, reason="Keras is not installed")
-@alone
-def test_training_works_beside_tensorflow():
+@pytest.fixture
+def a_minute_at_most():
+    """Not alone, a test that waits for a helper that waits for a lock would wait forever."""
+
+    def give_up(number, frame):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or find_spec("keras") is None,
+    reason="processes are forked on Linux only, or no Keras",
+)
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # as Python 3.12 says of all such processes
+def test_training_works_beside_tensorflow(a_minute_at_most):
+    """In this process, where other tests have loaded it: to load it takes longer than all the rest."""
     import keras
 
     x, y = digits(128)
-    twin = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
-    twin.compile("sgd", "mse")
-    twin.fit(x, np.eye(10)[y], verbose=0)  # TensorFlow's threads are running now
+    square = np.arange(300.0**2).reshape(300, 300) / 300**2
+    expected = np.array(keras.ops.matmul(square, square))  # TensorFlow's threads are running now
     losses = classifier(2).fit(x, y, batch_size=128, epochs=3, verbose=0).history["loss"]
     assert losses == classifier(1).fit(x, y, batch_size=128, epochs=3, verbose=0).history["loss"]
-    twin.fit(x, np.eye(10)[y], verbose=0)  # and still do
+    np.testing.assert_array_equal(np.array(keras.ops.matmul(square, square)), expected)  # and still do
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize("processes", [0, -1, 1.5, True])
@@ -301,7 +425,8 @@ def test_processes_must_be_a_whole_number_above_zero(processes):
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_elsewhere_than_on_linux_processes_are_refused(platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
-    model = classifier(1)
+    model = classifier(1)  # as ever
+    model.fit(*digits(64), verbose=0)
     with pytest.raises(ValueError, match="processes must be 1 outside of Linux, not 2: take threads"):
         model.compile(processes=2)
     assert model.processes == 1
