@@ -1,5 +1,6 @@
 """The layers: their equations, their gradients with every option, their contract, and what they refuse."""
 
+import math
 import re
 import tracemalloc
 from itertools import product
@@ -31,6 +32,7 @@ from scratch_rnn.checks.known_bugs import inject
 from scratch_rnn.layers import Recurrent
 from scratch_rnn.layers.activations import Activation
 from scratch_rnn.layers.base import DTYPES
+from scratch_rnn.layers.carry import carried, cuts, flush_to_zero
 from scratch_rnn.layers.initializers import RandomNormal
 from scratch_rnn.layers.tape import Step, Tape, kept, work
 from scratch_rnn.layers.tape import state as new_state
@@ -678,6 +680,146 @@ def test_dtype_is_given_by_name_or_by_type(make, dtype):
     assert all(weight.dtype == "float64" for weight in layer.weights)
 
 
+@every_cell
+@with_and_without_mask
+@either_output
+@either_direction
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_all_that_a_layer_returns_is_contiguous_and_shares_no_memory(
+    cell, mask, return_sequences, go_backwards, use_bias
+):
+    """Batch first, as it is read: neither the order of the loop nor a view of the tape gets out."""
+    options = {"return_sequences": return_sequences, "go_backwards": go_backwards, "use_bias": use_bias}
+    layer = random_cell(cell, return_state=True, **options)
+    x, states = random_call(layer)
+    outputs, tape = layer.forward(x, states, mask)
+    dy, *dstates = random_arrays(*(output.shape for output in outputs), seed=2)
+    gradients = layer.backward(dy, tape, dstates)
+    results = [*outputs, gradients.inputs, *gradients.initial_state, *gradients.weights, *layer.get_weights()]
+    for array in results:
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+    theirs = [*arrays_of(tape), *layer.weights, x, *states, dy, *dstates]
+    assert not any(np.shares_memory(array, other) for array in results for other in theirs)
+
+
+@pytest.mark.parametrize("activation", ["linear", "tanh", "softmax"])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 5, 3)])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_all_that_dense_returns_is_contiguous_and_shares_no_memory(activation, shape, use_bias):
+    """But for y, which is the tape's own, as DenseTape says."""
+    layer = Dense(2, activation, use_bias=use_bias, dtype="float64")
+    layer.build(shape)
+    randomize(layer)
+    x, dy = random_arrays(shape, (*shape[:-1], 2))
+    y, tape = layer.forward(x)
+    gradients = layer.backward(dy, tape)
+    assert y is tape.y
+    assert tape.x is x
+    assert not np.shares_memory(tape.z, y)
+    results = [y, gradients.inputs, *gradients.weights, *layer.get_weights()]
+    for array in results:
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+    assert not any(np.shares_memory(one, other) for one in results for other in (x, dy, *layer.weights))
+
+
+# A gradient that vanishes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "vanished", "kept"), [("float32", 4e-26, 2e-25), ("float64", 9e-296, 3e-295)]
+)
+def test_flushing_has_a_bound_from_below_and_from_above(dtype, vanished, kept):
+    """What is below it becomes zero; nothing changes by more than that, or by more than a rounding."""
+    sizes = np.geomspace(np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max / 1e3, 20_001)
+    before = (sizes * np.resize([1, -1, 1.7, -0.3], sizes.size)).astype(dtype)
+    after = before.copy()
+    flush_to_zero((after[: 10**4], after[10**4 :]))
+    size, change = np.abs(before), np.abs(after - before)
+    assert not after[size < vanished].any()
+    assert after[size > kept].all()
+    assert (change <= np.maximum(kept, np.finfo(dtype).eps * size)).all()
+    assert np.abs(after[after != 0]).min() >= np.finfo(dtype).tiny
+    assert (np.sign(after[after != 0]) == np.sign(before[after != 0])).all()
+    untouched = size > kept * 2 ** (2 * np.finfo(dtype).nmant + 3)
+    assert 0 < untouched.sum() < untouched.size
+    np.testing.assert_array_equal(after[untouched], before[untouched])
+
+
+def test_gradients_are_flushed_at_every_sixteenth_step_from_the_beginning():
+    for t in range(50):
+        tiny, large = np.full((2, 3), 1e-300), np.full((2, 3), 0.5)
+        result = carried((tiny, large), t, range(0))
+        assert result[0] is tiny
+        assert tiny.all() == (t % 16 != 0)
+        np.testing.assert_array_equal(large, 0.5)
+
+
+def test_at_a_cut_no_state_gets_a_gradient_and_none_is_changed():
+    states = random_arrays((2, 3), (2, 3))
+    copies = [state.copy() for state in states]
+    for state, copy, result in zip(states, copies, carried(tuple(states), 16, range(16, 0, -4)), strict=True):
+        np.testing.assert_array_equal(result, np.zeros((2, 3)))
+        np.testing.assert_array_equal(state, copy)
+
+
+@pytest.mark.parametrize(
+    ("time", "steps", "expected"),
+    [
+        (7, None, []),
+        (7, 1, [6, 5, 4, 3, 2, 1]),
+        (7, 3, [4, 1]),
+        (6, 3, [3]),
+        (7, 7, []),
+        (7, 9, []),
+        (1, 1, []),
+    ],
+)
+def test_windows_are_cut_from_the_end(time, steps, expected):
+    assert list(cuts(time, steps)) == expected
+
+
+class PassesOn(Recurrent):
+    """h_t = h_{t-1}, c_t = c_{t-1}: its step backward hands the very arrays back that it was handed."""
+
+    class OwnStep(Step):
+        dz = work()
+        c_prev, c = new_state()
+
+    step_class, state_names = OwnStep, ("h", "c")
+
+    def step(self, s):
+        s.h[...], s.c[...] = s.h_prev, s.c_prev
+
+    def step_backward(self, s, dstate):
+        s.dz[...] = 0
+        return dstate
+
+
+@pytest.mark.parametrize("time", [1, 2, 16, 17, 18, 33])
+@pytest.mark.parametrize("cell", [*CELLS, "passes on"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_flushing_never_touches_the_gradients_that_it_was_given(time, cell, dtype):
+    """Numbers that are flushed, in arrays of shapes whose transpose is contiguous as well."""
+    for batch, units in ((4, 2), (1, 2), (4, 1), (1, 1)):
+        if cell == "passes on":
+            layer = PassesOn(units, dtype=dtype)
+            layer.build((None, None, 3))
+        else:
+            layer = random_cell(cell, units, dtype=dtype)
+        x, states = random_call(layer, batch, time)
+        y, tape = layer.forward(x, states)
+        given = [np.full((batch, units), np.finfo(dtype).tiny * k, dtype) for k in (3, 5)[: len(states)]]
+        copies = [array.copy() for array in given]
+        for dy in (None, np.zeros_like(y)):
+            gradients = layer.backward(dy, tape, given)
+            for array, copy, result in zip(given, copies, gradients.initial_state, strict=True):
+                np.testing.assert_array_equal(array, copy)
+                assert not result.any()  # flushed at t = 0 at the latest
+                assert not np.shares_memory(array, result)
+
+
 # Any shape and option --------------------------------------------------------------------------------------
 
 
@@ -733,7 +875,7 @@ def test_weights_have_kerass_order_and_shapes(cell, shapes):
     layer = random_cell(cell)
     assert layer.weight_names == ["kernel", "recurrent_kernel", "bias"]
     assert [weight.shape for weight in layer.weights] == shapes
-    assert layer.count_params() == sum(int(np.prod(shape)) for shape in shapes)
+    assert layer.count_params() == sum(map(math.prod, shapes))
     without = random_cell(cell, use_bias=False)
     assert without.weight_names == ["kernel", "recurrent_kernel"]
     assert [weight.shape for weight in without.weights] == shapes[:2]
@@ -797,15 +939,92 @@ def test_both_activations_reach_the_layer(cell):
     assert (layer.activation.name, layer.recurrent_activation.name) == ("linear", "relu")
 
 
-@every_cell
+def built(make, **options):
+    """Return a built layer by the name of its cell, or Dense."""
+    layer = Dense(2, **{"dtype": "float64", **options}) if make == "Dense" else make_cell(make, 2, **options)
+    layer.build((None, None, 3))
+    return layer
+
+
+def filled(make, seed, **options):
+    return randomize(built(make, **options), seed)
+
+
+every_kind = pytest.mark.parametrize("make", [*CELLS, "Dense"])
+
+
+@every_kind
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_weights_set_are_weights_got(cell, use_bias):
-    layer, other = random_cell(cell, seed=1, use_bias=use_bias), random_cell(cell, seed=2, use_bias=use_bias)
+def test_weights_set_are_weights_got(make, use_bias):
+    layer, other = filled(make, 1, use_bias=use_bias), filled(make, 2, use_bias=use_bias)
     other.set_weights(layer.get_weights())
     for a, b in zip(layer.weights, other.weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    x, _ = random_call(layer)
+    (x,) = random_arrays((4, 5, 3))
     np.testing.assert_array_equal(layer.forward(x)[0], other.forward(x)[0])
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_layer_keeps_its_own_arrays_whatever_weights_it_is_given(make, dtype, use_bias):
+    """What becomes of the caller's arrays is nothing to the layer, and the other way round."""
+    layer, other = (filled(make, seed, dtype=dtype, use_bias=use_bias) for seed in (1, 2))
+    own, given = layer.weights, other.get_weights()
+    expected = [array.copy() for array in given]
+    layer.set_weights(given)
+    for array, weight in zip(given, own, strict=True):
+        assert not np.shares_memory(array, weight)
+        array += 1  # the caller's
+    for weight, before, same in zip(layer.weights, expected, own, strict=True):
+        np.testing.assert_array_equal(weight, before)
+        assert np.shares_memory(weight, same)  # whoever had it before still sees the layer's
+    given = other.get_weights()
+    layer.set_weights(given)
+    for weight in layer.weights:
+        weight += 1
+    for array, before in zip(given, expected, strict=True):
+        np.testing.assert_array_equal(array, before)
+    layer.set_weights(other.weights)  # of another layer: from then on each has its own
+    for weight in layer.weights:
+        weight += 1
+    for weight, before in zip(other.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, before)
+
+
+@every_kind
+def test_an_array_that_weights_begin_with_stays_the_callers(make):
+    """In neither direction does a later change pass from one to the other."""
+    names = ["kernel", "bias"] if make == "Dense" else ["kernel", "recurrent", "bias"]
+    arrays = dict(zip(names, random_arrays(*(weight.shape for weight in built(make).weights)), strict=True))
+    expected = [array.copy() for array in arrays.values()]
+    options = {f"{name}_initializer": array for name, array in arrays.items()}
+    options |= {"unit_forget_bias": False} if make == "LSTM" else {}
+    layer, other = built(make, **options), built(make, **options)
+    for weight in other.weights:
+        weight += 1
+    for array, same in zip(arrays.values(), expected, strict=True):
+        np.testing.assert_array_equal(array, same)
+        array += 1
+    for weight, same in zip(layer.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, same)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("dtype", "other_dtype"), [("float64", "float32"), ("float64", "complex128"), ("float32", "float32")]
+)
+def test_a_copy_in_another_dtype_is_a_layer_of_its_own(make, dtype, other_dtype):
+    layer = filled(make, 1, dtype=dtype)
+    before = layer.get_weights()
+    other = layer.astype(other_dtype)
+    assert (layer.dtype, other.dtype) == (dtype, other_dtype)
+    for weight, expected in zip(other.weights, before, strict=True):
+        assert weight.dtype == other_dtype
+        np.testing.assert_array_equal(weight, expected.astype(other_dtype))
+        weight += 1
+    for weight, expected in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 @every_cell
@@ -818,26 +1037,26 @@ def test_a_float32_layer_takes_float64_weights_and_rounds_them(cell):
         np.testing.assert_array_equal(own, weight.astype("float32"))
 
 
-@every_cell
-def test_weights_changed_in_place_change_the_layer(cell):
-    layer = random_cell(cell)
-    x, _ = random_call(layer)
+@every_kind
+def test_weights_changed_in_place_change_the_layer(make):
+    layer = filled(make, 1)
+    (x,) = random_arrays((4, 5, 3))
     for weight in layer.weights:
         before, _ = layer.forward(x)
         weight += 0.1
         assert (layer.forward(x)[0] != before).all()
 
 
-@every_cell
-def test_weights_got_are_copies(cell):
-    layer = random_cell(cell)
+@every_kind
+def test_weights_got_are_copies(make):
+    layer = filled(make, 1)
     for got, own in zip(layer.get_weights(), layer.weights, strict=True):
         assert not np.shares_memory(got, own)
 
 
-@every_cell
-def test_names_of_the_weights_lead_to_the_weights(cell):
-    layer = random_cell(cell)
+@every_kind
+def test_names_of_the_weights_lead_to_the_weights(make):
+    layer = filled(make, 1)
     for name, weight in zip(layer.weight_names, layer.weights, strict=True):
         assert np.shares_memory(getattr(layer, name), weight)
         np.testing.assert_array_equal(getattr(layer, name), weight)
