@@ -611,6 +611,38 @@ def test_two_metrics_of_one_name_are_refused(metrics, names):
 
 
 @pytest.mark.parametrize(
+    "metric",
+    [
+        lambda y, p: np.abs(y - p[..., 0]).mean(),
+        lambda y, p: np.abs(p),
+        lambda y, p: p[:, 0, 0],
+        lambda y, p: p[:1, :, 0],
+    ],
+    ids=["their mean", "one too many axes", "one for each row", "one row"],
+)
+def test_a_metric_that_gives_another_number_of_values_than_outputs_is_refused(metric):
+    """Its sum would be divided by a number that is not its own."""
+    model = tiny(sequences=True)
+    x, y = tiny_data(5)[0], np.random.default_rng(0).integers(0, 3, (5, 3))
+    model.compile(metrics=[metric], threads=1)
+    for method in (model.evaluate, partial(model.fit, verbose=0), model.loss_and_gradients):
+        with pytest.raises(
+            ValueError, match=r"<lambda> gives values \(.*\), expected .* each output, \(5, 3\)"
+        ):
+            method(x, y)
+
+
+def test_a_loss_that_is_a_mean_already_is_refused():
+    class Mean(HalfOfTheSquares):
+        def values(self, y_true, y_pred):
+            return super().values(y_true, y_pred).mean()
+
+    model = tiny("tanh", Mean())
+    with pytest.raises(ValueError, match=r"loss gives values \(\), expected one for each output, \(10,\)"):
+        model.fit(X, random_arrays((10, 3))[0], verbose=0)
+
+
+@pytest.mark.parametrize(
     "wrong", [{"optimizer": "sdg"}, {"loss": "hinge"}, {"metrics": ["f1"]}, {"threads": 0}, {"processes": 0}]
 )
 def test_a_compile_that_is_refused_changes_nothing(wrong):

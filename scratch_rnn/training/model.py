@@ -142,10 +142,16 @@ class Sequential(Layer):
 
     def _score(self, loss: losses.Loss, y: Array, scores: Array, outputs: Array) -> BatchResult:
         """Return sums of the losses and of the metrics, without gradients."""
-        values = loss.values(y, scores)
-        sums = [values.sum(dtype=np.float64)]
-        sums += [metric(y, outputs).sum(dtype=np.float64) for _, metric in self.metrics]
-        return BatchResult(values.size, np.array(sums), [])
+        values = {"loss": loss.values(y, scores)}
+        values |= {name: metric(y, outputs) for name, metric in self.metrics}
+        each = outputs.shape[:-1]
+        for name, given in values.items():
+            if np.shape(given) != each:
+                raise ValueError(
+                    f"{name} gives values {np.shape(given)}, expected one for each output, {each}"
+                )
+        sums = [given.sum(dtype=np.float64) for given in values.values()]
+        return BatchResult(values["loss"].size, np.array(sums), [])
 
     def backward(self, dy: Array | None, tape: list[Any], *, input_gradient: bool = True) -> Gradients:
         """Return the gradients of x and of all weights, in the order of `weights`, from dy, that of y."""
