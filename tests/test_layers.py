@@ -891,6 +891,20 @@ def test_weights_of_dense_have_kerass_order_and_shapes():
     assert [weight.shape for weight in without.weights] == [(3, 2)]
 
 
+def built(make, **options):
+    """Return a built layer by the name of its cell, or Dense."""
+    layer = Dense(2, **{"dtype": "float64", **options}) if make == "Dense" else make_cell(make, 2, **options)
+    layer.build((None, None, 3))
+    return layer
+
+
+def filled(make, seed, **options):
+    return randomize(built(make, **options), seed)
+
+
+every_kind = pytest.mark.parametrize("make", [*CELLS, "Dense"])
+
+
 def every_layer(**options):
     """Return one of each, with a bias that is drawn at random."""
     options |= {"bias_initializer": RandomNormal()}
@@ -922,6 +936,24 @@ def test_without_a_seed_of_its_own_a_layer_draws_from_the_generator():
         assert (expected != built_weights(other, np.random.default_rng(2))).any()
 
 
+@every_kind
+def test_weights_are_drawn_in_kerass_order(make):
+    """So that a seed means the same weights whatever else changes."""
+    rng, shapes = np.random.default_rng(3), [weight.shape for weight in built(make).weights]
+    expected = [rng.normal(0, 0.05, shape) for shape in shapes]
+    names = ["kernel", "bias"] if make == "Dense" else ["kernel", "recurrent", "bias"]
+    options = {f"{name}_initializer": RandomNormal() for name in names}
+    options |= {"unit_forget_bias": False} if make == "LSTM" else {}
+    for weight, drawn in zip(built(make, seed=3, **options).weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, drawn)
+
+
+def test_whole_numbers_of_numpy_become_pythons():
+    layer = LSTM(np.int64(2), bptt_steps=np.uint8(3))
+    assert (type(layer.units), type(layer.bptt_steps), type(Dense(np.int16(2)).units)) == (int, int, int)
+    assert (layer.units, layer.bptt_steps) == (2, 3)
+
+
 @pytest.mark.parametrize("shape", [(4, 3), (4, 5, 3), (None, 3), (None, None, 3)])
 def test_dense_keeps_all_axes_but_the_last(shape):
     layer = Dense(2)
@@ -937,20 +969,6 @@ def test_both_activations_reach_the_layer(cell):
     assert (layer.activation.name, layer.recurrent_activation.name) == ("relu", "tanh")
     layer = make_cell(cell, 2, activation="linear", recurrent_activation="relu")
     assert (layer.activation.name, layer.recurrent_activation.name) == ("linear", "relu")
-
-
-def built(make, **options):
-    """Return a built layer by the name of its cell, or Dense."""
-    layer = Dense(2, **{"dtype": "float64", **options}) if make == "Dense" else make_cell(make, 2, **options)
-    layer.build((None, None, 3))
-    return layer
-
-
-def filled(make, seed, **options):
-    return randomize(built(make, **options), seed)
-
-
-every_kind = pytest.mark.parametrize("make", [*CELLS, "Dense"])
 
 
 @every_kind

@@ -374,6 +374,30 @@ def test_layers_are_told_whether_they_are_training():
         assert told.calls == expected
 
 
+class Asked(SimpleRNN):
+    """Notes of every backward pass whether the gradient of its input was wanted."""
+
+    def backward(self, dy, tape, *, input_gradient=True):
+        self.asked.append(input_gradient)
+        return super().backward(dy, tape, input_gradient=input_gradient)
+
+
+def test_nobody_computes_the_gradient_of_the_data():
+    """What the first layer would hand back is for those who ask `backward` for it."""
+    layers = [Asked(2, return_sequences=True), Asked(3, return_sequences=True), Asked(2)]
+    for layer in layers:
+        layer.asked = []
+    model = Sequential([*layers, Dense(3, "softmax")], seed=0)
+    model.compile(threads=1)
+    x, y = tiny_data()
+    model.fit(x, y, verbose=0)
+    assert [layer.asked for layer in layers] == [[False], [True], [True]]
+    p, tapes = model.forward(x)
+    assert model.backward(p, tapes).inputs.shape == x.shape
+    assert model.backward(p, tapes, input_gradient=False).inputs is None
+    assert [layer.asked[1:] for layer in layers] == [[True, False], [True, True], [True, True]]
+
+
 def mean_in_float64(values):
     return math.fsum(map(float, values)) / len(values)
 
