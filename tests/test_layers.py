@@ -518,8 +518,26 @@ def test_memory_of_a_tape_handed_back_is_used_again(cell):
     layer = random_cell(cell)
     x, states = random_call(layer)
     _, tape = layer.forward(x)
-    _, again = layer.forward(x, states, tape=tape)
+    _, again = layer.forward(x, states, MASK, tape=tape)
     assert again is tape
+    assert again.masked
+    assert not layer.forward(x, states, tape=tape)[
+        1
+    ].masked  # or its masked loop, which is slower, would run on
+
+
+@every_cell
+def test_outputs_before_a_samples_first_step_have_no_gradient(cell):
+    """They are zero whatever the state is; the state itself is carried on, and its gradient with it."""
+    layer = random_cell(cell, return_state=True)
+    x, states = random_call(layer)
+    _, tape = layer.forward(x, states, MASK)
+    dy, *dlast = random_arrays((4, 2), *[(4, 2)] * len(states), seed=2)
+    gradients = layer.backward(dy, tape)
+    assert not gradients.initial_state[0][3].any()  # the sample without a step
+    assert gradients.initial_state[0][:3].all()
+    for result, given in zip(layer.backward(dy, tape, dlast).initial_state, dlast, strict=True):
+        np.testing.assert_array_equal(result[3], given[3])
 
 
 @every_cell

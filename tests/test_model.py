@@ -511,6 +511,14 @@ def test_bytes_are_scaled_to_between_zero_and_one(digits):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int16", "uint16", "float32"])
+def test_other_integers_are_used_as_they_are(dtype):
+    model = tiny()
+    x = np.random.default_rng(0).integers(0, 3, (5, 3, 2))
+    np.testing.assert_array_equal(model.predict(x.astype(dtype)), model.predict(x.astype("float64")))
+    assert (model.predict(x.astype(dtype)) != model.predict(x.astype("uint8"))).any()
+
+
 @pytest.mark.parametrize("loss", CROSS_ENTROPIES)
 def test_one_hot_labels_train_as_integer_labels_do(digits, loss):
     x, y = digits
