@@ -514,6 +514,29 @@ def test_an_aligned_array_is_like_one_of_numpy(shape, dtype):
 
 
 @every_cell
+@with_and_without_mask
+@either_output
+def test_no_result_depends_on_what_lay_in_memory_before(cell, mask, return_sequences, monkeypatch):
+    results = []
+    for value in (0, np.nan):
+        monkeypatch.setattr(
+            "scratch_rnn.layers.tape.aligned_empty",
+            lambda *array, value=value: np.full(array[0], value, array[1]),
+        )
+        layer = random_cell(cell, return_sequences=return_sequences, return_state=True)
+        x, states = random_call(layer)
+        (y, *last), tape = layer.forward(x, states, mask)
+        gradients = layer.backward(y, tape, last)
+        s = layer.single_step(x[:, 0], states)
+        layer.step_backward(s, tuple(state.T for state in last))
+        layer.add_weight_gradients(s)
+        results.append([y, *last, gradients.inputs, *gradients.initial_state, *gradients.weights, s.dmatrix])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.isfinite(other).all()
+
+
+@every_cell
 def test_memory_of_a_tape_handed_back_is_used_again(cell):
     layer = random_cell(cell)
     x, states = random_call(layer)
@@ -536,8 +559,8 @@ def test_outputs_before_a_samples_first_step_have_no_gradient(cell):
     gradients = layer.backward(dy, tape)
     assert not gradients.initial_state[0][3].any()  # the sample without a step
     assert gradients.initial_state[0][:3].all()
-    for result, given in zip(layer.backward(dy, tape, dlast).initial_state, dlast, strict=True):
-        np.testing.assert_array_equal(result[3], given[3])
+    for result, handed in zip(layer.backward(dy, tape, dlast).initial_state, dlast, strict=True):
+        np.testing.assert_array_equal(result[3], handed[3])
 
 
 @every_cell
@@ -1463,6 +1486,26 @@ def test_whoever_watches_is_told_the_whole_gradient_of_each_hidden_state(cell):
         _, tape_of_the_rest = layer.forward(x[:, t + 1 :], state)
         carried = layer.backward(dy[:, t + 1 :], tape_of_the_rest, dlast).initial_state[0]
         assert_close(reached[4 - t][1], dy[:, t] + carried)
+
+
+class Doubles(PassesOn):
+    """Hands back twice the gradients, in the arrays in which it got them."""
+
+    def step_backward(self, s, dstate):
+        for d in dstate:
+            d *= 2
+        return super().step_backward(s, dstate)
+
+
+def test_whoever_watches_may_keep_what_he_is_told():
+    layer = Doubles(2, dtype="float64")
+    layer.build((None, None, 3))
+    _, tape = layer.forward(*random_call(layer))
+    dlast, kept_gradients = random_arrays((4, 2), (4, 2), seed=2), []
+    layer.backward(None, tape, dlast, watch=lambda s, dstate: kept_gradients.append(dstate))
+    for number, dstate in enumerate(kept_gradients):
+        for reached, final in zip(dstate, dlast, strict=True):
+            np.testing.assert_array_equal(reached.T, 2**number * final)
 
 
 @every_cell
