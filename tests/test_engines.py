@@ -123,6 +123,25 @@ def test_an_error_is_raised_and_ends_the_batch(threads):
     assert len(begun) <= threads
 
 
+def test_after_an_error_nobody_begins_another_item():
+    begun, both, raised = [], threading.Barrier(2), threading.Event()
+    here = threading.get_ident()
+
+    def work(item, memory):
+        begun.append(item)
+        if len(begun) <= 2:
+            both.wait(timeout=10)
+            if threading.get_ident() == here:
+                raise ZeroDivisionError
+            raised.wait(timeout=10)
+
+    with Threads(2, work, lambda _: range(9)) as engine:
+        with pytest.raises(ZeroDivisionError):
+            engine.map()
+        raised.set()  # only now the other thread could take a third
+    assert len(begun) == 2
+
+
 def test_an_error_in_a_helper_thread_is_not_swallowed():
     here, both = threading.get_ident(), threading.Barrier(2)
 

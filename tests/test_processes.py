@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -326,8 +327,9 @@ def test_no_interruption_is_lost_whenever_it_comes():
 def test_helpers_leave_ctrl_c_to_the_process_that_trains():
     def interrupt():
         (child,) = multiprocessing.active_children()
+        ignored = re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{child.pid}/status").read_text())[1]
+        assert int(ignored, 16) >> (signal.SIGINT - 1) & 1
         os.kill(child.pid, signal.SIGINT)
-        time.sleep(0.1)
 
     children = Children()
     callbacks = [AtTheFirstBatch(interrupt), children]
