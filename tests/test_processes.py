@@ -361,9 +361,11 @@ def test_a_fork_that_fails_leaves_no_process_behind():
 @alone
 def test_helpers_end_when_the_process_that_trains_is_killed():
     code = (
-        "import os, multiprocessing as m, test_processes as t\n"
-        "tell = lambda: print(*(child.pid for child in m.active_children()), flush=True)\n"
-        "t.classifier(4).fit(*t.digits(), 300, 10**6, 0, callbacks=[t.AtTheFirstBatch(tell)])"
+        "import time, multiprocessing as m, test_processes as t\n"
+        "def tell():\n"
+        "    print(*(child.pid for child in m.active_children()), flush=True)\n"
+        "    time.sleep(60)\n"  # in the middle of an epoch, at whose end it would end them itself
+        "t.classifier(4).fit(*t.digits(), 300, 1, 0, callbacks=[t.AtTheFirstBatch(tell)])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as trains:
         try:
@@ -374,7 +376,10 @@ def test_helpers_end_when_the_process_that_trains_is_killed():
     deadline = time.monotonic() + 30
     while any(map(is_alive, helpers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(map(is_alive, helpers))
+    left = [pid for pid in helpers if is_alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
 
 
 def is_alive(pid):
