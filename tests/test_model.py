@@ -13,6 +13,7 @@ from helpers import assert_gradients, random_arrays, randomize
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Callback, Dense, History, RMSprop, Sequential, SimpleRNN
 from scratch_rnn.layers.activations import Softmax
+from scratch_rnn.training.labels import one_hot
 from scratch_rnn.training.losses import CategoricalCrossentropy, Loss
 from scratch_rnn.training.shards import SHARD_ROWS
 
@@ -251,6 +252,23 @@ def test_another_loss_takes_the_outputs_of_a_softmax_as_they_are(activation):
     expected = np.square(model.predict(x) - y).mean()
     assert model.loss_and_gradients(x, y)[0] == pytest.approx(expected, rel=1e-13)
     assert model.evaluate(x, y)["loss"] == model.mean_loss(x, y) == pytest.approx(expected, rel=1e-13)
+
+
+class Brier(CategoricalCrossentropy):
+    """The squared distance of the probabilities from the label, by a subclass of another loss."""
+
+    def values(self, y_true, y_pred):
+        return np.square(y_pred - one_hot(y_true, y_pred)).sum(axis=-1)
+
+    def gradient(self, y_true, y_pred):
+        return 2 * (y_pred - one_hot(y_true, y_pred))
+
+
+def test_a_loss_that_extends_a_cross_entropy_gets_probabilities_and_no_logits():
+    model, (x, y) = tiny("softmax", Brier()), tiny_data(7)
+    loss, gradients = model.loss_and_gradients(x, y)
+    assert loss == pytest.approx(np.square(model.predict(x) - np.eye(3)[y]).sum(axis=-1).mean(), rel=1e-13)
+    assert_gradients_of_the_weights(model, gradients, x, y)
 
 
 def test_logits_without_a_softmax_are_for_a_loss_that_is_told_so():

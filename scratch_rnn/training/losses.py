@@ -119,8 +119,14 @@ def get(identifier: str | Loss) -> Loss:
 
 
 def on_logits(loss: Loss) -> Loss | None:
-    """Return the form of a cross-entropy that takes logits, or None for a loss that has no such form."""
-    return replace(loss, from_logits=True) if isinstance(loss, CategoricalCrossentropy) else None
+    """Return the form of a cross-entropy that takes logits, or None for a loss that has no such form.
+
+    A subclass has none: what it computes from probabilities is its own.
+    """
+    if type(loss) not in (CategoricalCrossentropy, SparseCategoricalCrossentropy):
+        return None
+    assert isinstance(loss, CategoricalCrossentropy)
+    return replace(loss, from_logits=True)
 
 
 def _difference(y_true: Array, y_pred: Array) -> Array:
