@@ -6,7 +6,9 @@ Rows are counted from 1, downwards, and lie at the same height in all panels of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import cycle, groupby
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from scratch_rnn.style import (
     ORANGE,
     PURPLE,
     RED,
+    SKY,
     STYLE,
     WIDTH,
     axes_at,
@@ -39,6 +42,7 @@ FLOOR = 1e-30  # gradients below it count as vanished: they have no place on a l
 
 SHARE = LinearSegmentedColormap.from_list("share", ["white", "#9DC6E3", BLUE, "#00263D"])  # from 0 to 1
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#003B5C", BLUE, "white", RED, "#6E2C00"])
+ZERO_TO_ONE = "0", "½", "1"  # what stands beside the colours of SHARE
 
 
 # ---------------------------------------------------------------- how far gradients reach
@@ -64,40 +68,48 @@ def reach(
         )
     figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
+    colours = _cell_colours(before)
+    dashes = _dashes(name for norms in before.values() for name in norms)
     for axes, name, cells in zip(panels, ("Before training", "After training"), (before, after), strict=True):
-        for place, (cell, norms) in enumerate(cells.items()):
-            _draw_reach(axes, norms, _cell_colour(cell, place))
+        for cell, norms in cells.items():
+            _draw_reach(axes, norms, colours[cell], dashes)
         axes.set(title=name, xlabel="row t", yscale="log")
         axes.set_xticks(_row_ticks(len(next(iter(cells.values()))["h"])))
         axes.grid(axis="y")
     panels[0].set_ylabel("size of the gradient at row t")
     figure.suptitle(title)
-    _reach_legend(figure, before)
+    _reach_legend(figure, colours, dashes)
     return figure
 
 
-def _draw_reach(axes: Axes, norms: Mapping[str, np.ndarray], colour: str) -> None:
+def _draw_reach(axes: Axes, norms: Mapping[str, np.ndarray], colour: str, dashes: Mapping[str, Any]) -> None:
     for name, values in norms.items():
         shown = np.asarray(values, dtype=float)
         shown = np.where(shown > FLOOR, shown, np.nan)
-        axes.plot(np.arange(1, len(shown) + 1), shown, color=colour, **_reach_style(name))
+        rows = np.arange(1, len(shown) + 1)
+        axes.plot(rows, shown, color=colour, linestyle=dashes[name], linewidth=1.8)
 
 
-def _reach_style(name: str) -> dict[str, Any]:
-    return {"linestyle": "-" if name == "h" else (0, (4, 2)), "linewidth": 1.8}
+def _cell_colours(cells: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each cell: always the same for one of the library, one that is left for another."""
+    cells = list(cells)
+    others = (PURPLE, SKY, *CELL_COLOURS.values())
+    left = cycle([colour for colour in others if colour not in map(CELL_COLOURS.get, cells)])
+    return {cell: CELL_COLOURS[cell] if cell in CELL_COLOURS else next(left) for cell in cells}
 
 
-def _cell_colour(cell: str, place: int) -> str:
-    return CELL_COLOURS.get(cell, (PURPLE, *CELL_COLOURS.values())[place % 4])
+def _dashes(names: Iterable[str]) -> dict[str, Any]:
+    """Return a line style for each state: solid for h, which every cell has."""
+    others = cycle([(0, (4, 2)), (0, (1, 1)), (0, (6, 2, 1, 2))])
+    return {name: "-" if name == "h" else next(others) for name in dict.fromkeys(names)}
 
 
-def _reach_legend(figure: Figure, cells: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    handles = [
-        Line2D([], [], color=_cell_colour(cell, place), linewidth=1.8, label=cell)
-        for place, cell in enumerate(cells)
+def _reach_legend(figure: Figure, colours: Mapping[str, str], dashes: Mapping[str, Any]) -> None:
+    handles = [Line2D([], [], color=colour, linewidth=1.8, label=cell) for cell, colour in colours.items()]
+    handles += [
+        Line2D([], [], color=FAINT, linewidth=1.8, linestyle=style, label=f"‖dL/d{name}‖")
+        for name, style in dashes.items()
     ]
-    for name in dict.fromkeys(name for norms in cells.values() for name in norms):
-        handles.append(Line2D([], [], color=FAINT, label=f"‖dL/d{name}‖", **_reach_style(name)))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3)
 
 
@@ -108,7 +120,7 @@ def _reach_legend(figure: Figure, cells: Mapping[str, Mapping[str, np.ndarray]])
 def belief(reading: Reading, title: str) -> Figure:
     """Draw a digit and, row by row, the probabilities that the network would give if it ended there.
 
-    At the right stands the likeliest class wherever it changes, and at the last row.
+    At the right stands the likeliest class, beside the row from which on it is that.
     """
     side, classes = 3.4, reading.belief.shape[1]
     figure = Figure(figsize=(WIDTH, 4.6))
@@ -119,23 +131,49 @@ def belief(reading: Reading, title: str) -> Figure:
     axes.set_xticks(np.arange(classes) + 1, [str(number) for number in range(classes)])
     axes.set(title="belief, had it ended at row t", xlabel="class", yticks=[])
     _write_answers(axes, reading.belief)
-    _draw_scale(figure, image, 7.5, 0.7, side, ("0", "½", "1"))
+    _draw_scale(figure, image, 7.5, 0.7, side, ZERO_TO_ONE)
     return figure
 
 
 def _write_answers(axes: Axes, probabilities: np.ndarray) -> None:
     """Write the answer beside the row from which on it holds; not where the words above would touch it."""
     rows, classes = probabilities.shape
-    axes.text(classes + 0.7, -0.1, "answer", size=7.5, color=FAINT)
+    line = rows / 28  # how many rows a line of words is high
+    axes.text(classes + 0.7, 0.5 - 0.6 * line, "answer", size=7.5, color=FAINT)
     spans = answers(probabilities)
     free = 0.0
     for first, last, said in spans:
         if first >= free or last == rows - 1:
-            free = first + rows / 28
+            free = first + line
             axes.text(classes + 0.9, first + 1, str(said), va="center", size=7.5, weight="bold")
 
 
 # ---------------------------------------------------------------- what it computes
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A gate or a signal with all that is drawn of it, so that no figure can put it together wrongly."""
+
+    label: str  # its name, what it is called and, where its values were divided, by what
+    values: np.ndarray  # (T, H), from `lowest` to 1, units in the order of `unit_order`
+    colours: Colormap
+    lowest: int
+    words: tuple[str, str, str]  # for `lowest`, the middle and 1
+
+
+def quantities(reading: Reading) -> list[Quantity]:
+    """Return what is drawn of each gate and then of each signal, all with their units in one order."""
+    order = unit_order(reading.gates["h"])
+    shown = []
+    for scale, names in (
+        ((SHARE, 0, ZERO_TO_ONE), reading.cell.gates),
+        ((SIGNED, -1, ("−1", "0", "+1")), reading.cell.signals),
+    ):
+        for name, called in names.items():
+            values, divided = unit_scale(reading.gates[name][:, order])
+            shown.append(Quantity(f"{name}  {called}{divided}", values, *scale))
+    return shown
 
 
 @rc_context(STYLE)
@@ -144,35 +182,28 @@ def gates(reading: Reading, title: str) -> Figure:
 
     A column is a unit, at the same place in all panels: sorted by the row at which |h| is largest.
     """
-    order = unit_order(reading.gates["h"])
-    bands = [list(names) for names in (reading.cell.gates, reading.cell.signals) if names]
+    bands = [list(band) for _, band in groupby(quantities(reading), lambda quantity: quantity.lowest)]
     across = max(map(len, bands))
     width = (4.8 - 0.15 * across) / across
-    figure = Figure(figsize=(WIDTH, 0.55 + BAND * len(bands)))
+    figure = Figure(figsize=(WIDTH, 0.6 + BAND * len(bands)))
     _draw_head(figure, title)
-    for number, names in enumerate(bands):
+    for number, band in enumerate(bands):
         top = 0.7 + BAND * number
         draw_digit(axes_at(figure, 0.55, top, 1.85, 1.85), reading.image)
-        for place, name in enumerate(names):
+        for place, quantity in enumerate(band):
             axes = axes_at(figure, 2.7 + (width + 0.15) * place, top, width, 1.85)
-            image = _draw_quantity(axes, reading, name, order)
-        words = ("0", "½", "1") if names[0] in reading.cell.gates else ("−1", "0", "+1")
-        _draw_scale(figure, image, 7.5, top, 1.85, words)
+            image = _draw_quantity(axes, quantity)
+        _draw_scale(figure, image, 7.5, top, 1.85, band[0].words)
+    order = "units are sorted by the row in which they are most active, in all panels alike"
+    figure.text(2.7 / WIDTH, 0.1 / figure.get_figheight(), order, size=7.5, color=FAINT)
     return figure
 
 
-def _draw_quantity(axes: Axes, reading: Reading, name: str, order: np.ndarray) -> AxesImage:
-    shown, divided = unit_scale(reading.gates[name][:, order])
-    colours, lowest = scale_of(reading, name)
-    image = draw_map(axes, shown, colours, lowest, 1)
-    axes.set_title(f"{name}  {reading.words(name)}{divided}", size=9)
-    axes.set(xticks=[], yticks=[], xlabel=f"{len(order)} units")
+def _draw_quantity(axes: Axes, quantity: Quantity) -> AxesImage:
+    image = draw_map(axes, quantity.values, quantity.colours, quantity.lowest, 1)
+    axes.set_title(quantity.label, size=9)
+    axes.set(xticks=[], yticks=[], xlabel=f"{quantity.values.shape[1]} units")
     return image
-
-
-def scale_of(reading: Reading, name: str) -> tuple[Colormap, int]:
-    """Return the colours of a gate or a signal, and the value with which they begin; they end with 1."""
-    return (SHARE, 0) if name in reading.cell.gates else (SIGNED, -1)
 
 
 def unit_scale(values: np.ndarray) -> tuple[np.ndarray, str]:
@@ -257,7 +288,8 @@ def draw_map(
         cmap=colours,
         vmin=lowest,
         vmax=largest,
-        aspect="equal" if square else "auto",
+        # Of an image wider than high, equal sides would make rows lower than those of its neighbours.
+        aspect="equal" if square and down >= across else "auto",
         interpolation="nearest",
         extent=(0.5, across + 0.5, down + 0.5, 0.5),
     )

@@ -28,7 +28,7 @@ from scratch_rnn.inside.figures import (
     SIGNED,
     draw_digit,
     draw_map,
-    scale_of,
+    quantities,
     unit_order,
     unit_scale,
 )
@@ -74,7 +74,7 @@ class _Stage:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.rows = len(reading.image)
-        self.order = unit_order(reading.gates["h"])
+        self.quantities = quantities(reading)
         self.figure = Figure(figsize=SIZE)
         self.head = self.figure.text(0.45 / SIZE[0], 1 - 0.3 / SIZE[1], "", size=12, weight="bold")
         self._build_maps()
@@ -90,9 +90,10 @@ class _Stage:
         ]
         draw_digit(axes[0], self.reading.image)
         self.unread = self._add(axes[0], Rectangle((0.5, 0.5), 0, 0, color=BLUE, alpha=0.3, linewidth=0))
-        self.h = self.reading.gates["h"][:, self.order]
-        self.dh = _each_row_to_one(self.reading.gradients["h"][:, self.order])
-        self.h_map = _empty_map(axes[1], self.h, "h, state after row t")
+        order = unit_order(self.reading.gates["h"])
+        self.h, divided = unit_scale(self.reading.gates["h"][:, order])
+        self.dh = _each_row_to_one(self.reading.gradients["h"][:, order])
+        self.h_map = _empty_map(axes[1], self.h, f"h, state after row t{divided}")
         self.dh_map = _empty_map(axes[2], self.dh, "dL/dh, each row ÷ its largest")
         self._build_norms(axes[3])
         self.marks = [
@@ -113,18 +114,14 @@ class _Stage:
 
     def _build_strips(self) -> None:
         """Below at the left: every gate and state of the row, a strip each, gates first."""
-        names = list(self.reading.gates)
-        self.strips = {}
-        pitch = min(0.5, 1.5 / len(names))
-        for place, name in enumerate(names):
-            values, divided = unit_scale(self.reading.gates[name][:, self.order])
+        self.strips = []
+        pitch = min(0.5, 1.5 / len(self.quantities))
+        for place, quantity in enumerate(self.quantities):
             axes = axes_at(self.figure, 1.75, 3.8 + pitch * place, 3.45, 0.8 * pitch)
-            colours, lowest = scale_of(self.reading, name)
-            image = draw_map(axes, values[:1], colours, lowest, 1)
+            image = draw_map(axes, quantity.values[:1], quantity.colours, quantity.lowest, 1)
             axes.set(xticks=[], yticks=[])
-            words = f"{name}  {self.reading.words(name)}{divided}"
-            axes.text(-0.02, 0.5, words, transform=axes.transAxes, ha="right", va="center", size=8)
-            self.strips[name] = image, values
+            axes.text(-0.02, 0.5, quantity.label, transform=axes.transAxes, ha="right", va="center", size=8)
+            self.strips.append((image, quantity.values))
         self._title(0.5, 3.7, f"gates and states in row t, {self.h.shape[1]} units")
 
     def _build_belief(self) -> None:
@@ -172,7 +169,7 @@ class _Stage:
         self.head.set_text(words)
 
     def _show_row(self, row: int) -> None:
-        for image, values in self.strips.values():
+        for image, values in self.strips:
             image.set_data(values[row : row + 1])
         for bar, probability in zip(self.bars, self.reading.belief[row], strict=True):
             bar.set_height(float(probability))

@@ -1,0 +1,474 @@
+"""The player, read back frame by frame: what each frame shows is what happened at its row, in order."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from functools import cache
+from html import unescape
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib import colormaps, rc_context
+from matplotlib.colors import to_hex
+from PIL import Image
+from readings import (
+    ANSWERS,
+    GATES,
+    LARGEST_C,
+    ORDER,
+    SIGNALS,
+    TARGET,
+    D,
+    H,
+    K,
+    T,
+    assert_shows,
+    colours_at,
+    made_reading,
+    picture,
+    place,
+    ticks,
+)
+from readings import digit_reading as reading
+from test_figures import assert_texts_are_apart
+
+from scratch_rnn.inside.figures import SHARE, SIGNED
+from scratch_rnn.inside.player import _Stage, page, save_player
+from scratch_rnn.style import STYLE
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def player(tmp_path_factory):
+    path = tmp_path_factory.mktemp("player") / "player.html"
+    save_player(reading("LSTM", label=3), "LSTM <8> & test-0", path)
+    return path
+
+
+def test_the_player_is_one_file_that_asks_for_nothing(player):
+    html = player.read_text(encoding="utf-8")
+    assert "http" not in html
+    assert not re.search(r"<link|src=[\"'](?!data:)|url\(", html)
+    assert html.count("data:image/png;base64,") == 2 * 28
+    assert len(html) < 6e6
+    assert "<title>LSTM &lt;8&gt; &amp; test-0</title>" in html
+    assert "loss L of class 3" in html
+
+
+def test_a_player_that_cannot_be_written_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        save_player(reading("SimpleRNN", units=2), "", tmp_path / "absent" / "player.html")
+
+
+CLICKS = """
+<script>
+setTimeout(function () {
+  function press(title) { document.querySelector('button[title="' + title + '"]').click(); }
+  function picture() { return document.querySelector(".animation img").src; }
+  var seen = [picture()];
+  for (var frame = 1; frame < 56; frame++) { press("Next frame"); seen.push(picture()); }
+  press("Next frame");
+  var last = picture() === seen[55];
+  press("First frame");
+  document.body.setAttribute("data-found", JSON.stringify({
+    different: new Set(seen).size,
+    stays_at_the_end: last,
+    first_again: picture() === seen[0],
+    wide: document.querySelector(".animation img").naturalWidth > 900,
+    signs: [...document.querySelectorAll(".anim-buttons i")].map(
+      i => getComputedStyle(i, "::before").content.length > 2),
+  }));
+}, 500);
+</script>
+"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+def test_the_player_plays_in_a_browser(player, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(player.read_text(encoding="utf-8") + CLICKS, encoding="utf-8")
+    quiet = ["disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"]
+    done = subprocess.run(
+        [
+            *[CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *(f"--{option}" for option in quiet)],
+            *[f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom"],
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    found = re.search(r'data-found="([^"]*)"', done.stdout)
+    assert found, done.stderr[-2000:]
+    assert json.loads(unescape(found[1])) == {
+        "different": 56,
+        "stays_at_the_end": True,
+        "first_again": True,
+        "wide": True,
+        "signs": [True] * 9,
+    }
+
+
+# ---------------------------------------------------------------- read back: the stage, frame by frame
+
+# The row, from 0, of each frame: six forward, then six back from the last row.
+FORWARD = [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]
+BACK = [(6, 5), (7, 4), (8, 3), (9, 2), (10, 1), (11, 0)]
+every_cell = pytest.mark.parametrize("cell", list(GATES))
+
+
+def stage_of(seen):
+    with rc_context(STYLE):
+        return _Stage(seen)
+
+
+@cache
+def stage_of_cell(cell):
+    return stage_of(made_reading(cell))
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A reading of an LSTM, and its stage, which all frames are shown on."""
+    seen = made_reading("LSTM")
+    return seen, stage_of(seen)
+
+
+def panel(stage, title):
+    (axes,) = [axes for axes in stage.figure.axes if axes.get_title(loc="left").startswith(title)]
+    return axes
+
+
+def digit_of(stage):
+    (axes,) = [axes for axes in stage.figure.axes if axes.get_ylabel() == "row t"]
+    return axes
+
+
+def upper_row(stage):
+    return [digit_of(stage), *(panel(stage, title) for title in ("h, state", "dL/dh", "‖dL/dh‖"))]
+
+
+def bars_of(stage):
+    (axes,) = [axes for axes in stage.figure.axes if axes.containers]
+    return axes
+
+
+def strips_of(stage):
+    """The strips from above to below: their words, which stand beside them at the left, and their axes."""
+    strips = [axes for axes in stage.figure.axes if axes.images and axes.images[0].get_array().shape[0] == 1]
+    for axes in strips:
+        (text,) = axes.texts
+        assert text.get_transform() == axes.transAxes
+        assert text.get_position()[0] < 0
+        assert text.get_ha() == "right"
+        assert text.get_position()[1] == 0.5
+    return [(axes.texts[0].get_text(), axes) for axes in sorted(strips, key=lambda axes: place(axes)[1])]
+
+
+def headline(stage):
+    """The words above, of which there is one: the bold ones."""
+    (text,) = [text for text in stage.figure.texts if text.get_weight() == "bold"]
+    assert text.get_position()[1] > 0.9
+    return text.get_text()
+
+
+def norm(vector):
+    return sum(float(value) ** 2 for value in vector) ** 0.5
+
+
+def test_the_digit_and_the_maps_stand_side_by_side_above_strips_and_bars(made):
+    _, stage = made
+    stage.show(6)
+    places = [place(axes) for axes in upper_row(stage)]
+    assert len({top for _, top, _, _ in places}) == len({height for *_, height in places}) == 1
+    assert all(a[0] + a[2] < b[0] for a, b in pairwise(places))
+    below = [place(bars_of(stage)), *(place(axes) for _, axes in strips_of(stage))]
+    assert min(top for _, top, _, _ in below) > places[0][1] + places[0][3]
+    assert_texts_are_apart(stage.figure)
+    titles = {text.get_text(): text.get_position() for text in stage.figure.texts}
+    left, top = titles["gates and states in row t, 5 units"]
+    right, level = titles["belief, had the digit ended at row t"]
+    assert left < place(strips_of(stage)[0][1])[0] / 9.2 < right < place(bars_of(stage))[0] / 9.2
+    assert top == level > 1 - min(place(axes)[1] for _, axes in strips_of(stage)) / 5.5
+    for axes in upper_row(stage)[1:3]:
+        assert axes.get_xlabel() == "5 units"
+        assert not axes.get_xticks().size
+        assert not axes.get_yticks().size
+    assert ticks(digit_of(stage).yaxis) == [(row, str(row)) for row in range(1, T + 1)]
+
+
+@pytest.mark.parametrize(("frame", "row"), FORWARD)
+def test_going_forward_the_headline_is_the_answer_at_the_row(made, frame, row):
+    seen, stage = made
+    stage.show(frame)
+    share = seen.belief[row, ANSWERS[row]]
+    assert headline(stage) == (
+        f"Forward, row {row + 1}: the answer would be {ANSWERS[row]}, with {round(100 * share)}%"
+    )
+
+
+@pytest.mark.parametrize(("frame", "row"), BACK)
+def test_coming_back_the_headline_is_the_size_of_the_gradient_at_the_row(made, frame, row):
+    seen, stage = made
+    stage.show(frame)
+    found = re.fullmatch(r"Back, row (\d): ‖dL/dh‖ = (.+)", headline(stage))
+    assert int(found[1]) == row + 1
+    assert float(found[2]) == pytest.approx(norm(seen.gradients["h"][row]), rel=0.05)
+    assert len(found[2].partition("e")[0].replace(".", "").lstrip("0")) <= 2
+
+
+@pytest.mark.parametrize(("frame", "row"), FORWARD + BACK)
+def test_every_frame_has_the_bars_of_its_row(made, frame, row):
+    seen, stage = made
+    stage.show(frame)
+    bars = bars_of(stage).containers[0]
+    assert [bar.get_height() for bar in bars] == seen.belief[row].tolist()
+    assert [bar.get_x() + bar.get_width() / 2 for bar in bars] == pytest.approx(range(K))
+    assert {bar.get_y() for bar in bars} == {0}
+    assert max(seen.belief[row]) < bars_of(stage).get_ylim()[1]
+
+
+def test_the_bars_are_counted_by_class_from_0_to_1_and_that_of_the_loss_is_grey(made):
+    """The grey is behind the bars."""
+    seen, stage = made
+    axes = bars_of(stage)
+    assert ticks(axes.xaxis) == [(number, str(number)) for number in range(K)]
+    assert ticks(axes.yaxis) == [(0, "0"), (0.5, "½"), (1, "1")]
+    assert axes.get_ylim()[0] == 0
+    stage.show(0)
+    drawn = picture(stage.figure)
+    above = colours_at(drawn, axes, np.arange(K) - 0.45, np.full(K, 0.93))
+    grey = [to_hex(colour) == "#e8e8e8" for colour in above]
+    assert grey == [number == TARGET for number in range(K)]
+    within = colours_at(drawn, axes, np.arange(K), seen.belief[0] / 2)
+    assert {to_hex(colour) for colour in within} == {"#0072b2"}
+
+
+@pytest.mark.parametrize(("frame", "row"), FORWARD + BACK)
+@every_cell
+def test_every_frame_has_the_gates_and_signals_of_its_row_by_their_names(cell, frame, row):
+    seen = made_reading(cell)
+    stage = stage_of_cell(cell)
+    stage.show(frame)
+    expected = [(name, called, SHARE, 0) for name, called in GATES[cell].items()]
+    expected += [(name, called, SIGNED, -1) for name, called in SIGNALS[cell].items()]
+    drawn = picture(stage.figure) if frame in (2, 7) else None
+    for (words, axes), (name, called, colours, low) in zip(strips_of(stage), expected, strict=True):
+        by, divided = (LARGEST_C, " ÷ 3.4") if name == "c" else (1, "")
+        assert words == f"{name}  {called}{divided}"
+        values = seen.gates[name][row : row + 1, ORDER] / by
+        (image,) = axes.images
+        np.testing.assert_array_equal(image.get_array(), values)
+        if drawn is not None:
+            assert_shows(drawn, axes, values, colours, low, 1)
+
+
+@pytest.mark.parametrize(("frame", "row"), FORWARD)
+def test_going_forward_the_states_up_to_the_row_are_seen_and_no_gradient(made, frame, row):
+    seen, stage = made
+    stage.show(frame)
+    drawn = picture(stage.figure)
+    h = seen.gates["h"][:, ORDER].copy()
+    h[row + 1 :] = np.nan
+    axes = panel(stage, "h, state after row t")
+    assert_shows(drawn, axes, h, SIGNED, -1, 1)
+    assert_shows(drawn, panel(stage, "dL/dh, each row ÷ its largest"), np.full((T, H), np.nan), SIGNED, -1, 1)
+    (line,) = panel(stage, "‖dL/dh‖").lines
+    assert not len(line.get_xdata())
+    assert not len(line.get_ydata())
+
+
+@pytest.mark.parametrize(("frame", "row"), BACK)
+def test_coming_back_all_states_are_seen_and_the_gradients_from_the_row_on(made, frame, row):
+    seen, stage = made
+    stage.show(frame)
+    drawn = picture(stage.figure)
+    assert_shows(drawn, panel(stage, "h, state after row t"), seen.gates["h"][:, ORDER], SIGNED, -1, 1)
+    directions = np.full((T, H), np.nan)
+    for r in range(row, T):
+        directions[r] = seen.gradients["h"][r, ORDER] / max(abs(seen.gradients["h"][r]))
+    assert_shows(drawn, panel(stage, "dL/dh, each row ÷ its largest"), directions, SIGNED, -1, 1)
+    (line,) = panel(stage, "‖dL/dh‖").lines
+    assert line.get_ydata().tolist() == [r + 1 for r in range(row, T)]
+    expected = [norm(seen.gradients["h"][r]) for r in range(row, T)]
+    np.testing.assert_allclose(line.get_xdata(), expected, rtol=1e-12)
+
+
+def test_the_sizes_stand_on_a_scale_of_powers_of_ten_level_with_the_maps(made):
+    seen, stage = made
+    axes = panel(stage, "‖dL/dh‖")
+    assert axes.get_xscale() == "log"
+    assert axes.get_ylim() == (T + 0.5, 0.5)
+    low, high = axes.get_xlim()
+    sizes = [norm(row) for row in seen.gradients["h"]]
+    assert low <= min(sizes) < 10 * low
+    assert high / 10 < max(sizes) <= high
+    assert ticks(axes.xaxis) == [(low, f"{low:g}"), (high, f"{high:g}")]
+    assert np.log10([low, high]).round(9).tolist() == [round(np.log10(low)), round(np.log10(high))]
+    assert not axes.get_yticks().size
+
+
+@pytest.mark.parametrize(("frame", "row"), FORWARD + BACK)
+def test_what_has_not_been_read_yet_is_veiled_in_blue(made, frame, row):
+    seen, stage = made
+    stage.show(frame)
+    axes = digit_of(stage)
+    rows, columns = np.indices((T, D)) + 1
+    found = colours_at(picture(stage.figure), axes, columns.ravel(), rows.ravel()).reshape(T, D, 3)
+    shown = colormaps["gray"](seen.image / seen.image.max())[..., :3]
+    if frame < T:
+        blue = np.array([0, 0x72, 0xB2]) / 255
+        shown[row + 1 :] = 0.7 * shown[row + 1 :] + 0.3 * blue
+    np.testing.assert_allclose(found, shown, atol=0.02)
+    np.testing.assert_array_equal(axes.images[0].get_array(), seen.image)
+    assert not axes.get_xticks().size
+
+
+@pytest.mark.parametrize(("frame", "row"), FORWARD + BACK)
+def test_the_row_of_the_frame_is_framed_in_the_digit_the_maps_and_the_sizes(made, frame, row):
+    _, stage = made
+    stage.show(frame)
+    for axes in upper_row(stage):
+        (mark,) = [patch for patch in axes.patches if not patch.get_fill()]
+        left, top, right, bottom = mark.get_bbox().extents
+        assert sorted((top, bottom)) == [row + 0.5, row + 1.5]
+        assert sorted((left, right)) == pytest.approx(sorted(axes.get_xlim()))
+        assert to_hex(mark.get_edgecolor()) == "#d55e00"
+
+
+def test_frames_may_be_shown_in_any_order(made):
+    """As by the player's slider; a frame is the same whatever was shown before it."""
+    _, stage = made
+    seen = []
+    for frame in (3, 11, 3):
+        stage.show(frame)
+        seen.append(picture(stage.figure))
+    np.testing.assert_array_equal(seen[0], seen[2])
+    assert (seen[0] != seen[1]).any()
+
+
+# ---------------------------------------------------------------- read back: what is on the page
+
+
+def short_reading():
+    """The first three rows of a reading."""
+    seen = made_reading("GRU")
+    return replace(
+        seen,
+        image=seen.image[:3],
+        belief=seen.belief[1:4],
+        gates={name: values[:3] for name, values in seen.gates.items()},
+        target=5,
+        gradients={"h": seen.gradients["h"][:3]},
+    )
+
+
+@pytest.fixture(scope="module")
+def short():
+    """The page of a short reading, and its frames by their number."""
+    html = page(short_reading(), "GRU")
+    frames = re.findall(r'frames\[(\d+)\] = "data:image/png;base64,([^"]+)"', html)
+    return html, [(int(number), np.asarray(decoded(data))) for number, data in frames]
+
+
+def decoded(data):
+    return Image.open(io.BytesIO(base64.b64decode(data.replace("\\\n", "")))).convert("RGB")
+
+
+def test_the_frames_of_the_page_are_those_of_the_stage_in_order(short):
+    stage = stage_of(short_reading())
+    assert [number for number, _ in short[1]] == [0, 1, 2, 3, 4, 5]
+    said = []
+    for number, found in short[1]:
+        assert found.shape[0] == 550
+        assert abs(found.shape[1] - 920) <= 2  # some versions of matplotlib make it a little smaller
+        stage.figure.set_size_inches(found.shape[1] / 100, 5.5)
+        stage.show(number)
+        said.append(headline(stage).partition(":")[0])
+        file = io.BytesIO()
+        with rc_context(STYLE):
+            stage.figure.savefig(file, format="png", dpi=100)
+        np.testing.assert_array_equal(found, np.asarray(Image.open(file).convert("RGB")))
+    assert said == [
+        "Forward, row 1", "Forward, row 2", "Forward, row 3", "Back, row 3", "Back, row 2", "Back, row 1",
+    ]  # fmt: skip
+    assert len({found.tobytes() for _, found in short[1]}) == 6
+
+
+def test_the_page_says_how_many_rows_there_are_and_of_which_class_the_loss_is(short):
+    text = re.sub(r"\s+", " ", short[0])
+    assert "one of its 3 rows in each frame" in text
+    assert "the gradient of the loss L of class 5, grey among the bars" in text
+    assert "<h1>GRU</h1>" in text
+    assert "$" not in short[0].partition("<script")[0]
+
+
+def test_the_player_plays_once_two_frames_a_second(short):
+    assert re.search(r"new Animation\(frames, img_id, slider_id, 500(\.0)?,", short[0])
+    (once,) = re.findall(r'value="once"[^>]*>', short[0])
+    (loop,) = re.findall(r'value="loop"[^>]*>', short[0])
+    assert "checked" in once
+    assert "checked" not in loop
+
+
+def test_a_page_replaces_an_older_one_as_a_whole(tmp_path):
+    path = tmp_path / "player.html"
+    path.write_text("older")
+    save_player(short_reading(), "newer", path)
+    html = path.read_text(encoding="utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert html.rstrip().endswith("</html>")
+    assert [file.name for file in tmp_path.iterdir()] == ["player.html"]
+
+
+# ---------------------------------------------------------------- gradients and states at the edge
+
+
+def test_gradients_that_have_vanished_leave_their_rows_empty():
+    seen = made_reading("GRU")
+    dh = seen.gradients["h"].copy()
+    dh[:2], dh[2] = 0, 1e-40
+    stage = stage_of(replace(seen, gradients={"h": dh}))
+    stage.show(11)
+    (line,) = panel(stage, "‖dL/dh‖").lines
+    assert np.isnan(line.get_xdata()).tolist() == [True] * 3 + [False] * 3
+    directions = panel(stage, "dL/dh, each row ÷ its largest").images[0].get_array()
+    assert not directions[:2].any()
+    assert np.abs(directions[2]).max() == 1
+    assert headline(stage) == "Back, row 1: ‖dL/dh‖ = 0"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "ends"),
+    [
+        ([0.02, 0.5], (0.01, 1)),
+        ([0.2, 0.3], (0.1, 1)),
+        ([1.0, 1.0], (1, 10)),
+        ([3e-7, 40], (1e-7, 100)),
+        ([0, 0], (0.1, 1)),
+    ],
+)
+def test_the_scale_of_sizes_has_powers_of_ten_around_them(sizes, ends):
+    seen = made_reading("GRU")
+    dh = np.zeros((T, H))
+    dh[:, 1] = [*sizes, *sizes, *sizes]
+    axes = panel(stage_of(replace(seen, gradients={"h": dh})), "‖dL/dh‖")
+    assert axes.get_xlim() == pytest.approx(ends)
+
+
+def test_states_beyond_1_are_divided_by_the_largest_in_the_map_too():
+    seen = made_reading("SimpleRNN")
+    stage = stage_of(replace(seen, gates={"h": -5 * seen.gates["h"]}))
+    stage.show(5)
+    axes = panel(stage, "h, state after row t")
+    assert axes.get_title(loc="left") == "h, state after row t ÷ 4.7"
+    assert_shows(picture(stage.figure), axes, -seen.gates["h"][:, ORDER] / 0.94, SIGNED, -1, 1)
+    ((words, _),) = strips_of(stage)
+    assert words == "h  hidden state ÷ 4.7"
