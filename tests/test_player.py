@@ -183,8 +183,8 @@ def norm(vector):
     return sum(float(value) ** 2 for value in vector) ** 0.5
 
 
-def test_the_digit_and_the_maps_stand_side_by_side_above_strips_and_bars(made):
-    _, stage = made
+def test_the_digit_and_the_maps_stand_side_by_side_above_strips_and_bars():
+    stage = stage_of(made_reading("LSTM"))
     stage.show(6)
     places = [place(axes) for axes in upper_row(stage)]
     assert len({top for _, top, _, _ in places}) == len({height for *_, height in places}) == 1
@@ -327,6 +327,9 @@ def test_what_has_not_been_read_yet_is_veiled_in_blue(made, frame, row):
         blue = np.array([0, 0x72, 0xB2]) / 255
         shown[row + 1 :] = 0.7 * shown[row + 1 :] + 0.3 * blue
     np.testing.assert_allclose(found, shown, atol=0.02)
+    (veil,) = [patch for patch in axes.patches if patch.get_fill()]
+    assert (veil.get_x(), veil.get_width()) == (0.5, D)
+    assert (veil.get_y() + veil.get_height(), veil.get_height()) == (T + 0.5, max(T - 1 - frame, 0))
     np.testing.assert_array_equal(axes.images[0].get_array(), seen.image)
     assert not axes.get_xticks().size
 

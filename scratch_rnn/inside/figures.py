@@ -136,14 +136,15 @@ def belief(reading: Reading, title: str) -> Figure:
 
 
 def _write_answers(axes: Axes, probabilities: np.ndarray) -> None:
-    """Write the answer beside the row from which on it holds; not where the words above would touch it."""
+    """Write each answer beside the row from which on it holds: the last, and others where there is room."""
     rows, classes = probabilities.shape
     line = rows / 28  # how many rows a line of words is high
     axes.text(classes + 0.7, 0.5 - 0.6 * line, "answer", size=7.5, color=FAINT)
     spans = answers(probabilities)
+    last = spans[-1][0]
     free = 0.0
-    for first, last, said in spans:
-        if first >= free or last == rows - 1:
+    for first, _, said in spans:
+        if first == last or free <= first <= last - line:
             free = first + line
             axes.text(classes + 0.9, first + 1, str(said), va="center", size=7.5, weight="bold")
 

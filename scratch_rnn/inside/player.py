@@ -58,7 +58,6 @@ def page(reading: Reading, title: str) -> str:
             stage.show,
             frames=2 * rows,
             interval=MILLISECONDS,
-            repeat=False,
             cache_frame_data=False,
         )
         player = animation.to_jshtml(default_mode="once")
