@@ -376,7 +376,7 @@ def short_reading():
 @pytest.fixture(scope="module")
 def short():
     """The page of a short reading, and its frames by their number."""
-    html = page(short_reading(), "GRU")
+    html = page(short_reading(), "GRU & <b>")
     frames = re.findall(r'frames\[(\d+)\] = "data:image/png;base64,([^"]+)"', html)
     return html, [(int(number), np.asarray(decoded(data))) for number, data in frames]
 
@@ -409,7 +409,14 @@ def test_the_page_says_how_many_rows_there_are_and_of_which_class_the_loss_is(sh
     text = re.sub(r"\s+", " ", short[0])
     assert "one of its 3 rows in each frame" in text
     assert "the gradient of the loss L of class 5, grey among the bars" in text
-    assert "<h1>GRU</h1>" in text
+    assert "<title>GRU &amp; &lt;b&gt;</title>" in text
+    assert "<h1>GRU &amp; &lt;b&gt;</h1>" in text
+    # These are the colours of figures: see test_inside_figures.
+    assert "orange is positive, blue is negative, and gates run from white, 0, to dark blue, 1." in text
+    assert (
+        "A column is a unit, at the same place everywhere, sorted by the row in which it is most active"
+        in text
+    )
     assert "$" not in short[0].partition("<script")[0]
 
 
@@ -428,6 +435,15 @@ def test_a_page_replaces_an_older_one_as_a_whole(tmp_path):
     html = path.read_text(encoding="utf-8")
     assert html.startswith("<!DOCTYPE html>")
     assert html.rstrip().endswith("</html>")
+    assert [file.name for file in tmp_path.iterdir()] == ["player.html"]
+
+
+def test_a_page_that_cannot_be_finished_leaves_the_older_one_as_it_was(tmp_path):
+    path = tmp_path / "player.html"
+    path.write_text("older")
+    with pytest.raises(UnicodeEncodeError):
+        save_player(short_reading(), "no letter: \ud800", path)
+    assert path.read_text() == "older"
     assert [file.name for file in tmp_path.iterdir()] == ["player.html"]
 
 
