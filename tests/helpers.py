@@ -1,8 +1,11 @@
 """What several test files share: the command line, random arrays and layers, central differences."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 
@@ -124,21 +127,62 @@ def named_gradients(layer, gradients, x, states=()):
     }
 
 
+# Other Pythons ---------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+
 # A run of `train` or `compare` that takes a second.
 TINY = ["--units", "6", "--epochs", "2", "--batch-size", "64"]
 
+# Who starts pytest in the background has SIGINT ignored, and every child inherits that.
+HEAR_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 
-def scratch_rnn(*arguments, cwd, **environment):
-    """Run the command line in a folder; return the finished process."""
+
+def environment(*first, **variables):
+    """Return an environment in which Python runs this checkout, whatever is installed.
+
+    Modules in the folders `first` take the place of others of their name.
+    """
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join(map(str, [*first, ROOT, *([inherited] if inherited else [])]))
+    return {**os.environ, "COLUMNS": "100", **variables, "PYTHONPATH": path}
+
+
+def python(*arguments, cwd=ROOT, env=None, timeout=120):
+    """Run this checkout in a new Python; return the finished process."""
     return subprocess.run(
-        [sys.executable, "-m", "scratch_rnn", *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
+        env=environment() if env is None else env,
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=timeout,
     )
+
+
+def scratch_rnn(*arguments, cwd, first=(), **variables):
+    """Run the command line in a folder; return the finished process."""
+    return python("-m", "scratch_rnn", *arguments, cwd=cwd, env=environment(*first, **variables))
+
+
+@contextmanager
+def in_a_terminal(*arguments, cwd):
+    """Start the command line so that it hears Ctrl-C; in the end nothing of it is left running."""
+    code = f"{HEAR_CTRL_C}; import runpy; runpy.run_module('scratch_rnn', run_name='__main__')"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def alone(test):
@@ -148,14 +192,30 @@ def alone(test):
     @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
     @wraps(test)
     def in_a_new_process():
-        call = f"import {module}; {module}.{test.__name__}.__wrapped__()"
-        done = subprocess.run(
-            [sys.executable, "-c", call],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        call = f"{HEAR_CTRL_C}; import {module}; {module}.{test.__name__}.__wrapped__()"
+        done = python("-c", call, cwd=Path(__file__).parent)
         assert done.returncode == 0, done.stdout + done.stderr
 
     return in_a_new_process
+
+
+# Pages -----------------------------------------------------------------------------------------------------
+
+
+def links(page):
+    """Return the targets of a Markdown page's links within this repository; `page` as README names it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", text)))
+
+
+def anchors(page):
+    """Return the names by which the headings of a page can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def leads_somewhere(page, target):
+    """Return whether a link of a page leads to a file that exists and, with an anchor, to a heading of it."""
+    path, _, anchor = target.partition("#")
+    file = (ROOT / page).parent / path if path else ROOT / page
+    return file.exists() and (not anchor or anchor in anchors(file))

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
-from helpers import TINY, scratch_rnn
+from helpers import TINY, in_a_terminal, scratch_rnn
 from PIL import Image
 
 from scratch_rnn import Sequential, load_mnist
@@ -79,30 +78,44 @@ def test_train_needs_no_framework(tmp_path, tiny_data):
     """A stand-in that fails takes the place of TensorFlow and of Keras."""
     for name in ("tensorflow", "keras"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not to be imported')")
-    done = scratch_rnn("train", "--data", tiny_data, *TINY, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = scratch_rnn("train", "--data", tiny_data, *TINY, cwd=tmp_path, first=[tmp_path])
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("runs/train-lstm-*/summary.json"))) == 1
 
 
-def test_the_seed_and_not_what_computes_decides_the_weights(tmp_path, tiny_data):
-    several = 2 if sys.platform == "linux" else 1
-    for name, seed, option, number in (
-        ("one thread", 1, "--threads", 1),
-        ("threads", 1, "--threads", 3),
-        ("processes", 1, "--processes", several),
-        ("another seed", 2, "--threads", 1),
-    ):
-        options = ["--seed", seed, option, number, *TINY, "--batch-size", "150"]
-        scratch_rnn("train", "--data", tiny_data, "--out", name, *options, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def trained_anew(tmp_path_factory, tiny_data):
+    """What trains with a seed and options of its own, and returns the weights."""
 
-    def weights(name):
-        with np.load(tmp_path / name / "scratch_rnn.weights.npz") as saved:
+    def train(*options):
+        folder = tmp_path_factory.mktemp("seeds")
+        done = scratch_rnn(
+            *["train", "--data", tiny_data, "--out", "run", *TINY, "--batch-size", 150, *options], cwd=folder
+        )
+        assert done.returncode == 0, done.stderr
+        with np.load(folder / "run" / "scratch_rnn.weights.npz") as saved:
             return [saved[weight] for weight in saved.files]
 
-    def same(name):
-        return all(map(np.array_equal, weights(name), weights("one thread")))
+    return train
 
-    assert (same("threads"), same("processes"), same("another seed")) == (True, True, False)
+
+@pytest.fixture(scope="module")
+def on_one_thread(trained_anew):
+    return trained_anew("--seed", 1, "--threads", 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        (["--seed", 1, "--threads", 3], True),
+        (["--seed", 1, "--processes", 2 if sys.platform == "linux" else 1], True),
+        (["--seed", 2, "--threads", 1], False),
+    ],
+    ids=["threads", "processes", "another seed"],
+)
+def test_the_seed_and_not_what_computes_decides_the_weights(options, same, trained_anew, on_one_thread):
+    pairs = zip(trained_anew(*options), on_one_thread, strict=True)
+    assert all(np.array_equal(ours, theirs) for ours, theirs in pairs) == same
 
 
 @pytest.mark.parametrize("command", ["train", "compare"])
@@ -166,7 +179,7 @@ def test_predict_draws_images(trained, tmp_path):
 def test_a_run_of_compare_can_be_asked_without_keras(compared, tmp_path):
     (tmp_path / "keras.py").write_text("raise ImportError('not to be imported')")
     run = compared[0] / "gru"
-    done = scratch_rnn("predict", run, "--test-index", 0, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = scratch_rnn("predict", run, "--test-index", 0, cwd=tmp_path, first=[tmp_path])
     assert done.returncode == 0, done.stderr
 
 
@@ -286,7 +299,7 @@ def test_a_wrong_image_gets_one_line(arguments, words, trained, tmp_path):
 
 def test_compare_without_keras_says_what_to_install(tmp_path, tiny_data):
     (tmp_path / "keras.py").write_text("raise ModuleNotFoundError('No module named keras', name='keras')")
-    done = scratch_rnn("compare", "--data", tiny_data, *TINY, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = scratch_rnn("compare", "--data", tiny_data, *TINY, cwd=tmp_path, first=[tmp_path])
     assert_refused(done, "keras", "pip install")
     assert not (tmp_path / "runs").exists()
 
@@ -309,19 +322,14 @@ def test_the_fallback_to_the_sample_cannot_be_overlooked(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child process")
 @pytest.mark.parametrize("processes", [1, 2] if sys.platform == "linux" else [1])
 def test_ctrl_c_ends_cleanly_and_says_what_was_saved(tmp_path, tiny_data, processes):
-    arguments = ["train", "--data", str(tiny_data), "--out", "run", "--units", "6", "--epochs", "100000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scratch_rnn", *arguments, "--processes", str(processes)],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "run" / "history.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes that run in it
-    _, errors = process.communicate(timeout=60)
+    arguments = ["train", "--data", tiny_data, "--out", "run", "--units", 6, "--epochs", 100_000]
+    with in_a_terminal(*arguments, "--processes", processes, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "run" / "history.json").exists() and time.monotonic() < deadline:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes that run in it
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "weights and history are saved in run" in errors
     assert "Traceback" not in errors

@@ -4,14 +4,19 @@ import ast
 import inspect
 import re
 import textwrap
-from pathlib import Path
 
 import pytest
+from helpers import ROOT, leads_somewhere, links
 
 from scratch_rnn import GRU, LSTM, SimpleRNN
 from scratch_rnn.checks.known_bugs import BUGS
 
-ROOT = Path(__file__).parents[1]
+# Every page that people read.
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "docs", "benchmarks", "tests")
+    for path in (ROOT / folder).glob("*.md")
+)
 DOCUMENT = (ROOT / "docs" / "bptt.md").read_text(encoding="utf-8")
 EQUATION = re.compile(r"\(([A-Z]\d+)\)")
 DEFINED = re.findall(r"\\tag\{(\w+)\}", DOCUMENT)
@@ -114,16 +119,16 @@ def test_every_bug_that_the_text_tells_to_inject_exists(name):
     assert name in BUGS
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", DOCUMENT))))
-def test_every_link_leads_somewhere(target):
-    path, _, anchor = target.partition("#")
-    page = ROOT / "docs" / path if path else ROOT / "docs" / "bptt.md"
-    assert page.exists()
-    if anchor:
-        headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        assert anchor in {
-            re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
-        }
+@pytest.mark.parametrize(("page", "target"), [(page, target) for page in PAGES for target in links(page)])
+def test_every_link_leads_somewhere(page, target):
+    assert leads_somewhere(page, target)
+
+
+def test_a_link_to_no_file_or_no_heading_leads_nowhere():
+    assert leads_somewhere("README.md", "docs/bptt.md#8-vanishing-and-exploding-gradients")
+    assert leads_somewhere("README.md", "#speed")
+    for target in ("docs/none.md", "docs/bptt.md#speed", "#none", "bptt.md"):
+        assert not leads_somewhere("README.md", target)
 
 
 def test_the_code_that_the_document_shows_runs(capsys):

@@ -3,14 +3,14 @@
 import ast
 import inspect
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from helpers import assert_gradient, random_arrays
+from helpers import assert_gradient, python, random_arrays
 
 from scratch_rnn import LSTM, Dense, RMSprop, Sequential, minimal
 
@@ -91,7 +91,7 @@ def test_it_imports_numpy_and_the_data_and_nothing_else_of_the_package():
 
 
 def test_importing_it_runs_nothing():
-    done = run("-c", "import scratch_rnn.minimal")
+    done = python("-c", "import scratch_rnn.minimal")
     assert (done.stdout, done.stderr) == ("", "")
 
 
@@ -293,21 +293,21 @@ def test_it_learns_a_hundred_digits_by_heart(digits):
     assert np.median(losses[-20:]) < 0.4  # the median, since RMSprop leaps at times
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=PATH.parents[1], capture_output=True, text=True, timeout=300
-    )
-
-
-def test_the_program_checks_its_gradients_and_reads_nine_in_ten_digits_that_it_has_never_seen():
-    done = run("-m", "scratch_rnn.minimal")
-    assert (done.returncode, done.stderr) == (0, "")
-    errors = printed_errors(done.stdout)
+def test_the_program_checks_its_gradients_and_learns_to_read_digits_that_it_has_never_seen(
+    sample, capsys, monkeypatch
+):
+    """With a quarter of the digits: with all of them it takes ten seconds, and reads nine in ten."""
+    (x, y), test = sample
+    monkeypatch.setattr("scratch_rnn.data.mnist.load_mnist", lambda source: ((x[:1500], y[:1500]), test))
+    runpy.run_path(str(PATH), run_name="__main__")
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    errors = printed_errors(printed.out)
     assert list(errors) == NAMES
     assert all(error < ROUNDING and verdict == "rounding" for error, verdict in errors.values())
-    epochs = re.findall(r"^epoch (\d)  loss (\S+)  test accuracy (\S+)%$", done.stdout, flags=re.MULTILINE)
+    epochs = re.findall(r"^epoch (\d)  loss (\S+)  test accuracy (\S+)%$", printed.out, flags=re.MULTILINE)
     assert [int(epoch) for epoch, _, _ in epochs] == list(range(1, 9))
     losses = [float(loss) for _, loss, _ in epochs]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0] / 5
-    assert float(epochs[-1][2]) >= 90
+    assert float(epochs[-1][2]) >= 75

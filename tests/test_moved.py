@@ -1,10 +1,10 @@
 """What users imported from version 0.1 goes on working, and says where it is now."""
 
 import importlib
-import subprocess
 import sys
 
 import pytest
+from helpers import python
 
 from scratch_rnn.moved import NEW_NAMES
 
@@ -32,7 +32,7 @@ assert scratch_rnn.Sequential is Sequential
 assert scratch_rnn.optimizers.Adam is scratch_rnn.Adam  # not imported under that name before
 assert not hasattr(scratch_rnn, "gradients")
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    done = python("-W", "ignore", "-c", code)
     assert done.returncode == 0, done.stderr
 
 

@@ -459,36 +459,40 @@ def test_every_equation_of_the_page_is_defined_once_here_or_in_the_derivation():
     assert set(own) <= set(EQUATION.findall(prose)) <= {*own, *theirs}
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", PAGE))))
-def test_every_link_leads_somewhere(target):
-    path, _, anchor = target.partition("#")
-    page = ROOT / "docs" / (path or "new_cell.md")
-    assert page.exists()
-    if anchor:
-        headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        assert anchor in {
-            re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
-        }
-
-
 EXAMPLES = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", PAGE, flags=re.DOTALL)
 FILES = ["belief.png", "curves.png", "gates.png", "player.html"]
 FILES += [f"peephole-{name}" for name in ("gates.png", "player.html")] + ["peephole.npz"]
 
 
+class Session:
+    """The page's Python, run piece by piece in one go, as far as a test asks."""
+
+    def __init__(self, folder):
+        self.folder, self.names, self.printed = folder, {}, []
+
+    def printed_by(self, number):
+        """Return what a piece prints, once it and those before it have run."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            # The player's frames take seconds; another test here draws them.
+            patch.setattr("scratch_rnn.inside.player.page", lambda reading, title: title)
+            for code, _ in EXAMPLES[len(self.printed) : number + 1]:
+                with contextlib.redirect_stdout(io.StringIO()) as out:
+                    exec(code, self.names)
+                self.printed.append(out.getvalue())
+        return self.printed[number]
+
+
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """Run the page's Python in one go; return what each piece printed, the names and the files."""
-    folder, names, printed = tmp_path_factory.mktemp("page"), {}, []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        # The player's frames take seconds; another test here draws them.
-        patch.setattr("scratch_rnn.inside.player.page", lambda reading, title: title)
-        for code, _ in EXAMPLES:
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(code, names)
-            printed.append(out.getvalue())
-    return printed, names, sorted(path.name for path in folder.iterdir())
+    return Session(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def ended(session):
+    """The names that the page's Python leaves, and its files."""
+    session.printed_by(len(EXAMPLES) - 1)
+    return session.names, sorted(path.name for path in session.folder.iterdir())
 
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
@@ -522,11 +526,13 @@ def assert_shows(shown, printed):
     assert place == len(lines), f"printed, but not shown: {lines[place:]}"
 
 
-def test_the_page_shows_what_its_code_prints(session):
-    printed, _, _ = session
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_page_shows_what_its_code_prints(number, session):
+    assert_shows(EXAMPLES[number][1], session.printed_by(number))
+
+
+def test_the_page_shows_a_lot():
     assert sum(bool(shown) for _, shown in EXAMPLES) > 10
-    for (_, shown), text in zip(EXAMPLES, printed, strict=True):
-        assert_shows(shown, text)
 
 
 def test_the_comparison_with_the_page_notices_what_is_wrong():
@@ -544,8 +550,8 @@ def test_the_comparison_with_the_page_notices_what_is_wrong():
             assert_shows(shown, printed)
 
 
-def test_the_code_of_the_page_writes_its_files_and_trains(session):
-    _, names, files = session
+def test_the_code_of_the_page_writes_its_files_and_trains(ended):
+    names, files = ended
     assert files == sorted(FILES)
     for history in (names["one"], names["two"], names["slow_one"], names["slow_two"], names["history"]):
         assert history["val_accuracy"][-1] > 0.4
@@ -553,8 +559,8 @@ def test_the_code_of_the_page_writes_its_files_and_trains(session):
     assert names["slow_one"]["val_accuracy"][-1] > names["one"]["val_accuracy"][-1]
 
 
-def test_the_second_form_of_the_step_agrees_with_the_first(session):
-    _, names, _ = session
+def test_the_second_form_of_the_step_agrees_with_the_first(ended):
+    names, _ = ended
     assert list(names["ours"]) == ["h", "dx", "dh_prev", "dW", "db"]
     for name, array in names["ours"].items():
         np.testing.assert_allclose(array, names["theirs"][name], rtol=1e-12, atol=1e-14, err_msg=name)

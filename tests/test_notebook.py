@@ -1,10 +1,10 @@
 """docs/side_by_side.ipynb runs from top to bottom, and is committed with what it prints and draws."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from helpers import environment
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "side_by_side.ipynb"
 CONTENT = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
@@ -38,25 +38,48 @@ def test_it_names_no_path_of_the_machine_that_ran_it():
     assert str(NOTEBOOK.parents[1]) not in text
 
 
-def test_it_runs_from_top_to_bottom_and_shows_the_same_kinds_of_things(tmp_path, monkeypatch):
+class Kernel:
+    """A kernel that runs the notebook's cells in their order, as far as a test asks."""
+
+    def __init__(self, notebook, client):
+        self.client, self.cells = client, [*enumerate(notebook.cells)]
+
+    def run(self, number):
+        """Return a code cell once it and those before it have run."""
+        code = [place for place, cell in enumerate(CONTENT["cells"]) if cell["cell_type"] == "code"]
+        while self.cells and self.cells[0][0] <= code[number]:
+            place, cell = self.cells.pop(0)
+            self.client.execute_cell(cell, place)
+        return self.client.nb.cells[code[number]]
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
     pytest.importorskip("keras")
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    for name in (
-        "JUPYTER_RUNTIME_DIR",
-        "JUPYTER_CONFIG_DIR",
-        "JUPYTER_DATA_DIR",
-        "IPYTHONDIR",
-        "MPLCONFIGDIR",
-    ):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(NOTEBOOK.parents[1]), os.environ.get("PYTHONPATH", "")])
-    )
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
-    nbclient.NotebookClient(
-        notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
-    again = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for before, after in zip(CODE_CELLS, again, strict=True):
-        assert kinds(before) == kinds(after), after.source
+    folder = tmp_path_factory.mktemp("notebook")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "JUPYTER_RUNTIME_DIR",
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "IPYTHONDIR",
+            "MPLCONFIGDIR",
+        ):
+            patch.setenv(name, str(folder / name))
+        patch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        notebook = nbformat.read(NOTEBOOK, as_version=4)
+        nbformat.validate(notebook)
+        client = nbclient.NotebookClient(
+            notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        )
+        with client.setup_kernel():
+            yield Kernel(notebook, client)
+
+
+@pytest.mark.parametrize("number", range(len(CODE_CELLS)))
+def test_it_runs_from_top_to_bottom_and_shows_the_same_kinds_of_things(number, kernel):
+    """One cell after the other, all in one kernel."""
+    again = kernel.run(number)
+    assert again.source == "".join(CODE_CELLS[number]["source"])
+    assert kinds(again) == kinds(CODE_CELLS[number]), again.source

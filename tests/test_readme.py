@@ -3,16 +3,15 @@
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT
 from rich.console import Console
 from tables import PAGES, RESULTS
 
 from keras_reference.tables import NUMBERS, number_of, summary_table
 
-ROOT = Path(__file__).parents[1]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
 README = TEXTS["README.md"]
 
@@ -55,25 +54,6 @@ def test_ci_runs_the_test_command_of_readme():
     command = 'pip install -e ".[keras,dev]" && pytest'
     assert command in README
     assert command.removeprefix("pip install") in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-
-
-def links(page):
-    """Return the targets of a page's links within this repository."""
-    return sorted(set(re.findall(r"\]\((?!http)([^)]+)\)", TEXTS[page])))
-
-
-def anchors(page):
-    """Return the names by which the headings of a page can be linked to."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize(("page", "target"), [(page, target) for page in PAGES for target in links(page)])
-def test_every_link_leads_somewhere(page, target):
-    path, _, anchor = target.partition("#")
-    file = (ROOT / page).parent / path if path else ROOT / page
-    assert file.exists()
-    assert not anchor or anchor in anchors(file)
 
 
 def test_the_code_that_readme_shows_runs(tmp_path, monkeypatch):
