@@ -53,11 +53,11 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def unused(path: str | os.PathLike[str]) -> Path:
-    """Return the path or, where something is there, the first free one of path-2, path-3 ..."""
+def unused(path: str | os.PathLike[str], suffix: str = "") -> Path:
+    """Return path + suffix or, where something is there, the first free one of path-2 + suffix, path-3 ..."""
     path = Path(path)
-    names = itertools.chain([path.name], (f"{path.name}-{number}" for number in itertools.count(2)))
-    return next(free for name in names if not (free := path.with_name(name)).exists())
+    stems = itertools.chain([path.name], (f"{path.name}-{number}" for number in itertools.count(2)))
+    return next(free for stem in stems if not (free := path.with_name(stem + suffix)).exists())
 
 
 def _umask() -> int:

@@ -61,6 +61,12 @@ class MovedModules(MetaPathFinder, Loader):
         assert module.__spec__ is not None
         module.__spec__ = module.__spec__.loader_state
 
+    def get_code(self, fullname: str) -> None:
+        """Say, for `python -m` with an old name, what to run instead."""
+        raise ImportError(
+            f"{fullname} is now {NEW_NAMES[fullname]}; the program is run by python -m scratch_rnn"
+        )
+
 
 def install() -> None:
     """Let the import system ask here after all other places."""

@@ -173,7 +173,7 @@ def test_predict_draws_images(trained, tmp_path):
     done = scratch_rnn("predict", trained[0], "0.png", "1.png", "2.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(f"{number}.png" in done.stdout for number in range(3))
-    assert_figure(trained[0] / "predict-0.png-and-2-more.png")
+    assert_figure(trained[0] / "predict-0-and-2-more.png")
 
 
 def test_a_run_of_compare_can_be_asked_without_keras(compared, tmp_path):

@@ -22,6 +22,7 @@ from scratch_rnn.inside.player import save_player
 from scratch_rnn.layers.lstm import LSTMStep
 from scratch_rnn.layers.tape import Part, Step, kept, work
 from scratch_rnn.runs.figures import curves
+from scratch_rnn.runs.result import Result
 from scratch_rnn.training.losses import CategoricalCrossentropy
 
 TESTS = Path(__file__).parent
@@ -445,7 +446,8 @@ def test_the_player_plays_it(seen, tmp_path):
 def test_its_curves_are_drawn(cell):
     (x, y), _ = digits(200)
     history = classifier(cell).fit(x, y, epochs=2, validation_split=0.1, verbose=0).history
-    assert cell.__name__ in words(curves({cell.__name__: history, "again": history}, "a title"))
+    results = [Result(cell.__name__, history), Result("again", history)]
+    assert {cell.__name__, "again", "a title"} <= words(curves(results, "a title"))
 
 
 # What the page says ----------------------------------------------------------------------------------------

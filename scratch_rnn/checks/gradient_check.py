@@ -135,7 +135,7 @@ def check_function(
     gradients  the gradient of the function for each array, by the same names
 
     tolerance, floor and step have defaults for each method and dtype. Raises ValueError for an unknown method
-    and for names that differ.
+    and for names that differ, TypeError for a function that returns anything else than one number.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
@@ -182,8 +182,11 @@ def check_layer(
 
     The gradient of a layer with `bptt_steps` ends where (K1) says, and so does the complex step's, because
     each window begins from the real part of the state. Raises ValueError for such a layer with central
-    differences.
+    differences, TypeError for what is no layer, such as a class.
     """
+    if not isinstance(layer, Layer):
+        found = f"the class {layer.__name__}" if isinstance(layer, type) else type(layer).__name__
+        raise TypeError(f"expected a layer, such as LSTM(4), not {found}")
     if method == "central" and truncated(layer):
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
     rng = np.random.default_rng(seed)
@@ -286,9 +289,13 @@ class _Probe:
         before = array[index].copy()
         array[index] += change
         try:
-            return self.function(self.values)
+            value = self.function(self.values)
         finally:
             array[index] = before
+        if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
+            found = f"an array of shape {np.shape(value)}" if np.ndim(value) else type(value).__name__
+            raise TypeError(f"the function must return one number, such as a sum, not {found}")
+        return value
 
 
 class _Subject:

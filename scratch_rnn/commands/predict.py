@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import check_new_figure, natural_int, path
+from scratch_rnn.files import unused
 from scratch_rnn.runs.folder import load_run
 from scratch_rnn.runs.result import SCRATCH, Result
 
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     for row, name in enumerate(names):
         label = None if labels is None else int(labels[row])
         console.print(terminal.draw_prediction(_grey(digits[row]), result.probabilities[row], name, label))
-    drawn = arguments.figure or arguments.folder / f"predict-{_title(names)}.png"
+    drawn = arguments.figure or unused(arguments.folder / f"predict-{_stem(names)}", ".png")
     figure = figures.predictions(digits, labels, [result], str(recipe), names)
     save(figure, drawn)
     console.print(f"drawn in {drawn}", soft_wrap=True, highlight=False)
@@ -60,5 +62,7 @@ def _grey(digit: np.ndarray) -> np.ndarray:
     return digit if digit.dtype == np.uint8 else np.rint(255 * digit).astype(np.uint8)
 
 
-def _title(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
+def _stem(names: list[str]) -> str:
+    """Return three for three.png, and three-and-2-more where it is the first of several."""
+    stem = Path(names[0]).stem
+    return stem if len(names) == 1 else f"{stem}-and-{len(names) - 1}-more"
