@@ -29,6 +29,54 @@ def test_glorot_uniform_fills_the_range_that_fan_in_and_fan_out_give():
     assert abs(weight.mean()) < 5 * limit / np.sqrt(3 * weight.size)
 
 
+# The distributions, beside SciPy's --------------------------------------------------------------------------
+
+
+def assert_drawn_from(draws, distribution):
+    """A Kolmogorov-Smirnov test; of a right distribution one seed in ten thousand would fail."""
+    stats = pytest.importorskip("scipy.stats")
+    assert stats.kstest(draws.ravel(), distribution(stats).cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("initializer", "distribution"),
+    [
+        ("random_normal", lambda stats: stats.norm(0, 0.05)),
+        ("random_uniform", lambda stats: stats.uniform(-0.05, 0.1)),
+        ("glorot_uniform", lambda stats: stats.uniform(-np.sqrt(6 / 250), 2 * np.sqrt(6 / 250))),
+        (initializers.RandomNormal(3.0, 0.5), lambda stats: stats.norm(3, 0.5)),
+        (initializers.RandomUniform(1.0, 3.0), lambda stats: stats.uniform(1, 2)),
+    ],
+    ids=["normal", "uniform", "glorot", "normal of one's own", "uniform of one's own"],
+)
+def test_a_random_array_is_drawn_from_its_distribution(initializer, distribution):
+    draws = make(initializer, (50, 200))
+    assert draws.shape == (50, 200)
+    assert draws.dtype == "float64"
+    assert_drawn_from(draws, distribution)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3)])
+def test_orthogonal_is_uniform_over_all_orthogonal_matrices(shape):
+    """Then an entry's square is Beta(1/2, (n-1)/2), n the longer side, and its sign is either."""
+    corners = np.array([make("orthogonal", shape, seed)[-1, 0] for seed in range(400)])
+    assert_drawn_from(corners**2, lambda stats: stats.beta(0.5, (max(shape) - 1) / 2))
+    assert_drawn_from(np.sign(corners) * corners**2, lambda stats: SymmetricBeta(stats, max(shape)))
+
+
+class SymmetricBeta:
+    """The distribution of sign(u) u² of a coordinate u of a random direction in n dimensions."""
+
+    def __init__(self, stats, n):
+        self.squares = stats.beta(0.5, (n - 1) / 2)
+
+    def cdf(self, value):
+        return (1 + np.sign(value) * self.squares.cdf(np.abs(value))) / 2
+
+
+# In layers --------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_kernel_of_a_recurrent_layer_counts_all_gates_as_fan_out(cell):
     layer = make_cell(cell, 32, seed=0)
@@ -176,6 +224,29 @@ def test_an_array_of_another_shape_is_refused():
     layer = Dense(3, kernel_initializer=np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"array has shape \(2, 2\), but the weight has \(4, 3\)"):
         layer.build((None, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [
+        ("zeros", initializers.Zeros),
+        ("ones", initializers.Ones),
+        ("random_normal", initializers.RandomNormal),
+        ("random_uniform", initializers.RandomUniform),
+        ("glorot_uniform", initializers.GlorotUniform),
+        ("orthogonal", initializers.Orthogonal),
+        ("identity", initializers.Identity),
+    ],
+)
+def test_a_name_leads_to_its_initializer_with_its_defaults(name, cls):
+    assert initializers.get(name) == cls()
+
+
+def test_the_forget_gates_ones_stand_among_the_numbers_of_the_other_initializer():
+    others = initializers.Constant(np.arange(12.0))
+    bias = initializers.UnitForgetBias(others, 3)((12,), np.random.default_rng(0))
+    np.testing.assert_array_equal(bias, [0, 1, 2, 1, 1, 1, 6, 7, 8, 9, 10, 11])
+    np.testing.assert_array_equal(others.array, np.arange(12.0))
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

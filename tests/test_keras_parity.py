@@ -8,6 +8,7 @@ from helpers import CELLS, MASK, as_tuple, make_cell, random_arrays, random_call
 
 import scratch_rnn
 from scratch_rnn import Dense, Sequential
+from scratch_rnn.layers import initializers
 from scratch_rnn.training import losses
 
 keras = pytest.importorskip("keras")
@@ -256,6 +257,48 @@ def test_dense_is_that_of_keras(activation, shape):
     assert_same(gradients.inputs, dx, "gradient of x")
     assert_same(gradients.weights[0], dkernel, "gradient of kernel")
     assert_same(gradients.weights[1], dbias, "gradient of bias")
+
+
+# Initializers ----------------------------------------------------------------------------------------------
+
+INITIALIZERS = {
+    "zeros": "Zeros",
+    "ones": "Ones",
+    "random_normal": "RandomNormal",
+    "random_uniform": "RandomUniform",
+    "glorot_uniform": "GlorotUniform",
+    "orthogonal": "Orthogonal",
+    "identity": "Identity",
+}
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize("shape", [(60, 180), (180, 60)])
+def test_an_initializer_does_what_kerass_of_its_name_does(name, shape):
+    """Random numbers differ; their range, size and products do not."""
+    ours = initializers.get(name)(shape, np.random.default_rng(0))
+    theirs = keras.initializers.get(name)
+    random = hasattr(theirs, "seed")
+    theirs = np.asarray((type(theirs)(seed=1) if random else theirs)(shape), "float64")
+    assert ours.shape == theirs.shape
+    if not random:
+        np.testing.assert_array_equal(ours, theirs)
+    elif name == "orthogonal":
+        for weight in (ours, theirs):
+            rows = weight if shape[0] < shape[1] else weight.T
+            np.testing.assert_allclose(rows @ rows.T, np.eye(60), atol=1e-5)
+    else:
+        assert ours.std() == pytest.approx(theirs.std(), rel=0.05)
+        assert ours.mean() == pytest.approx(theirs.mean(), abs=0.05 * theirs.std())
+        if "uniform" in name:
+            assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.01)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS.values())
+def test_an_initializer_has_kerass_defaults(name):
+    theirs = getattr(keras.initializers, name)()
+    for option, value in vars(getattr(initializers, name)()).items():
+        assert getattr(theirs, option) == value
 
 
 # Losses ----------------------------------------------------------------------------------------------------
