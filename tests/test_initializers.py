@@ -1,5 +1,7 @@
 """Initializers: Keras's formulas on whole kernels, repeatable by seed."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers import CELLS, make_cell
@@ -72,6 +74,15 @@ class SymmetricBeta:
 
     def cdf(self, value):
         return (1 + np.sign(value) * self.squares.cdf(np.abs(value))) / 2
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3)])
+def test_orthogonal_is_the_factor_of_a_normal_matrix_whose_other_has_a_positive_diagonal(shape):
+    linalg = pytest.importorskip("scipy.linalg")
+    q, r = linalg.qr(np.random.default_rng(3).normal(size=sorted(shape, reverse=True)), mode="economic")
+    q = q @ np.diag(np.where(np.diag(r) < 0, -1, 1))
+    expected = q.T if shape[0] < shape[1] else q
+    np.testing.assert_allclose(make("orthogonal", shape, seed=3), expected, rtol=1e-12, atol=1e-14)
 
 
 # In layers --------------------------------------------------------------------------------------------------
@@ -220,9 +231,11 @@ def test_matrix_initializers_refuse_a_vector(name):
         make(name, (5,))
 
 
-def test_an_array_of_another_shape_is_refused():
-    layer = Dense(3, kernel_initializer=np.zeros((2, 2)))
-    with pytest.raises(ValueError, match=r"array has shape \(2, 2\), but the weight has \(4, 3\)"):
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4), (12,)])
+def test_an_array_of_another_shape_is_refused(shape):
+    layer = Dense(3, kernel_initializer=np.zeros(shape))
+    message = f"array has shape {shape}, but the weight has (4, 3)"
+    with pytest.raises(ValueError, match=re.escape(message)):
         layer.build((None, 4))
 
 

@@ -81,7 +81,6 @@ def test_a_reader_that_has_gone_is_no_error(end_with, monkeypatch, tmp_path):
 
 def test_a_warning_is_framed_with_its_kind_and_without_a_line_of_code(end_with, capsys):
     def warn():
-        warnings.simplefilter("always", UserWarning)
         warnings.warn("these are [bold] words", UserWarning, stacklevel=1)
         warnings.warn("of NumPy", RuntimeWarning, stacklevel=1)
 

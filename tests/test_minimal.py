@@ -277,6 +277,20 @@ def test_the_program_prints_which_gradients_a_mistake_makes_wrong(digits, capsys
         assert (error > 0.01) == (name in wrong)
 
 
+def test_the_program_calls_wrong_what_is_more_than_rounding(digits, capsys, monkeypatch):
+    errors = {"W": 2e-15, "U": 9e-13, "b": 2e-12, "V": float("nan"), "a": 0.5}
+    few = tuple(array[:50] for array in digits)
+    monkeypatch.setattr(minimal, "check", lambda *_: errors)
+    monkeypatch.setattr(minimal, "load_mnist", lambda source: (few, few))
+    minimal.main()
+    verdicts = ["rounding", "rounding", "WRONG", "WRONG", "WRONG"]
+    lines = [
+        f"d{name}  worst relative error {error:.0e}  {verdict}"
+        for (name, error), verdict in zip(errors.items(), verdicts, strict=True)
+    ]
+    assert capsys.readouterr().out.splitlines()[:5] == lines
+
+
 # The training ----------------------------------------------------------------------------------------------
 
 
@@ -291,6 +305,30 @@ def test_it_learns_a_hundred_digits_by_heart(digits):
         losses.append(loss)
     assert losses[0] > 2
     assert np.median(losses[-20:]) < 0.4  # the median, since RMSprop leaps at times
+
+
+def test_the_program_trains_as_the_library_does_with_smaller_and_smaller_steps(sample, capsys, monkeypatch):
+    (x, y), (x_test, y_test) = ((x[:160], y[:160]) for x, y in sample)
+    monkeypatch.setattr(minimal, "load_mnist", lambda source: ((x, y), (x_test, y_test)))
+    minimal.main()
+    printed = re.findall(r"^epoch .*$", capsys.readouterr().out, flags=re.MULTILINE)
+
+    rng = np.random.default_rng(0)
+    for weight in minimal.initial_weights(3, 4, 10, rng).values():
+        rng.normal(size=weight.shape)
+    rng.normal(size=(2, 5, 3))  # the check before has drawn these
+    optimizer = RMSprop()
+    model = library_model(minimal.initial_weights(28, 40, 10, rng), optimizer)
+    for epoch, rate in enumerate([0.01, 0.00875, 0.0075, 0.00625, 0.005, 0.00375, 0.0025, 0.00125]):
+        optimizer.learning_rate = rate
+        order = rng.permutation(160)
+        losses = [
+            model.train_on_batch(x[rows] / 255, y[rows]) for rows in (order[:54], order[54:107], order[107:])
+        ]
+        right = model.predict(x_test / 255).argmax(axis=1) == y_test
+        expected = f"epoch {epoch + 1}  loss {sum(losses) / 3:.4f}  test accuracy {right.sum() / 160:.1%}"
+        assert printed[epoch] == expected
+    assert len(printed) == 8
 
 
 def test_the_program_checks_its_gradients_and_learns_to_read_digits_that_it_has_never_seen(

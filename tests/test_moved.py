@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from importlib.machinery import PathFinder
 
 import pytest
 from helpers import python
@@ -94,6 +95,8 @@ def test_the_old_names_are_asked_last_and_once():
     install()
     assert sys.meta_path == before
     assert [type(finder) for finder in before].count(MovedModules) == 1
+    (own,) = (place for place, finder in enumerate(before) if isinstance(finder, MovedModules))
+    assert own > before.index(PathFinder)
 
 
 def test_a_name_that_never_was_is_not_found():

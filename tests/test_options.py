@@ -228,6 +228,31 @@ def test_a_value_that_is_none_is_refused(parse, text, expected):
     assert str(refusal.value) == expected
 
 
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("--cell", "LSTM"),
+        ("--units", "0"),
+        ("--layers", "0"),
+        ("--optimizer", "Adam"),
+        ("--learning-rate", "-1"),
+        ("--epochs", "0"),
+        ("--batch-size", "0"),
+        ("--seed", "-1"),
+        ("--data", ""),
+        ("--dtype", "float16"),
+        ("--threads", "0"),
+        ("--processes", "0"),
+        ("--out", ""),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_every_option_of_a_run_is_checked(command, option, wrong, capsys):
+    with pytest.raises(SystemExit):
+        parsed(f"{option}={wrong}", command=command)
+    assert f"argument {option}: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["new.png", "new.pdf", "new.svg"])
 def test_a_new_figure_may_be_written(name, tmp_path):
     check_new_figure(tmp_path / name, "--figure")
