@@ -55,7 +55,7 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def images(tmp_path):
-    """Three image files, of test digits 1, 4 and 0: a two, a four and a seven, say."""
+    """Three image files, of test digits 1, 4 and 0."""
     _, (x_test, _) = load_mnist("sample")
     for name, number in (("two.png", 1), ("a.four.png", 4), ("seven.jpg", 0)):
         Image.fromarray(255 - x_test[number]).resize((200, 200)).save(tmp_path / name)
@@ -122,6 +122,17 @@ def test_a_figure_is_drawn_where_it_is_asked_for_and_nowhere_else(run_folder, im
     assert sorted(file.name for file in run_folder.iterdir()) == before
 
 
+def test_a_figure_that_is_there_already_is_left_and_nothing_else_is_said(
+    run_folder, images, tmp_path, capsys
+):
+    (tmp_path / "mine.png").write_text("mine")
+    assert predicted(run_folder, images[0], "--figure", tmp_path / "mine.png") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"--figure {tmp_path / 'mine.png'} exists already" in err
+    assert (tmp_path / "mine.png").read_text() == "mine"
+
+
 def test_an_image_that_cannot_be_read_leaves_no_figure(run_folder, images, tmp_path, capsys):
     before = sorted(file.name for file in run_folder.iterdir())
     assert predicted(run_folder, images[0], tmp_path / "missing.png") == 2
@@ -132,10 +143,10 @@ def test_an_image_that_cannot_be_read_leaves_no_figure(run_folder, images, tmp_p
     assert sorted(file.name for file in run_folder.iterdir()) == before
 
 
-@pytest.mark.parametrize(("dtype", "scale"), [("float32", 1.0), ("float64", 1.0)])
-def test_digits_of_ones_own_in_floats_are_shown_in_their_greys(dtype, scale):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_digits_of_ones_own_in_floats_are_shown_in_their_greys(dtype):
     grey = np.arange(0, 256, dtype=np.uint8).reshape(16, 16)
-    shown = predict._grey((grey / 255 * scale).astype(dtype))
+    shown = predict._grey((grey / 255).astype(dtype))
     assert shown.dtype == np.uint8
     np.testing.assert_array_equal(shown, grey)
     assert predict._grey(grey) is grey
