@@ -19,13 +19,15 @@ from typing import Any
 
 import contestants as c
 import drawing
-from interleave import FIGURES, RESULTS, in_turn, medians, write
+from interleave import FIGURES, RESULTS, in_turn, milliseconds, write
 from rich.console import Console
 from rich.table import Table
 from tables import cores_runs
 
+from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.quoted import median
 from scratch_rnn.style import save
 from scratch_rnn.training.threads import available_cores
 
@@ -39,23 +41,15 @@ def main() -> None:
     steps = c.STEPS_OF_AN_EPOCH
     add("--steps", type=positive_int, default=steps, help=f"in each round (default: an epoch, {steps})")
     arguments = parser.parse_args()
-    milliseconds = {}
+    results = {}
     for cell in CELLS:
         contestants = entrants(c.Setting(cell=cell, steps=arguments.steps))
         seconds = in_turn(contestants, arguments.rounds, warm_up=1, title=cell)
-        milliseconds[cell] = {
-            name: [1000 * value / arguments.steps for value in values] for name, values in seconds.items()
-        }
-    middle = {cell: medians(rounds) for cell, rounds in milliseconds.items()}
-    table = Table(title=f"milliseconds a step, Python {python()}")
-    for name in ("", *CELLS):
-        table.add_column(name, justify="right" if name else "left")
-    for name in middle["lstm"]:
-        table.add_row(name, *(f"{middle[cell][name]:.1f}" for cell in CELLS))
-    Console().print(table)
+        results[cell] = {name: milliseconds(values, arguments.steps) for name, values in seconds.items()}
+    Console().print(as_table(results))
     write(
         RESULTS / "cores" / f"{python().replace(' ', '-')}.json",
-        {"name": python(), "steps": arguments.steps, "milliseconds": milliseconds, "medians": middle},
+        {"name": python(), "steps": arguments.steps, "milliseconds": results},
     )
     draw()
 
@@ -65,10 +59,18 @@ def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
     cores = available_cores()
     settings = {"one thread": setting.but(threads=1), f"{cores} threads": setting.but(threads=cores)}
     processes = {f"{cores} processes": setting.but(processes=cores)} if sys.platform == "linux" else {}
-    ours = {
-        f"scratch_rnn, {how}": (c.scratch_rnn, {"setting": s}) for how, s in (settings | processes).items()
-    }
-    return ours | {f"Keras, {how}": (c.keras, {"setting": s}) for how, s in settings.items()}
+    ours = {f"{SCRATCH}, {how}": (c.scratch_rnn, {"setting": s}) for how, s in (settings | processes).items()}
+    return ours | {f"{KERAS}, {how}": (c.keras, {"setting": s}) for how, s in settings.items()}
+
+
+def as_table(results: dict[str, dict[str, list[float]]]) -> Table:
+    """Return a row for each contestant, a column for each cell: the medians."""
+    table = Table(title=f"milliseconds a step, Python {python()}")
+    for name in ("", *results):
+        table.add_column(name, justify="right" if name else "left")
+    for name in next(iter(results.values())):
+        table.add_row(name, *(f"{median(rounds[name]):.1f}" for rounds in results.values()))
+    return table
 
 
 def draw() -> None:

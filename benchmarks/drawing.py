@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 
 from matplotlib import rc_context
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scratch_rnn.inside.figures import CELL_COLOURS
+from scratch_rnn.runs.quoted import median
 from scratch_rnn.style import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
 
 OURS = "scratch_rnn"
@@ -31,14 +31,14 @@ def contest(panels: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> 
 
 
 def _draw_contest(axes: Axes, contestants: Mapping[str, Sequence[float]]) -> None:
-    slowest_first = sorted(contestants, key=lambda name: -statistics.median(contestants[name]))
-    medians = [statistics.median(contestants[name]) for name in slowest_first]
+    slowest_first = sorted(contestants, key=lambda name: -median(contestants[name]))
     reach = 1.12 * max(max(rounds) for rounds in contestants.values())
-    for place, (name, median) in enumerate(zip(slowest_first, medians, strict=True)):
+    for place, name in enumerate(slowest_first):
+        middle = median(contestants[name])
         colour = ORANGE if OURS in name.replace("-", "_") else BLUE
-        axes.barh(place, median, height=0.62, color=colour, alpha=0.35, linewidth=0)
+        axes.barh(place, middle, height=0.62, color=colour, alpha=0.35, linewidth=0)
         axes.plot(contestants[name], [place] * len(contestants[name]), ".", color=colour, markersize=4)
-        shown = f"{median:.3g}" if median < 1000 else f"{median:.0f}"
+        shown = f"{middle:.3g}" if middle < 1000 else f"{middle:.0f}"
         axes.text(1.01 * reach, place, shown, va="center", color=INK)
     axes.set(xlim=(0, reach), yticks=range(len(slowest_first)), yticklabels=slowest_first)
     axes.tick_params(axis="y", length=0)

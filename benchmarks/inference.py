@@ -17,11 +17,14 @@ from typing import Any
 import contestants as c
 import drawing
 import numpy as np
-from interleave import FIGURES, RESULTS, in_turn, medians, write
+from interleave import FIGURES, RESULTS, Work, in_turn, milliseconds, write
 from rich.console import Console
 from rich.table import Table
+from tables import PYTORCH
 
+from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.runs.quoted import median, ratio
 from scratch_rnn.style import save
 
 DIGITS = {"10,000 digits": (10_000, 1), "one digit": (1, 100)}  # how many, and how often in a round
@@ -37,30 +40,29 @@ def main() -> None:
     for title, (count, repeats) in DIGITS.items():
         options = {"count": count, "repeats": repeats}
         entrants: dict[str, Any] = {
-            "scratch_rnn": (scratch_rnn, options),
-            "Keras": (keras, options),
-            "PyTorch": (pytorch, options),
+            SCRATCH: (scratch_rnn, options),
+            KERAS: (keras, options),
+            PYTORCH: (pytorch, options),
         }
         if count == 1:
-            entrants["Keras, called"] = (keras, options | {"call": True})
+            entrants[f"{KERAS}, called"] = (keras, options | {"call": True})
         seconds = in_turn(entrants, arguments.rounds, warm_up=2, title=title)
-        results[title] = {
-            name: [1000 * value / repeats for value in values] for name, values in seconds.items()
-        }
-    middle = {title: medians(rounds) for title, rounds in results.items()}
-    ratios = {
-        title: {name: values["scratch_rnn"] / value for name, value in values.items()}
-        for title, values in middle.items()
-    }
-    table = Table(title="milliseconds to predict")
-    for name in ("", "contestant", "median", "scratch_rnn is"):
-        table.add_column(name, justify="right" if name in ("median", "scratch_rnn is") else "left")
-    for title, values in middle.items():
-        for name, value in values.items():
-            table.add_row(title, name, f"{value:.3g}", f"{ratios[title][name]:.3f} of it")
-    Console().print(table)
-    write(RESULTS / "inference.json", {"milliseconds": results, "medians": middle, "ratios": ratios})
+        results[title] = {name: milliseconds(values, repeats) for name, values in seconds.items()}
+    Console().print(as_table(results))
+    write(RESULTS / "inference.json", {"milliseconds": results})
     save(drawing.contest(results, "Milliseconds to predict"), FIGURES / "inference.png")
+
+
+def as_table(results: dict[str, dict[str, list[float]]]) -> Table:
+    """Return a row for each contestant and number of digits."""
+    table = Table(title="milliseconds to predict")
+    for name in ("", "contestant", "median", f"{SCRATCH} is"):
+        table.add_column(name, justify="right" if name in ("median", f"{SCRATCH} is") else "left")
+    for title, rounds in results.items():
+        for name, times in rounds.items():
+            compared = f"{ratio(rounds[SCRATCH], times):.3f} of it"
+            table.add_row(title, name, f"{median(times):.3g}", compared)
+    return table
 
 
 def test_rows(count: int) -> np.ndarray:
@@ -71,48 +73,39 @@ def test_rows(count: int) -> np.ndarray:
     return np.resize(x, (count, *x.shape[1:])).astype("float32") / 255
 
 
-def repeated(work: Callable[[], Any], repeats: int) -> c.Work:
-    """Return the work done so many times."""
+def repeated(predict: Callable[[], np.ndarray], repeats: int) -> Work:
+    """Return the work of predicting so many times; its first results are the probabilities."""
 
-    def all_of_it() -> None:
+    def run() -> None:
         for _ in range(repeats):
-            work()
+            predict()
 
-    return all_of_it
+    return Work(run, first_results=lambda: predict().ravel().tolist())
 
 
-def scratch_rnn(count: int, repeats: int) -> c.Work:
+def scratch_rnn(count: int, repeats: int) -> Work:
     """scratch_rnn's predict."""
     model, x = c.scratch_model(c.Setting()), test_rows(count)
     return repeated(lambda: model.predict(x, batch_size=128), repeats)
 
 
-def keras(count: int, repeats: int, call: bool = False) -> c.Work:
+def keras(count: int, repeats: int, call: bool = False) -> Work:
     """Keras's predict, or a call of the model."""
-    import keras as library
-
-    layers = [library.Input((28, 28)), library.layers.LSTM(128), library.layers.Dense(10, "softmax")]
-    model, x = library.Sequential(layers), test_rows(count)
+    model, x = c.keras_model(c.Setting()), test_rows(count)
     if call:
         return repeated(lambda: np.asarray(model(x)), repeats)
     return repeated(lambda: model.predict(x, batch_size=128, verbose=0), repeats)
 
 
-def pytorch(count: int, repeats: int) -> c.Work:
+def pytorch(count: int, repeats: int) -> Work:
     """nn.LSTM without gradients, batch by batch."""
     import torch
-    from torch import nn
 
-    layer, dense, x = (
-        nn.LSTM(28, 128, batch_first=True),
-        nn.Linear(128, 10),
-        torch.from_numpy(test_rows(count)),
-    )
+    model, x = c.pytorch_model(c.Setting()), torch.from_numpy(test_rows(count))
 
     @torch.inference_mode()
     def predict() -> Any:
-        parts = [dense(layer(part)[0][:, -1]).softmax(1) for part in x.split(128)]
-        return torch.cat(parts).numpy()
+        return torch.cat([model(part).softmax(1) for part in x.split(128)]).numpy()
 
     return repeated(predict, repeats)
 

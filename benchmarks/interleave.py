@@ -1,21 +1,23 @@
 """Timing contestants in turn, each in a process of its own, so that a noisy machine is noisy for all of them.
 
-A contestant is a function that prepares something and returns what is to be timed. Every round times each
-contestant once, in an order that changes from round to round; the first rounds warm up and do not count. What
-is quoted are medians, and ratios of medians from one run: on a shared machine nothing else means much.
+A contestant is a function that prepares something and returns the work that is to be timed. Before the clock
+starts all show first results of it, which have to be equal: who does other work is not timed. Every round
+times each contestant once, in an order that changes from round to round; the first rounds warm up and do not
+count. What is quoted are medians, and ratios of medians from one run: on a shared machine nothing else means
+much.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import random
-import statistics
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -30,15 +32,29 @@ from scratch_rnn.data.mnist import Split, load_mnist
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 PACKAGES = ("numpy", "tensorflow", "keras", "torch", "jax")
+NOT_NEEDED = {"tensorflow", "keras", "torch", "jax", "jaxlib"}  # a contestant without its own is skipped
+TOLERANCE = 1e-5  # relative, of first results in float32
 
-Prepare = Callable[..., Callable[[], Any]]
+
+@dataclass(frozen=True)
+class Work:
+    """What a contestant has prepared: `run` is timed, once a round.
+
+    `first_results` gives numbers that all who do the same work agree on; None for the floor, which has none.
+    """
+
+    run: Callable[[], Any]
+    first_results: Callable[[], Sequence[float]] | None = None
+
+
+Prepare = Callable[..., Work]
 
 
 class Contestant:
     """A process that prepares once and then times its work whenever it is asked to.
 
-    `missing` names the package that it lacks, if it lacks one. Raises RuntimeError, with the traceback, where
-    the work fails.
+    `missing` names the package that it lacks, if it lacks one; `first_results` are those of its work. Raises
+    RuntimeError, with the traceback, where the work fails.
     """
 
     def __init__(self, prepare: Prepare, **options: Any) -> None:
@@ -49,6 +65,7 @@ class Contestant:
         self._process.start()
         other_end.close()
         self.missing: str | None = self._answer()
+        self.first_results: Sequence[float] | None = None if self.missing else self._answer()
 
     def seconds(self) -> float:
         """Let it work once; return how long that took."""
@@ -78,23 +95,38 @@ def _serve(connection: Connection, prepare: Prepare, options: Mapping[str, Any])
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's log; what matters goes through the connection
     try:
         work = prepare(**options)
-        connection.send(None)
+        first_results = work.first_results() if work.first_results else None
+        connection.send(None)  # nothing is missing
+        connection.send(first_results)
         while connection.recv():
-            started = time.perf_counter()
-            work()
-            connection.send(time.perf_counter() - started)
-    except ModuleNotFoundError as error:
-        connection.send(error.name)
+            connection.send(seconds_of(work.run))
     except EOFError:
         pass  # the other end is closed: all rounds are done
+    except ModuleNotFoundError as error:
+        connection.send(error.name if error.name in NOT_NEEDED else Failure(traceback.format_exc()))
     except Exception:
         connection.send(Failure(traceback.format_exc()))
 
 
+def seconds_of(run: Callable[[], Any]) -> float:
+    """Return how long it takes."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
 def in_turn(
-    contestants: Mapping[str, tuple[Prepare, dict[str, Any]]], rounds: int, warm_up: int, title: str
+    contestants: Mapping[str, tuple[Prepare, dict[str, Any]]],
+    rounds: int,
+    warm_up: int,
+    title: str,
+    alike: Iterable[Iterable[str]] | None = None,
 ) -> dict[str, list[float]]:
-    """Return the seconds of each round for each contestant by name; those that lack a package are named."""
+    """Return the seconds of each round for each contestant by name; those that lack a package are named.
+
+    `alike` are the names of those that do the same work, group by group; without it all of them do. Raises
+    ValueError, before anything is timed, where one's first results say that it does not.
+    """
     with ExitStack() as stack:
         running = {}
         for name, (prepare, options) in contestants.items():
@@ -103,21 +135,51 @@ def in_turn(
                 print(f"{name}: skipped, {contestant.missing} is not installed")
             else:
                 running[name] = contestant
-        seconds: dict[str, list[float]] = {name: [] for name in running}
-        order = list(running)
-        shuffle = random.Random(0).shuffle
-        for number in track(range(warm_up + rounds), description=title):
-            shuffle(order)
-            for name in order:
-                took = running[name].seconds()
-                if number >= warm_up:
-                    seconds[name].append(took)
-    return seconds
+        for group in [contestants] if alike is None else alike:
+            check_same_work({name: running[name].first_results for name in group if name in running})
+        return take_turns({name: each.seconds for name, each in running.items()}, rounds, warm_up, title)
 
 
-def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
-    """Return the median of each contestant's rounds."""
-    return {name: statistics.median(values) for name, values in seconds.items()}
+def check_same_work(first_results: Mapping[str, Sequence[float] | None]) -> None:
+    """Raise ValueError, naming the contestant and the numbers, where they are not those of the first one."""
+    shown = [(name, results) for name, results in first_results.items() if results is not None]
+    for name, results in shown[1:]:
+        reference, expected = shown[0]
+        if len(results) != len(expected):
+            raise ValueError(
+                f"{name} does other work than {reference}: it has {len(results)} first results, "
+                f"{reference} has {len(expected)}"
+            )
+        for number, (ours, theirs) in enumerate(zip(results, expected, strict=True), start=1):
+            if not math.isclose(ours, theirs, rel_tol=TOLERANCE):
+                raise ValueError(
+                    f"{name} does other work than {reference}: of its first results number {number} is "
+                    f"{ours:.8g}, that of {reference} {theirs:.8g}"
+                )
+
+
+def take_turns(
+    contestants: Mapping[str, Callable[[], float]], rounds: int, warm_up: int, title: str = ""
+) -> dict[str, list[float]]:
+    """Call each contestant once a round, in a new order each time; return what they gave, round by round.
+
+    The first rounds, as many as `warm_up` says, come on top of `rounds` and are dropped.
+    """
+    given: dict[str, list[float]] = {name: [] for name in contestants}
+    order = list(contestants)
+    shuffle = random.Random(0).shuffle
+    for number in track(range(warm_up + rounds), description=title):
+        shuffle(order)
+        for name in order:
+            value = contestants[name]()
+            if number >= warm_up:
+                given[name].append(value)
+    return given
+
+
+def milliseconds(seconds: Sequence[float], times: int) -> list[float]:
+    """Return each round's milliseconds for one of the steps, or repetitions, that it is made of."""
+    return [1000 * value / times for value in seconds]
 
 
 def result_file(text: str) -> Path:

@@ -12,17 +12,19 @@ prints the table, writes results/memory.json and draws docs/figures/memory.png. 
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
+from functools import partial
 
 import drawing
-from interleave import FIGURES, RESULTS, write
+from interleave import FIGURES, RESULTS, take_turns, write
 from rich.console import Console
 from rich.table import Table
 
+from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.quoted import median, ratio
 from scratch_rnn.style import save
 
 MEGABYTE = 2**20
@@ -37,9 +39,9 @@ import resource
 kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN  # what both share counts twice
 print(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024)
 """
-PROCESSES = "scratch_rnn, 2 processes"
+PROCESSES = f"{SCRATCH}, 2 processes"
 RUNS = {
-    "scratch_rnn": """
+    SCRATCH: """
 from scratch_rnn import LSTM, Dense, Sequential, load_mnist
 (x, y), _ = load_mnist()
 model = Sequential([LSTM(128), Dense(10, "softmax")])
@@ -53,7 +55,7 @@ model = Sequential([LSTM(128), Dense(10, "softmax")])
 model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"], processes=2)
 model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
 """,
-    "Keras": """
+    KERAS: """
 import keras
 from scratch_rnn import load_mnist
 (x, y), _ = load_mnist()
@@ -71,28 +73,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--rounds", type=positive_int, default=3, help="default: 3")
     rounds = parser.parse_args().rounds
-    runs = {name: code for name, code in RUNS.items() if name != PROCESSES or sys.platform == "linux"}
-    peaks: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, code in runs.items():
-            code += PEAK_WITH_HELPER if name == PROCESSES else PEAK
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-            peaks[name].append(int(done.stdout.split()[-1]) / MEGABYTE)
-    medians = {name: statistics.median(values) for name, values in peaks.items()}
-    ratio = medians["scratch_rnn"] / medians["Keras"]
+    runs = [name for name in RUNS if name != PROCESSES or sys.platform == "linux"]
+    peaks = take_turns({name: partial(peak, name) for name in runs}, rounds, warm_up=0)
     tapes = {cell: tape_bytes(cell) for cell in CELLS}
+    Console().print(
+        as_table(peaks), f"{SCRATCH} needs {ratio(peaks[SCRATCH], peaks[KERAS]):.2f} of {KERAS}'s"
+    )
+    Console().print(f"bytes of a tape for 128 digits, 128 units: {tapes}")
+    write(RESULTS / "memory.json", {"MiB": peaks, "tape_bytes": tapes})
+    save(drawing.contest({"MiB": peaks}, "Peak memory of a training run"), FIGURES / "memory.png")
+
+
+def peak(name: str) -> float:
+    """Return the peak of that run, in MiB."""
+    code = RUNS[name] + (PEAK_WITH_HELPER if name == PROCESSES else PEAK)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / MEGABYTE
+
+
+def as_table(peaks: dict[str, list[float]]) -> Table:
+    """Return a row for each library."""
     table = Table(title="peak memory of a training run")
     table.add_column("library")
     table.add_column("MiB", justify="right")
-    for name, value in medians.items():
-        table.add_row(name, f"{value:.0f}")
-    Console().print(table, f"scratch_rnn needs {ratio:.2f} of Keras's")
-    Console().print(f"bytes of a tape for 128 digits, 128 units: {tapes}")
-    write(
-        RESULTS / "memory.json",
-        {"MiB": peaks, "medians": medians, "ratio": ratio, "tape_bytes": tapes},
-    )
-    save(drawing.contest({"MiB": peaks}, "Peak memory of a training run"), FIGURES / "memory.png")
+    for name, rounds in peaks.items():
+        table.add_row(name, f"{median(rounds):.0f}")
+    return table
 
 
 def tape_bytes(cell: str) -> int:

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from keras_reference.backend import import_keras
 from keras_reference.comparison import FIRST_BATCHES, KERAS, SCRATCH, largest_relative_difference
+from scratch_rnn.commands.options import positive_int
 from scratch_rnn.data.mnist import Split
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
@@ -40,7 +41,7 @@ def main() -> None:
     """Measure, print the table, write the JSON."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 (default: 5)")
+    parser.add_argument("--seeds", type=positive_int, default=5, help="how many seeds, from 0 (default: 5)")
     parser.add_argument("--data", default="auto", help="as for scratch-rnn compare (default: auto)")
     parser.add_argument("--out", type=result_file, default=RESULTS / "parity.json")
     arguments = parser.parse_args()
@@ -75,20 +76,33 @@ def first_losses(
     recipe: Recipe, train: Split, weights: list[np.ndarray] | None
 ) -> tuple[dict[str, list[float]], list[np.ndarray]]:
     """Train a pair on the first batches; return each model's losses, and the weights that both began with."""
-    from keras_reference.side_by_side import Record, train_epoch
+    from keras_reference.side_by_side import train_side_by_side
     from keras_reference.twin import build_twin
 
     x, y = train
-    order = np.random.default_rng(recipe.seed).permutation(split_row(len(x), recipe.validation_split))
-    rows = order[: FIRST_BATCHES * recipe.batch_size]
+    rows = first_rows(len(x), recipe)
     model = recipe.build_model(x.shape[1:])
     if weights is not None:
         model.set_weights(weights)
     weights = model.get_weights()
-    records = {SCRATCH: Record(), KERAS: Record()}
     twin = build_twin(model, (None, *x.shape[1:]))
-    train_epoch(model, twin, (x[rows], y[rows]), None, recipe.batch_size, 0, records)
-    return {name: record.batch_losses for name, record in records.items()}, weights
+    trained = train_side_by_side(
+        model, twin, (x[rows], y[rows]), None, epochs=1, batch_size=recipe.batch_size, seed=recipe.seed
+    )
+    return {name: trained[name].batch_losses for name in (SCRATCH, KERAS)}, weights
+
+
+def first_rows(count: int, recipe: Recipe) -> np.ndarray:
+    """Return which rows, of `count` with those for validation, the first batches of `compare` are made of.
+
+    They are laid out so that the order in which `train_side_by_side` takes them, by the same seed, is that
+    of `compare`.
+    """
+    order = np.random.default_rng(recipe.seed).permutation(split_row(count, recipe.validation_split))
+    rows = order[: FIRST_BATCHES * recipe.batch_size]
+    laid_out = np.empty_like(rows)
+    laid_out[np.random.default_rng(recipe.seed).permutation(len(rows))] = rows
+    return laid_out
 
 
 def as_table(rows: list[dict[str, Any]]) -> Table:

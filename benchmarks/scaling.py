@@ -15,14 +15,16 @@ from typing import Any
 
 import contestants as c
 import drawing
-from interleave import FIGURES, RESULTS, in_turn, medians, write
+from interleave import FIGURES, RESULTS, in_turn, milliseconds, write
 from rich.console import Console
 from rich.table import Table
 
+from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.runs.quoted import median
 from scratch_rnn.style import save
 
-LIBRARIES = {"scratch_rnn": c.scratch_rnn, "Keras": c.keras}
+LIBRARIES = {SCRATCH: c.scratch_rnn, KERAS: c.keras}
 SIZES: dict[str, tuple[int, ...]] = {
     "time": (28, 56, 112, 224, 448, 784),
     "units": (32, 64, 128, 256, 512),
@@ -41,32 +43,35 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     results = {axis: measured(axis, sizes, LIBRARIES, rounds) for axis, sizes in SIZES.items()}
     for axis, result in results.items():
-        Console().print(as_table(axis, result["medians"]))
+        Console().print(as_table(axis, middle(result)))
     write(RESULTS / "scaling.json", {"axes": results})
-    panels = {TITLES[axis]: results[axis]["medians"] for axis in SIZES}
+    panels = {TITLES[axis]: middle(result) for axis, result in results.items()}
     save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
 
 
 def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], rounds: int) -> dict[str, Any]:
-    """Return milliseconds a step for each library and size: every round, and the medians."""
+    """Return milliseconds a step for each library and size, every round."""
     settings = {size: setting(axis, size) for size in sizes}
     entrants = {
         f"{name} {size}": (prepare, {"setting": settings[size]})
         for name, prepare in libraries.items()
         for size in sizes
     }
-    seconds = in_turn(entrants, rounds, warm_up=2, title=axis)
-    milliseconds: dict[str, dict[int, list[float]]] = {
-        name: {
-            size: [1000 * value / settings[size].steps for value in seconds[f"{name} {size}"]]
-            for size in sizes
-            if f"{name} {size}" in seconds
-        }
+    alike = [[f"{name} {size}" for name in libraries] for size in sizes]
+    seconds = in_turn(entrants, rounds, warm_up=2, title=axis, alike=alike)
+    times: dict[str, dict[int, list[float]]] = {
+        name: {size: milliseconds(seconds[f"{name} {size}"], settings[size].steps) for size in sizes}
         for name in libraries
+        if f"{name} {sizes[0]}" in seconds
     }
+    return {"milliseconds": times}
+
+
+def middle(result: dict[str, Any]) -> dict[str, dict[int, float]]:
+    """Return the medians of what was measured for each library and size."""
     return {
-        "milliseconds": milliseconds,
-        "medians": {name: medians(values) for name, values in milliseconds.items()},
+        name: {size: median(rounds) for size, rounds in times.items()}
+        for name, times in result["milliseconds"].items()
     }
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 
 import drawing
-from interleave import FIGURES, RESULTS, write
+from interleave import FIGURES, RESULTS, take_turns, write
 from rich.console import Console
 from rich.table import Table
 
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.runs.quoted import median
 from scratch_rnn.style import save
 
 BATCH = "import numpy as np\nx, y = np.random.rand(128, 28, 28).astype('float32'), np.arange(128) % 10\n"
@@ -54,21 +55,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
     rounds = parser.parse_args().rounds
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for number in range(rounds + 1):
-        for name, command in COMMANDS.items():
-            took = timed(command)
-            if number:  # the first round fills the disk cache
-                seconds[name].append(took)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    waits = {name: partial(timed, command) for name, command in COMMANDS.items()}
+    seconds = take_turns(waits, rounds, warm_up=1)  # the first round fills the disk cache
+    Console().print(as_table(seconds))
+    write(RESULTS / "start_up.json", {"seconds": seconds})
+    save(drawing.contest({"seconds": seconds}, "From the start of the process"), FIGURES / "start_up.png")
+
+
+def as_table(seconds: dict[str, list[float]]) -> Table:
+    """Return a row for each command."""
     table = Table(title="seconds from the start of the process")
     table.add_column("what")
     table.add_column("median", justify="right")
-    for name, value in medians.items():
-        table.add_row(name, f"{value:.2f}")
-    Console().print(table)
-    write(RESULTS / "start_up.json", {"seconds": seconds, "medians": medians})
-    save(drawing.contest({"seconds": seconds}, "From the start of the process"), FIGURES / "start_up.png")
+    for name, rounds in seconds.items():
+        table.add_row(name, f"{median(rounds):.2f}")
+    return table
 
 
 def timed(command: list[str]) -> float:

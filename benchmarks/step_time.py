@@ -18,18 +18,17 @@ from typing import Any
 
 import contestants as c
 import drawing
-from interleave import FIGURES, RESULTS, in_turn, medians, write
+from interleave import FIGURES, RESULTS, in_turn, milliseconds, write
 from rich.console import Console
 from rich.table import Table
+from tables import PROCESSES, PRODUCTS, PYTORCH
 
+from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.layers import CELLS
+from scratch_rnn.runs.quoted import median, ratio, share
 from scratch_rnn.style import save
 from scratch_rnn.training.threads import available_cores
-
-SCRATCH, PROCESSES = "scratch_rnn", "scratch_rnn, processes"
-PRODUCTS, PYTORCH = "products alone", "PyTorch"
-KERAS = ("Keras", "Keras unrolled", "Keras jit_compile")
 
 
 def main() -> None:
@@ -47,11 +46,9 @@ def main() -> None:
         seconds = in_turn(
             entrants(c.Setting(cell=cell, steps=arguments.steps)), arguments.rounds, warm_up=2, title=cell
         )
-        rounds = {
-            name: [1000 * value / arguments.steps for value in values] for name, values in seconds.items()
-        }
-        results[cell] = {"milliseconds": rounds, "medians": medians(rounds), "ratios": ratios(rounds)}
-        Console().print(as_table(cell, results[cell]))
+        rounds = {name: milliseconds(values, arguments.steps) for name, values in seconds.items()}
+        results[cell] = {"milliseconds": rounds}
+        Console().print(as_table(cell, rounds))
     if arguments.cell == "all":
         write(RESULTS / "step_time.json", {"steps": arguments.steps, "cells": results})
         draw(results)
@@ -63,45 +60,33 @@ def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
     if sys.platform == "linux":
         scratch[PROCESSES] = (c.scratch_rnn, {"setting": setting.but(processes=available_cores())})
     return scratch | {
-        "Keras": (c.keras, {"setting": setting}),
-        "Keras unrolled": (c.keras, {"setting": setting, "unroll": True}),
-        "Keras jit_compile": (c.keras, {"setting": setting, "jit_compile": True}),
+        KERAS: (c.keras, {"setting": setting}),
+        f"{KERAS} unrolled": (c.keras, {"setting": setting, "unroll": True}),
+        f"{KERAS} jit_compile": (c.keras, {"setting": setting, "jit_compile": True}),
         PYTORCH: (c.pytorch, {"setting": setting}),
         "JAX": (c.jax, {"setting": setting}),
         PRODUCTS: (c.products, {"setting": setting}),
     }
 
 
-def ratios(rounds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Return the medians of scratch_rnn, on threads and on processes, over that of each contestant.
-
-    For the floor it is the other way round: the share of it that scratch_rnn reaches.
-    """
-    middle = medians(rounds)
-    result = {}
-    for ours in (name for name in (SCRATCH, PROCESSES) if name in middle):
-        over = {name: middle[ours] / value for name, value in middle.items() if name != PRODUCTS}
-        if keras := [over[name] for name in KERAS if name in over]:
-            over["best Keras"] = max(keras)
-        over["share of the floor"] = middle[PRODUCTS] / middle[ours]
-        result[ours] = over
-    return result
-
-
-def as_table(cell: str, result: dict[str, Any]) -> Table:
-    """Return a row for each contestant, the fastest first."""
+def as_table(cell: str, rounds: dict[str, list[float]]) -> Table:
+    """Return a row for each contestant, the fastest first; `rounds` are its milliseconds a step."""
     table = Table(title=f"{cell}: milliseconds a training step")
-    for name in ("contestant", "median", "least", "most", *result["ratios"]):
+    ours = [name for name in (SCRATCH, PROCESSES) if name in rounds]
+    for name in ("contestant", "median", "least", "most", *ours):
         table.add_column(name, justify="left" if name == "contestant" else "right")
-    all_over = result["ratios"].values()
-    for name, median in sorted(result["medians"].items(), key=lambda item: item[1]):
-        rounds = result["milliseconds"][name]
-        if name == PRODUCTS:
-            compared = [f"{over['share of the floor']:.0%} of this floor" for over in all_over]
-        else:
-            compared = [f"{over[name]:.2f} of it" for over in all_over]
-        table.add_row(name, f"{median:.1f}", f"{min(rounds):.1f}", f"{max(rounds):.1f}", *compared)
+    for name in sorted(rounds, key=lambda name: median(rounds[name])):
+        times = [median(rounds[name]), min(rounds[name]), max(rounds[name])]
+        compared = [compared_with(name, rounds, own) for own in ours]
+        table.add_row(name, *(f"{time:.1f}" for time in times), *compared)
     return table
+
+
+def compared_with(name: str, rounds: dict[str, list[float]], ours: str) -> str:
+    """Return which part of a contestant's time ours is, or which share of the floor ours reaches."""
+    if name == PRODUCTS:
+        return f"{share(rounds[PRODUCTS], rounds[ours]):.0%} of this floor"
+    return f"{ratio(rounds[ours], rounds[name]):.2f} of it"
 
 
 def draw(results: dict[str, Any]) -> None:

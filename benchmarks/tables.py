@@ -22,10 +22,13 @@ from typing import Any
 
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.runs import recipe
+from scratch_rnn.runs.quoted import fastest, median, ratio, share
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
-PROCESSES, PYTORCH = f"{SCRATCH}, processes", "PyTorch"  # contestants of step_time.py
+PROCESSES, PYTORCH, PRODUCTS = f"{SCRATCH}, processes", "PyTorch", "products alone"  # of step_time.py
+
+Rounds = dict[str, list[float]]  # what was measured of each contestant, round by round
 
 
 def main() -> None:
@@ -41,7 +44,7 @@ def main() -> None:
 def short_table() -> str:
     """Return the table of README, a column per cell: accuracy, errors, and the time of a training step."""
     errors, steps = read("gradients.json")["rows"], read("step_time.json")
-    cores, medians = steps["cores"], {cell: steps["cells"][cell]["medians"] for cell in CELLS}
+    cores, rounds = steps["cores"], {cell: steps["cells"][cell]["milliseconds"] for cell in CELLS}
     rows = [["", *CELLS.values()]]
     rows.append(
         [f"test accuracy, {SCRATCH} / {KERAS}", *(accuracies(f"{cell}/summary.json") for cell in CELLS)]
@@ -59,15 +62,15 @@ def short_table() -> str:
         PYTORCH: PYTORCH,
     }
     for name, what in contestants.items():
-        times = [best(medians[cell], name) for cell in CELLS]
+        times = [best(rounds[cell], name) for cell in CELLS]
         rows.append([f"ms a step, {what}", *(f"{time:.1f}" for time in times)])
     return markdown(rows)
 
 
-def best(medians: dict[str, float], name: str) -> float:
+def best(rounds: Rounds, name: str) -> float:
     """Return the median of a contestant; of Keras, which takes part in several ways, that of the fastest."""
-    ways = [way for way in medians if way.startswith(KERAS)] if name == KERAS else [name]
-    return min(medians[way] for way in ways)
+    ways = [way for way in rounds if way.startswith(KERAS)] if name == KERAS else [name]
+    return median(rounds[fastest({way: rounds[way] for way in ways})])
 
 
 def results_table() -> str:
@@ -178,23 +181,24 @@ def step_time_table() -> str:
 
     In brackets stand the medians of scratch_rnn, on threads and on processes, over that of the row.
     """
-    results = read("step_time.json")["cells"]
-    names = sorted(results["lstm"]["medians"], key=lambda name: results["lstm"]["medians"][name])
+    cells = read("step_time.json")["cells"]
+    rounds = [cells[cell]["milliseconds"] for cell in CELLS]
     rows = [["milliseconds a step", *CELLS.values()]]
-    for name in names:
-        rows.append([name, *(step_time_entry(results[cell], name) for cell in CELLS)])
-    for ours in results["lstm"]["ratios"]:
-        shares = [f"{results[cell]['ratios'][ours]['share of the floor']:.0%}" for cell in CELLS]
+    lstm = cells["lstm"]["milliseconds"]
+    for name in sorted(lstm, key=lambda name: median(lstm[name])):
+        rows.append([name, *(step_time_entry(of_cell, name) for of_cell in rounds)])
+    for ours in (SCRATCH, PROCESSES):
+        shares = [f"{share(of_cell[PRODUCTS], of_cell[ours]):.0%}" for of_cell in rounds]
         rows.append([f"share of the floor that {ours} reaches", *shares])
     return markdown(rows)
 
 
-def step_time_entry(result: dict[str, Any], name: str) -> str:
+def step_time_entry(rounds: Rounds, name: str) -> str:
     """Return a contestant's median and, for another library, how scratch_rnn compares."""
-    if name in result["ratios"] or name == "products alone":
-        return f"{result['medians'][name]:.1f}"
-    ratios = ", ".join(f"{over[name]:.2f}" for over in result["ratios"].values())
-    return f"{result['medians'][name]:.1f} ({ratios})"
+    if name in (SCRATCH, PROCESSES, PRODUCTS):
+        return f"{median(rounds[name]):.1f}"
+    ratios = ", ".join(f"{ratio(rounds[ours], rounds[name]):.2f}" for ours in (SCRATCH, PROCESSES))
+    return f"{median(rounds[name]):.1f} ({ratios})"
 
 
 def measured_on() -> str:
@@ -207,26 +211,28 @@ def measured_on() -> str:
 
 def scaling_table() -> str:
     """Return the table of the step's time over the length of the sequence."""
-    medians = read("scaling.json")["axes"]["time"]["medians"]
-    sizes = list(medians[SCRATCH])
+    libraries = read("scaling.json")["axes"]["time"]["milliseconds"]
+    sizes = list(libraries[SCRATCH])
     rows = [["timesteps", *sizes]]
-    for name, values in medians.items():
-        rows.append([f"{name}, ms a step", *(f"{values[size]:.0f}" for size in sizes)])
-        rows.append([f"{name}, µs a timestep", *(f"{1000 * values[size] / int(size):.0f}" for size in sizes)])
+    for name, rounds in libraries.items():
+        steps = [median(rounds[size]) for size in sizes]
+        timesteps = [1000 * step / int(size) for step, size in zip(steps, sizes, strict=True)]
+        rows.append([f"{name}, ms a step", *(f"{step:.0f}" for step in steps)])
+        rows.append([f"{name}, µs a timestep", *(f"{timestep:.0f}" for timestep in timesteps)])
     return markdown(rows)
 
 
 def cores_table() -> str:
     """Return the table of steps on one core and on more, a row per cell, library and build of Python."""
     runs = cores_runs()
-    ways = [name.partition(", ")[2] for name in runs[0]["medians"]["lstm"] if name.startswith(SCRATCH)]
+    ways = [name.partition(", ")[2] for name in runs[0]["milliseconds"]["lstm"] if name.startswith(SCRATCH)]
     rows = [["milliseconds a step", "", *ways]]
     for cell, title in CELLS.items():
         for library in (SCRATCH, KERAS):
             for run in runs:
-                one, *others = (run["medians"][cell].get(f"{library}, {way}") for way in ways)
+                one, *others = (run["milliseconds"][cell].get(f"{library}, {way}") for way in ways)
                 if one:
-                    entries = [f"{one:.1f}", *(cores_entry(other, one) for other in others)]
+                    entries = [f"{median(one):.1f}", *(cores_entry(other, one) for other in others)]
                     rows.append([title, f"{library}, Python {run['name']}", *entries])
     return markdown(rows)
 
@@ -237,16 +243,15 @@ def cores_runs() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
-def cores_entry(value: float | None, one_thread: float) -> str:
-    """Return a time, if there is one, and how many times as fast it is as one thread."""
-    return f"{value:.1f} ({one_thread / value:.2f} times as fast)" if value else ""
+def cores_entry(rounds: list[float] | None, one_thread: list[float]) -> str:
+    """Return the median, if there is one, and how many times as fast it is as one thread."""
+    return f"{median(rounds):.1f} ({ratio(one_thread, rounds):.2f} times as fast)" if rounds else ""
 
 
 def other_costs_table() -> str:
     """Return the table of prediction, memory and start-up."""
-    inference, memory, start = (
-        read(f"{name}.json")["medians"] for name in ("inference", "memory", "start_up")
-    )
+    inference, memory = read("inference.json")["milliseconds"], read("memory.json")["MiB"]
+    start = read("start_up.json")["seconds"]
     many, one = inference["10,000 digits"], inference["one digit"]
     pairs = [
         ("predict 10,000 digits, ms", many[SCRATCH], many[KERAS], ".0f"),
@@ -263,7 +268,8 @@ def other_costs_table() -> str:
     ]
     rows = [["", SCRATCH, KERAS, "ratio"]]
     for what, ours, theirs, form in pairs:
-        rows.append([what, f"{ours:{form}}", f"{theirs:{form}}", f"{ours / theirs:.2f}"])
+        numbers = f"{median(ours):{form}}", f"{median(theirs):{form}}", f"{ratio(ours, theirs):.2f}"
+        rows.append([what, *numbers])
     return markdown(rows)
 
 

@@ -1,17 +1,31 @@
-"""The benchmarks: their arithmetic, how they take turns, and that each explains itself."""
+"""The benchmarks: what is made of what they measure, and that each explains itself."""
 
+import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import accuracy
+import cores
+import gradients
+import inference
+import interleave
+import memory
 import numpy as np
+import parity
 import pytest
-from accuracy import equivalence
-from gradients import numeric_errors
-from interleave import in_turn
+import scaling
+import start_up
+import step_time
+import truncation
+from helpers import randomize
+from scipy import stats
+
+from keras_reference.comparison import KERAS, SCRATCH
+from scratch_rnn.runs.recipe import Recipe
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
 
 SCRIPTS = [
     "accuracy",
@@ -26,6 +40,11 @@ SCRIPTS = [
     "tables",
     "truncation",
 ]
+
+
+def cells(table):
+    """Return the columns of a table as rich was given them: {head: entries}."""
+    return {str(column.header): [str(entry) for entry in column.cells] for column in table.columns}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -45,6 +64,7 @@ def test_every_script_explains_itself(name):
             "--out: the folder of 'no/such/x.json' does not",
         ),
         (["step_time.py", "--rounds", "0"], "--rounds: '0' is not a whole number above zero"),
+        (["parity.py", "--seeds", "0"], "--seeds: '0' is not a whole number above zero"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line(arguments, message):
@@ -59,20 +79,108 @@ def test_a_wrong_option_is_refused_in_one_line(arguments, message):
     assert "Traceback" not in done.stderr
 
 
-def idle():
-    return lambda: None
+# What is made of the times -----------------------------------------------------------------------------
+
+# Means are in another order than medians; the least and most are others still.
+TIMES = {
+    "scratch_rnn": [4.0, 30.0, 6.0],  # median 6
+    "scratch_rnn, processes": [5.0, 3.0, 4.5],  # 4.5
+    "Keras": [9.0, 8.0, 20.0],  # 9
+    "products alone": [2.0, 1.0, 3.0],  # 2
+}
 
 
-def without_its_package():
-    raise ModuleNotFoundError("No module named 'torch'", name="torch")
+def test_the_table_of_a_step_is_in_the_order_of_the_medians_and_compares_ours_with_each():
+    table = cells(step_time.as_table("gru", TIMES))
+    assert table == {
+        "contestant": ["products alone", "scratch_rnn, processes", "scratch_rnn", "Keras"],
+        "median": ["2.0", "4.5", "6.0", "9.0"],
+        "least": ["1.0", "3.0", "4.0", "8.0"],
+        "most": ["3.0", "5.0", "30.0", "20.0"],
+        "scratch_rnn": ["33% of this floor", "1.33 of it", "1.00 of it", "0.67 of it"],
+        "scratch_rnn, processes": ["44% of this floor", "1.00 of it", "0.75 of it", "0.50 of it"],
+    }
+    assert step_time.as_table("gru", TIMES).title == "gru: milliseconds a training step"
 
 
-def broken():
-    return lambda: 1 / 0
+def test_the_table_of_cores_has_the_medians_a_column_for_each_cell():
+    results = {"gru": TIMES, "lstm": {name: [10 * value for value in TIMES[name]] for name in TIMES}}
+    assert cells(cores.as_table(results)) == {
+        "": list(TIMES),
+        "gru": ["6.0", "4.5", "9.0", "2.0"],
+        "lstm": ["60.0", "45.0", "90.0", "20.0"],
+    }
+
+
+def test_the_table_of_prediction_compares_ours_with_each_at_the_same_number_of_digits():
+    results = {
+        "many": {"scratch_rnn": [4.0, 30.0, 6.0], "Keras": [8.0, 2.0, 8.5]},
+        "one": {"scratch_rnn": [3.0]},
+    }
+    assert cells(inference.as_table(results)) == {
+        "": ["many", "many", "one"],
+        "contestant": ["scratch_rnn", "Keras", "scratch_rnn"],
+        "median": ["6", "8", "3"],
+        "scratch_rnn is": ["1.000 of it", "0.750 of it", "1.000 of it"],
+    }
+
+
+@pytest.mark.parametrize(("module", "head"), [(memory, "MiB"), (start_up, "median")])
+def test_the_tables_of_memory_and_start_up_have_medians(module, head):
+    table = cells(module.as_table(TIMES))
+    shown = ["6", "4", "9", "2"] if module is memory else ["6.00", "4.50", "9.00", "2.00"]
+    assert list(table.values()) == [list(TIMES), shown]
+    assert list(table)[1] == head
+
+
+def test_scaling_divides_each_round_by_the_steps_of_its_size_and_quotes_medians(monkeypatch):
+    seen = {}
+
+    def fake(entrants, rounds, warm_up, title, alike):
+        seen.update(entrants=entrants, alike=alike, rounds=rounds)
+        return {name: [number + 1.0, 90.0, number + 2.0] for number, name in enumerate(entrants)}
+
+    monkeypatch.setattr(scaling, "in_turn", fake)
+    result = scaling.measured("time", (28, 784), {"ours": "f", "theirs": "g"}, 3)
+    # WORK = 20 steps of 28 rows, 128 units, 128 digits; never fewer than ten.
+    assert {name: (each[0], each[1]["setting"].steps) for name, each in seen["entrants"].items()} == {
+        "ours 28": ("f", 20),
+        "ours 784": ("f", 10),
+        "theirs 28": ("g", 20),
+        "theirs 784": ("g", 10),
+    }
+    assert seen["alike"] == [["ours 28", "theirs 28"], ["ours 784", "theirs 784"]]
+    assert result["milliseconds"]["theirs"] == {28: [150, 4500, 200], 784: [400, 9000, 500]}
+    assert scaling.middle(result) == {"ours": {28: 100, 784: 300}, "theirs": {28: 200, 784: 500}}
+    assert cells(scaling.as_table("time", scaling.middle(result))) == {
+        "time": ["28", "784"],
+        "ours": ["100.00", "300.00"],
+        "theirs": ["200.00", "500.00"],
+        "ours, µs / T": ["3571", "383"],
+        "theirs, µs / T": ["7143", "638"],
+    }
+
+
+def test_scaling_leaves_out_a_library_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(scaling, "in_turn", lambda *_, **__: {"ours 8": [1.0], "ours 16": [2.0]})
+    result = scaling.measured("batch", (8, 16), {"ours": "f", "theirs": "g"}, 1)
+    assert list(result["milliseconds"]) == ["ours"]
+    assert list(cells(scaling.as_table("batch", scaling.middle(result)))) == ["batch", "ours"]
+
+
+@pytest.mark.parametrize(
+    ("axis", "size", "steps"), [("units", 512, 10), ("units", 64, 80), ("units", 8, 200), ("batch", 256, 10)]
+)
+def test_larger_sizes_make_fewer_steps_in_a_round(axis, size, steps):
+    setting = scaling.setting(axis, size)
+    assert (getattr(setting, axis), setting.steps) == (size, steps)
+
+
+# Accuracies --------------------------------------------------------------------------------------------
 
 
 def test_small_differences_around_zero_are_equivalent():
-    result = equivalence(np.array([0.1, -0.1, 0.2, -0.2, 0.0]), 0.3)
+    result = accuracy.equivalence(np.array([0.1, -0.1, 0.2, -0.2, 0.0]), 0.3)
     # Error sqrt(0.025 / 5), t = 0.3 / 0.0707 = 4.243 with 4 degrees of freedom: as in printed tables.
     assert result["difference"] == pytest.approx(0, abs=1e-15)
     assert result["p"] == pytest.approx(0.0066, abs=1e-4)
@@ -81,36 +189,389 @@ def test_small_differences_around_zero_are_equivalent():
 
 
 @pytest.mark.parametrize("sign", [1, -1])
+def test_equivalence_is_two_one_sided_tests_of_which_the_worse_counts(sign):
+    differences = sign * np.array([0.11, -0.07, 0.23, 0.05, 0.16, -0.02])
+    result = accuracy.equivalence(differences, 0.25)
+    # By hand: mean 0.0767, deviation 0.11237, error 0.11237 / sqrt(6) = 0.045874, 5 degrees of freedom;
+    # the nearer margin is (0.25 - 0.0767) / 0.045874 = 3.7785 errors away.
+    mean, error = differences.mean(), np.sqrt(np.sum((differences - differences.mean()) ** 2) / 5 / 6)
+    assert error == pytest.approx(0.045874, rel=1e-4)
+    assert result["difference"] == pytest.approx(sign * 0.0766667, rel=1e-5)
+    assert result["p"] == pytest.approx(stats.t.sf(3.7785, 5), rel=1e-3)
+    reach = stats.t.ppf(0.975, 5) * error
+    assert (result["low"], result["high"]) == pytest.approx((mean - reach, mean + reach))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
 def test_a_difference_beyond_the_margin_is_not_equivalent_on_either_side(sign):
-    assert equivalence(sign * np.array([0.39, 0.4, 0.41]), 0.3)["p"] > 0.99
+    assert accuracy.equivalence(sign * np.array([0.39, 0.4, 0.41]), 0.3)["p"] > 0.99
 
 
 def test_a_wide_spread_shows_nothing_even_around_zero():
-    assert equivalence(np.array([1.0, -1.0, 0.5, -0.5]), 0.3)["p"] > 0.2
+    assert accuracy.equivalence(np.array([1.0, -1.0, 0.5, -0.5]), 0.3)["p"] > 0.2
 
 
 @pytest.mark.parametrize(("difference", "p"), [(0.0, 0), (0.2, 0), (-0.3, 1), (0.4, 1)])
 def test_equal_differences_have_no_spread_to_test_with(difference, p):
-    result = equivalence(np.full(5, difference), 0.3)
+    result = accuracy.equivalence(np.full(5, difference), 0.3)
     assert result == {"difference": difference, "low": difference, "high": difference, "p": p}
 
 
-def test_contestants_take_turns_and_the_missing_are_named(capsys):
-    contestants = {"idle": (idle, {}), "PyTorch": (without_its_package, {})}
-    seconds = in_turn(contestants, rounds=3, warm_up=1, title="")
-    assert list(seconds) == ["idle"]
-    assert len(seconds["idle"]) == 3
-    assert all(0 < value < 1 for value in seconds["idle"])
-    assert "PyTorch: skipped, torch is not installed" in capsys.readouterr().out
+RUNS = [
+    {"cell": cell, "seed": seed, SCRATCH: ours, KERAS: theirs, "same_answer": 0.9}
+    for cell, seed, ours, theirs in [
+        ("gru", 0, 97.0, 96.5),
+        ("lstm", 0, 98.5, 91.0),
+        ("gru", 1, 95.0, 94.9),
+        ("gru", 2, 96.6, 95.5),
+        ("lstm", 1, 97.5, 94.0),
+        ("simple_rnn", 0, 91.0, 92.0),
+    ]
+]
 
 
-def test_a_contestant_that_fails_says_why():
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        in_turn({"broken": (broken, {})}, rounds=1, warm_up=0, title="")
+def test_a_summary_has_mean_and_sample_deviation_of_each_and_pairs_the_runs_of_a_cell():
+    result = accuracy.summaries(RUNS, 0.3)
+    assert list(result) == ["lstm", "gru"] or list(result) == ["gru", "lstm"]  # one run has no spread
+    gru, lstm = result["gru"], result["lstm"]
+    assert (gru["runs"], lstm["runs"]) == (3, 2)
+    assert gru["scratch_rnn mean"] == pytest.approx(96.2)
+    assert gru["scratch_rnn sd"] == pytest.approx(np.sqrt((0.8**2 + 1.2**2 + 0.4**2) / 2))
+    assert gru["Keras mean"] == pytest.approx(95.6333333)
+    assert gru["Keras sd"] == pytest.approx(0.808290377)
+    assert gru["difference"] == pytest.approx((0.5 + 0.1 + 1.1) / 3)
+    assert gru["p"] == pytest.approx(stats.t.sf((0.3 - 1.7 / 3) / (np.sqrt(0.2533333333) / np.sqrt(3)), 2))
+    assert lstm["scratch_rnn sd"] == pytest.approx(np.sqrt(0.5))
+    assert lstm["Keras sd"] == pytest.approx(np.sqrt(4.5))
+
+
+def test_the_table_of_accuracies_has_ours_first():
+    options = argparse.Namespace(epochs=4, optimizer="sgd", margin=0.25)
+    row = {
+        "runs": 3,
+        "scratch_rnn mean": 96.251,
+        "scratch_rnn sd": 0.126,
+        "Keras mean": 95.374,
+        "Keras sd": 0.487,
+        "difference": 0.877,
+        "low": -0.1231,
+        "high": 1.8769,
+        "p": 0.0456,
+    }
+    table = accuracy.as_table({"gru": row}, options)
+    assert table.title == "test accuracy after 4 epochs of sgd, in percent"
+    assert cells(table) == {
+        "cell": ["gru"],
+        "runs": ["3"],
+        "scratch_rnn": ["96.25 ± 0.13"],
+        "Keras": ["95.37 ± 0.49"],
+        "difference": ["+0.877 (-0.123 to +1.877)"],
+        "TOST p, ±0.25": ["0.046"],
+    }
+
+
+def test_what_is_written_of_accuracies_are_the_runs_and_their_summary(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "version", lambda name: f"{name} 1")
+    out = tmp_path / "first.json"
+    accuracy.write(argparse.Namespace(out=out, optimizer="adam", epochs=3, margin=0.4), RUNS)
+    written = json.loads(out.read_text(encoding="utf-8"))
+    assert written["runs"] == RUNS
+    assert written["summaries"] == accuracy.summaries(RUNS, 0.4)
+    assert (written["margin"], written["confidence"]) == (0.4, 0.95)
+    assert written["recipe"] == {"optimizer": "adam", "epochs": 3, "dtype": "float32"}
+
+
+@pytest.mark.parametrize("name", ["first", "simple_rnn_again"])
+def test_the_committed_summaries_are_those_of_their_runs(name):
+    result = json.loads((interleave.RESULTS / "accuracy" / f"{name}.json").read_text(encoding="utf-8"))
+    again = accuracy.summaries(result["runs"], result["margin"])
+    assert list(again) == list(result["summaries"])
+    for cell, row in again.items():
+        assert row == pytest.approx(result["summaries"][cell], rel=1e-6)
+
+
+def always(answer, rows):
+    """Return probabilities with which that class wins, as far as `rows` goes, and class 9 after them."""
+    probabilities = np.full((6, 10), 0.05)
+    probabilities[:rows, answer] = 0.5
+    probabilities[rows:, 9] = 0.4
+    return probabilities
+
+
+def test_a_pair_is_tested_in_percent_each_by_its_own_answers(monkeypatch, digits):
+    pytest.importorskip("keras")
+    from keras_reference import side_by_side
+
+    x, _ = digits
+    y = np.array([3, 3, 3, 4, 4, 9])
+    seen = {}
+    monkeypatch.setattr(
+        side_by_side,
+        "train_side_by_side",
+        lambda *arguments, **options: seen.update(options, train=arguments[2]),
+    )
+    monkeypatch.setattr(side_by_side, "predict_twin", lambda *_: always(3, 5))  # right: 3 and the 9
+    monkeypatch.setattr(
+        "scratch_rnn.training.model.Sequential.predict", lambda *_: always(4, 4)
+    )  # 4 and the 9
+    result = accuracy.train_and_test(
+        Recipe(cell="gru", units=3, epochs=7, seed=5, batch_size=16), (x[:20], y), (x[:6], y)
+    )
+    assert result == {
+        SCRATCH: pytest.approx(100 * 2 / 6),
+        KERAS: pytest.approx(100 * 4 / 6),
+        "same_answer": pytest.approx(1 / 6),
+    }
+    assert (seen["epochs"], seen["batch_size"], seen["seed"]) == (7, 16, 5)
+    assert len(seen["train"][0]) == 20
+
+
+# Losses and gradients beside Keras ---------------------------------------------------------------------
+
+
+def test_parity_compares_libraries_at_one_precision_and_each_library_with_itself(monkeypatch):
+    losses = {
+        "float32": {SCRATCH: [2.0, 1.0], KERAS: [2.0, 1.1]},
+        "float64": {SCRATCH: [2.0, 1.25], KERAS: [2.5, 1.25]},
+    }
+    weights = {None: "those of float32", "those of float32": "unused"}
+    seen = []
+
+    def first_losses(recipe, train, given):
+        seen.append((recipe, train, given))
+        return losses[recipe.dtype], weights[given]
+
+    monkeypatch.setattr(parity, "first_losses", first_losses)
+    result = parity.differences("gru", 7, "digits")
+    assert result == {
+        "float32": pytest.approx(0.1 / 1.1),
+        "float64": pytest.approx(0.5 / 2.5),
+        SCRATCH: pytest.approx(0.25 / 1.25),
+        KERAS: pytest.approx(0.5 / 2.5),
+    }
+    # Both precisions begin with the same weights and see the same digits.
+    assert [(recipe.dtype, given) for recipe, _, given in seen] == [
+        ("float32", None),
+        ("float64", "those of float32"),
+    ]
+    assert {(recipe.cell, recipe.seed, train) for recipe, train, _ in seen} == {("gru", 7, "digits")}
+
+
+def test_parity_compares_each_column_by_itself(monkeypatch):
+    losses = {
+        "float32": {SCRATCH: [1.0], KERAS: [1.01]},
+        "float64": {SCRATCH: [1.1], KERAS: [1.5]},
+    }
+    monkeypatch.setattr(parity, "first_losses", lambda recipe, *_: (losses[recipe.dtype], None))
+    assert parity.differences("gru", 0, None) == {
+        "float32": pytest.approx(0.01 / 1.01),
+        "float64": pytest.approx(0.4 / 1.5),
+        SCRATCH: pytest.approx(0.1 / 1.1),
+        KERAS: pytest.approx(0.49 / 1.5),
+    }
+
+
+def test_the_table_of_parity_names_what_each_column_compares():
+    row = {"cell": "gru", "seed": 3, "float32": 1e-5, "float64": 2e-13, SCRATCH: 3e-4, KERAS: 4e-4}
+    assert cells(parity.as_table([row])) == {
+        "cell": ["gru"],
+        "seed": ["3"],
+        "float32:\nscratch_rnn\nand Keras": ["1.0e-05"],
+        "float64:\nscratch_rnn\nand Keras": ["2.0e-13"],
+        "scratch_rnn:\nfloat32\nand float64": ["3.0e-04"],
+        "Keras:\nfloat32\nand float64": ["4.0e-04"],
+    }
+
+
+def test_parity_trains_on_the_batches_that_compare_begins_with(monkeypatch, digits):
+    """As the fit of a model like ours, on the rows of `compare` in their order, has the same losses."""
+    pytest.importorskip("keras")
+    from scratch_rnn.training.callbacks import Callback
+
+    class Losses(Callback):
+        def on_train_batch_end(self, batch, logs):
+            seen.append(logs["batch_loss"])
+
+    monkeypatch.setattr(parity, "FIRST_BATCHES", 3)
+    recipe, (x, y), seen = Recipe(cell="gru", units=4, batch_size=40, seed=3, dtype="float64"), digits, []
+    losses, weights = parity.first_losses(recipe, (x, y), None)
+    # compare: the last 30 of 300 are for validation, the others in an order by the seed.
+    order = np.random.default_rng(3).permutation(270)[:120]
+    model = recipe.build_model((28, 28))
+    for weight, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    model.fit(x[order], y[order], 40, shuffle=False, verbose=0, callbacks=[Losses()])
+    assert losses[SCRATCH] == seen
+    assert losses[KERAS] == pytest.approx(seen, rel=1e-9)
+    assert losses[KERAS] != seen  # it is not ours that stands there
+    others, _ = parity.first_losses(recipe, (x, y), [2 * weight for weight in weights])
+    assert abs(others[SCRATCH][0] - seen[0]) > 1e-4
 
 
 def test_the_errors_of_gradients_are_those_of_rounding_and_of_differences():
-    errors = numeric_errors("simple_rnn")
+    errors = gradients.numeric_errors("simple_rnn")
     assert errors["complex"] < 1e-12
     assert errors["directional"] < 1e-11
     assert 1e-12 < errors["central"] < 1e-6
+
+
+def test_a_difference_is_relative_to_the_largest_entry_of_its_array():
+    ours = [np.array([1.0, -4.5]), np.array([[10.0], [20.0]])]
+    theirs = [np.array([1.5, -5.0]), np.array([[10.0], [21.0]])]
+    assert gradients.largest_difference(ours, theirs) == pytest.approx(0.5 / 5)
+    assert gradients.largest_difference(ours[1:], theirs[1:]) == pytest.approx(1 / 21)
+
+
+def test_errors_beside_keras_stand_in_their_own_columns(monkeypatch, digits):
+    pytest.importorskip("keras")
+    from keras_reference import gradients as reference
+    from keras_reference import side_by_side, twin
+
+    fakes = FakeTraining()
+    monkeypatch.setattr(side_by_side, "train_side_by_side", fakes.train_side_by_side)
+    monkeypatch.setattr(reference, "twin_loss_and_gradients", fakes.gradients)
+    monkeypatch.setattr(twin, "build_twin", fakes.build_twin)
+    assert gradients.keras_errors("simple_rnn", digits) == {
+        "Keras": pytest.approx(0.2),
+        "losses": pytest.approx(0.5 / 4),
+        "weights": pytest.approx(0.3),
+    }
+    # Ours over theirs, on the first batch alone, and 200 batches over and over.
+    assert len(fakes.batch) == 128
+    x, y = fakes.train
+    assert len(x) == len(y) == 200 * 128
+    np.testing.assert_array_equal(y[:600], np.tile(digits[1], 2))
+    np.testing.assert_array_equal(x[300 + 17], digits[0][17])
+
+
+class FakeTraining:
+    """A Keras whose gradients are a fifth too large, losses off by an eighth, weights by three tenths."""
+
+    def build_twin(self, model, shape):
+        self.model = randomize(model)  # no array is zero
+        return self
+
+    def gradients(self, model, twin, x, y):
+        self.batch = x
+        _, ours = model.loss_and_gradients(x, y)
+        return 0.0, [g / 0.8 for g in ours]
+
+    def train_side_by_side(self, model, twin, train, validation, **options):
+        self.train = train
+        ours, theirs = (
+            argparse.Namespace(batch_losses=[2.0, 3.5]),
+            argparse.Namespace(batch_losses=[2.0, 4.0]),
+        )
+        return {SCRATCH: ours, KERAS: theirs}
+
+    def get_weights(self):
+        return [weight / 0.7 for weight in self.model.get_weights()]
+
+
+def test_the_table_of_gradients_has_a_row_for_each_cell():
+    numbers = dict(zip(gradients.COLUMNS, [1e-1, 2e-2, 3e-3, 4e-4, 5e-5, 6e-6], strict=True))
+    assert cells(gradients.as_table({"gru": numbers})) == {
+        "cell": ["gru"],
+        "complex": ["1.0e-01"],
+        "central": ["2.0e-02"],
+        "directional": ["3.0e-03"],
+        "Keras": ["4.0e-04"],
+        "losses": ["5.0e-05"],
+        "weights": ["6.0e-06"],
+    }
+
+
+# Memory, start-up and truncation -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["simple_rnn", "gru", "lstm"])
+def test_the_bytes_of_a_tape_are_those_of_its_arrays(cell):
+    # T B (D + 1 + k H) numbers kept, float32; docs/bptt.md, section 11, counts 7 H for the LSTM.
+    kept = {"simple_rnn": 1, "gru": 5, "lstm": 7}[cell]
+    numbers = 28 * 128 * (28 + 1 + kept * 128)
+    assert 4 * numbers < memory.tape_bytes(cell) < 1.2 * 4 * numbers
+
+
+def peak_of(code):
+    """Run the code in a Python whose parent is small, because Linux counts what that held before; in MiB."""
+    parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
+    done = subprocess.run([sys.executable, "-c", parent, code], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 2**20
+
+
+def test_the_peak_is_the_most_that_was_held_at_once():
+    held = "x = b'1' * 100 * 2**20; del x; x = b'1' * 60 * 2**20\n"
+    assert peak_of(held + memory.PEAK) - peak_of(memory.PEAK) == pytest.approx(100, abs=15)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_of_two_processes_memory_is_added_up():
+    held = "import os\nif not os.fork():\n    x = b'1' * 100 * 2**20\n    os._exit(0)\nos.wait()\n"
+    alone, both = peak_of(held + memory.PEAK), peak_of(held + memory.PEAK_WITH_HELPER)
+    assert both - alone == pytest.approx(100 + alone, abs=20)
+
+
+@pytest.mark.parametrize("name", list(memory.RUNS))
+def test_each_run_is_asked_for_its_peak_in_mebibytes(monkeypatch, name):
+    done = argparse.Namespace(stdout="epoch 1\n3145728\n")
+    monkeypatch.setattr(memory.subprocess, "run", lambda command, **_: asked.append(command[2]) or done)
+    asked = []
+    assert memory.peak(name) == 3
+    helper = memory.PEAK_WITH_HELPER if name == "scratch_rnn, 2 processes" else memory.PEAK
+    assert asked == [memory.RUNS[name] + helper]
+
+
+def test_a_command_is_timed_in_a_new_python_and_has_to_succeed():
+    assert 0 < start_up.timed(["-c", "pass"]) < start_up.timed(["-c", "import time; time.sleep(1.5)"])
+    with pytest.raises(subprocess.CalledProcessError):
+        start_up.timed(["-c", "1 / 0"])
+
+
+def test_a_truncated_gradient_is_relative_to_the_full_one(digits):
+    x, y = digits[0][:8], digits[1][:8]
+    model = Recipe(cell="gru", units=3, dtype="float64", seed=2).build_model((28, 28))
+    errors = truncation.gradient_errors(model, x, y)
+    full = truncation.truncated_gradient(model, x, y, None)
+    assert full.size == sum(weight.size for weight in model.layers[0].weights)
+    _, by_model = model.loss_and_gradients(x, y)
+    np.testing.assert_allclose(full, np.concatenate([g.ravel() for g in by_model[:3]]))
+    assert errors[28] == 0
+    one = truncation.truncated_gradient(model, x, y, 1)
+    assert errors[1] == pytest.approx(np.sqrt(np.sum((one - full) ** 2) / np.sum(full**2)))
+    assert errors[1] > errors[7] > errors[21] > 0
+
+
+def test_truncation_trains_with_so_many_steps_and_compares_untrained_with_fully_trained(monkeypatch, digits):
+    x, y = digits
+    monkeypatch.setattr(truncation, "STEPS", (1, 28))
+    seen = []
+    monkeypatch.setattr(
+        truncation, "gradient_errors", lambda model, rows, _: seen.append((model, len(rows))) or len(seen)
+    )
+    recipe = Recipe(cell="gru", units=3, optimizer="adam", epochs=2, seed=1)
+    result = truncation.measured(recipe, (x[:200], y[:200]), (x[200:], y[200:]))
+    for steps in (1, 28):
+        model = recipe.build_model((28, 28))
+        model.layers[0].bptt_steps = steps
+        model.fit(x[:200], y[:200], 128, 2, verbose=0)
+        assert result["accuracy"][steps] == model.evaluate(x[200:], y[200:])["accuracy"]
+    assert (result["error before training"], result["error after training"]) == (1, 2)
+    (untrained, rows), (trained, _) = seen
+    assert rows == 100
+    for weight, start in zip(untrained.weights, recipe.build_model((28, 28)).weights, strict=True):
+        np.testing.assert_array_equal(weight, start)
+    for weight, end in zip(trained.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(weight, end)
+
+
+def test_the_table_of_truncation_has_a_row_for_each_k(monkeypatch):
+    monkeypatch.setattr(truncation, "STEPS", (1, 28))
+    result = {
+        "accuracy": {1: 0.55, 28: 0.97},
+        "error before training": {1: 0.75, 28: 0.0},
+        "error after training": {1: 0.99, 28: 0.001},
+    }
+    assert cells(truncation.as_table({"GRU": result})) == {
+        "k": ["1", "28"],
+        "GRU": ["55.00%; 0.75, 0.99", "97.00%; 0, 0.001"],
+    }
