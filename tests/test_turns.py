@@ -143,7 +143,7 @@ def test_who_does_the_same_work_is_timed(in_this_process):
     contestants = {"ours": numbers(2.5, 2.25), "floor": (idle, {}), "theirs": numbers(2.5, 2.25)}
     seconds = in_turn(contestants, rounds=2, warm_up=1, title="")
     assert {name: len(values) for name, values in seconds.items()} == {"ours": 2, "floor": 2, "theirs": 2}
-    assert sorted(sum(seconds.values(), [])) == [4, 5, 6, 7, 8, 9]
+    assert sorted(value for values in seconds.values() for value in values) == [4, 5, 6, 7, 8, 9]
     assert len(closed) == 3
 
 
