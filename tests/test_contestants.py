@@ -12,8 +12,8 @@ from scratch_rnn.layers import CELLS
 from scratch_rnn.training.shards import Batches
 from scratch_rnn.training.threads import Threads, available_cores
 
-# Nothing is as large as anything else, and a second shard is smaller than the first.
-SMALL = c.Setting(units=6, batch=70, time=5, features=4, steps=7, threads=2)
+# No two sizes are equal, the rows reach into the digits' ink, and a second shard is smaller than the first.
+SMALL = c.Setting(units=6, batch=70, time=12, features=20, steps=7, threads=2)
 LIBRARIES = {"keras": c.keras, "torch": c.pytorch, "jax": c.jax}
 
 
@@ -32,7 +32,7 @@ def test_every_library_has_the_first_losses_of_scratch_rnn(library, cell):
     expected = first_losses(setting)
     check_same_work({"scratch_rnn": expected, library: LIBRARIES[library](setting).first_results()})
     # The five batches are so different that no mistake in their order could hide.
-    assert np.min(np.abs(np.diff(expected))) > 100 * TOLERANCE * max(expected)
+    assert np.min(np.abs(np.diff(expected))) > 10 * TOLERANCE * max(expected)
 
 
 @pytest.mark.parametrize("cell", list(CELLS))
@@ -187,7 +187,7 @@ def test_starting_weights_are_those_of_the_recipe_whatever_computes_them():
     one, other = c.starting_weights(SMALL), c.starting_weights(SMALL.but(threads=1, processes=2, batch=3))
     for weight, same in zip(one, other, strict=True):
         np.testing.assert_array_equal(weight, same)
-    assert [weight.shape for weight in one] == [(4, 24), (6, 24), (24,), (6, 10), (10,)]
+    assert [weight.shape for weight in one] == [(20, 24), (6, 24), (24,), (6, 10), (10,)]
 
 
 # Prediction --------------------------------------------------------------------------------------------
@@ -329,6 +329,6 @@ def test_the_floor_is_computed_on_as_many_threads(threads, monkeypatch):
 
 
 def test_a_setting_is_changed_in_a_copy():
-    assert SMALL.but(units=9) == c.Setting("lstm", 9, 70, 5, 4, 7, 2)
+    assert SMALL.but(units=9) == c.Setting("lstm", 9, 70, 12, 20, 7, 2)
     assert SMALL.units == 6
     assert isinstance(c.products(SMALL), Work)
