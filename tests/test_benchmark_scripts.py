@@ -1,0 +1,319 @@
+"""What the scripts of the benchmarks ask for, write and draw, with measurements that are made up."""
+
+import argparse
+import json
+import sys
+
+import accuracy
+import cores
+import gradients
+import inference
+import interleave
+import memory
+import parity
+import pytest
+import scaling
+import start_up
+import step_time
+import tables
+import truncation
+
+from keras_reference.comparison import KERAS, SCRATCH
+
+CELLS = ["simple_rnn", "gru", "lstm"]
+CLASSES = ["SimpleRNN", "GRU", "LSTM"]
+
+
+class Outcome:
+    """What a script has asked for, and, by the name of the file, what it has written and drawn."""
+
+    def __init__(self, monkeypatch, tmp_path):
+        self.monkeypatch, self.folder = monkeypatch, tmp_path
+        self.turns, self.written, self.drawn = [], {}, {}
+        self.rounds = [0.5, 9.0, 1.0]  # of every contestant, and one more for each before it
+
+    def in_turn(self, contestants, rounds, warm_up, title, alike=None):
+        self.turns.append((title, list(contestants), rounds, warm_up))
+        self.contestants = contestants
+        return {name: [value + n for value in self.rounds] for n, name in enumerate(contestants)}
+
+    def take_turns(self, contestants, rounds, warm_up):
+        return self.in_turn(contestants, rounds, warm_up, None)
+
+    def of(self, module, *arguments):
+        """Run the script with these arguments."""
+        replace = self.monkeypatch.setattr
+        replace(sys, "argv", [f"{module.__name__}.py", *arguments])
+        for name in ("in_turn", "take_turns"):
+            replace(module, name, getattr(self, name), raising=False)
+        replace(module, "RESULTS", self.folder, raising=False)
+        replace(module, "FIGURES", self.folder, raising=False)
+        replace(module, "write", self.write, raising=False)
+        replace(module, "save", self.save, raising=False)
+        module.main()
+        return self
+
+    def write(self, path, content):
+        self.written[path.relative_to(self.folder).as_posix()] = content
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+    def save(self, figure, path):
+        """Read back each panel: its rows, from the top down, and of each the dots."""
+        self.drawn[path.name] = {
+            axes.get_title(loc="left"): {
+                label.get_text(): list(line.get_xdata())
+                for label, line in reversed(list(zip(axes.get_yticklabels(), axes.lines, strict=False)))
+            }
+            for axes in figure.axes
+        }
+        self.title = figure.get_suptitle()
+
+
+@pytest.fixture
+def outcome(monkeypatch, tmp_path):
+    return Outcome(monkeypatch, tmp_path)
+
+
+def test_step_time_writes_and_draws_every_round_in_milliseconds_a_step(outcome, capsys):
+    outcome.of(step_time, "--steps", "10", "--rounds", "4")
+    names = list(outcome.contestants)
+    assert outcome.turns == [(cell, names, 4, 2) for cell in CELLS]
+    assert {options["setting"].steps for _, options in outcome.contestants.values()} == {10}
+    assert {options["setting"].cell for _, options in outcome.contestants.values()} == {"lstm"}
+    content = outcome.written["step_time.json"]
+    assert content["steps"] == 10
+    assert list(content["cells"]) == CELLS
+    for cell in CELLS:
+        milliseconds = content["cells"][cell]["milliseconds"]
+        assert milliseconds == {
+            name: [50 + 100 * n, 900 + 100 * n, 100 + 100 * n] for n, name in enumerate(names)
+        }
+    assert outcome.drawn["step_time.png"] == dict.fromkeys(CLASSES, content["cells"]["gru"]["milliseconds"])
+    assert outcome.title == "Milliseconds a training step"
+    printed = capsys.readouterr().out
+    assert all(f"{cell}: milliseconds a training step" in printed for cell in CELLS)
+
+
+def test_one_cell_alone_is_printed_and_not_written(outcome, capsys):
+    outcome.of(step_time, "--cell", "gru")
+    assert [turn[0] for turn in outcome.turns] == ["gru"]
+    assert (outcome.written, outcome.drawn) == ({}, {})
+    assert "gru: milliseconds a training step" in capsys.readouterr().out
+
+
+def test_cores_times_one_thread_and_all_and_draws_each_build_of_python(outcome, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", outcome.folder)
+    monkeypatch.setattr(cores, "available_cores", lambda: 6)
+    monkeypatch.setattr(cores, "python", lambda: "3.99 free-threaded")
+    monkeypatch.setattr(sys, "platform", "linux")
+    other = {cell: {"scratch_rnn, one thread": [7.0]} for cell in CELLS}
+    outcome.write(outcome.folder / "cores" / "3.1.json", {"name": "3.1", "milliseconds": other})
+    outcome.of(cores, "--steps", "10", "--rounds", "4")
+    ways = {"one thread": (1, 1), "6 threads": (6, 1), "6 processes": (None, 6)}
+    found = {
+        name: (prepare, options["setting"].threads, options["setting"].processes)
+        for name, (prepare, options) in outcome.contestants.items()
+    }
+    assert found == {
+        **{f"scratch_rnn, {way}": (cores.c.scratch_rnn, *numbers) for way, numbers in ways.items()},
+        **{f"Keras, {way}": (cores.c.keras, *numbers) for way, numbers in list(ways.items())[:2]},
+    }
+    assert outcome.turns == [(cell, list(found), 4, 1) for cell in CELLS]
+    content = outcome.written["cores/3.99-free-threaded.json"]
+    assert (content["name"], content["steps"]) == ("3.99 free-threaded", 10)
+    assert content["milliseconds"]["gru"]["scratch_rnn, 6 threads"] == [150, 1000, 200]
+    drawn = outcome.drawn["cores.png"]
+    assert list(drawn) == CLASSES
+    assert drawn["GRU"]["scratch_rnn, one thread (Python 3.1)"] == [7]
+    assert drawn["GRU"]["Keras, one thread (Python 3.99 free-threaded)"] == [350, 1200, 400]
+    assert len(drawn["GRU"]) == 6
+
+
+@pytest.mark.parametrize(("without_lock", "name"), [(1, "3.77 free-threaded"), (0, "3.77"), (None, "3.77")])
+def test_a_build_of_python_without_the_lock_is_named_so(monkeypatch, without_lock, name):
+    monkeypatch.setattr(cores.platform, "python_version", lambda: "3.77")
+    monkeypatch.setattr(cores.sysconfig, "get_config_var", {"Py_GIL_DISABLED": without_lock}.get)
+    assert cores.python() == name
+
+
+def test_scaling_varies_one_size_at_a_time(outcome, monkeypatch):
+    monkeypatch.setattr(scaling, "SIZES", {"time": (28, 56), "units": (32, 64), "batch": (8, 16)})
+    outcome.of(scaling, "--rounds", "4")
+    names = {
+        axis: [f"{name} {size}" for name in (SCRATCH, KERAS) for size in scaling.SIZES[axis]]
+        for axis in scaling.SIZES
+    }
+    assert outcome.turns == [(axis, names[axis], 4, 2) for axis in ("time", "units", "batch")]
+    assert [options["setting"].batch for _, options in outcome.contestants.values()] == [8, 16, 8, 16]
+    content = outcome.written["scaling.json"]["axes"]
+    assert content["time"]["milliseconds"] == {
+        SCRATCH: {28: [25, 450, 50], 56: [150, 1000, 200]},  # 20 steps of 28 rows, 10 of 56
+        KERAS: {28: [125, 550, 150], 56: [350, 1200, 400]},
+    }
+    assert list(outcome.drawn["scaling.png"]) == ["timesteps T", "units H", "batch B"]
+
+
+def test_prediction_of_one_digit_is_repeated_and_keras_is_called_too(outcome):
+    outcome.of(inference, "--rounds", "4")
+    assert outcome.turns == [
+        ("10,000 digits", [SCRATCH, KERAS, "PyTorch"], 4, 2),
+        ("one digit", [SCRATCH, KERAS, "PyTorch", "Keras, called"], 4, 2),
+    ]
+    assert outcome.contestants == {
+        SCRATCH: (inference.scratch_rnn, {"count": 1, "repeats": 100}),
+        KERAS: (inference.keras, {"count": 1, "repeats": 100}),
+        "PyTorch": (inference.pytorch, {"count": 1, "repeats": 100}),
+        "Keras, called": (inference.keras, {"count": 1, "repeats": 100, "call": True}),
+    }
+    content = outcome.written["inference.json"]["milliseconds"]
+    assert content["10,000 digits"]["PyTorch"] == [2500, 11000, 3000]
+    assert content["one digit"]["PyTorch"] == [25, 110, 30]
+    assert outcome.drawn["inference.png"] == content
+
+
+def test_memory_is_compared_by_medians(outcome, monkeypatch, capsys):
+    monkeypatch.setattr(memory, "tape_bytes", {"simple_rnn": 1, "gru": 2, "lstm": 3}.get)
+    outcome.of(memory, "--rounds", "4")
+    assert outcome.turns == [(None, [SCRATCH, "scratch_rnn, 2 processes", KERAS], 4, 0)]
+    peaks = {SCRATCH: [0.5, 9, 1], "scratch_rnn, 2 processes": [1.5, 10, 2], KERAS: [2.5, 11, 3]}
+    assert outcome.written["memory.json"] == {
+        "MiB": peaks,
+        "tape_bytes": {"simple_rnn": 1, "gru": 2, "lstm": 3},
+    }
+    assert outcome.drawn["memory.png"] == {"MiB": peaks}
+    assert "scratch_rnn needs 0.33 of Keras's" in capsys.readouterr().out
+
+
+def test_start_up_drops_the_first_round(outcome, monkeypatch):
+    commands = []
+    monkeypatch.setattr(start_up, "timed", lambda command: commands.append(command) or 2.0)
+    outcome.of(start_up, "--rounds", "4")
+    assert outcome.turns == [(None, list(start_up.COMMANDS), 4, 1)]
+    for name, wait in outcome.contestants.items():
+        assert wait() == 2
+        assert commands[-1] is start_up.COMMANDS[name]
+    assert outcome.written["start_up.json"]["seconds"]["import numpy"] == [1.5, 10, 2]
+    assert outcome.drawn["start_up.png"] == outcome.written["start_up.json"]
+
+
+@pytest.mark.parametrize("library", ["scratch_rnn", "Keras"])
+def test_the_first_batch_is_trained_by_the_library_that_is_named(library):
+    *_, code = start_up.COMMANDS[f"first batch, {library}"]
+    imported = {"scratch_rnn": "from scratch_rnn import", "Keras": "import keras"}
+    assert [name for name, line in imported.items() if line in code] == [library]
+    assert code.endswith("model.train_on_batch(x, y)")
+    assert start_up.COMMANDS["import keras"] == ["-c", "import keras"]
+    assert start_up.COMMANDS["import scratch_rnn"] == ["-c", "import scratch_rnn"]
+
+
+@pytest.mark.parametrize("name", list(memory.RUNS))
+def test_memory_is_that_of_the_same_training_by_the_library_that_is_named(name):
+    code = memory.RUNS[name]
+    assert ("keras" in code) == (name == KERAS)
+    assert ("processes=2" in code) == (name == "scratch_rnn, 2 processes")
+    assert "LSTM(128)" in code
+    assert "model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)" in code
+
+
+def test_accuracy_trains_so_many_seeds_of_each_cell_from_the_first(outcome, monkeypatch):
+    pytest.importorskip("keras")
+    monkeypatch.setattr(accuracy, "digits", lambda _, data: (f"train {data}", f"test {data}"))
+    recipes = []
+
+    def train_and_test(recipe, train, test):
+        recipes.append((recipe.cell, recipe.seed, recipe.epochs, recipe.optimizer, train, test))
+        return {SCRATCH: 90.0 + recipe.seed, KERAS: 80.0 + 2 * recipe.seed, "same_answer": 0.5}
+
+    monkeypatch.setattr(accuracy, "train_and_test", train_and_test)
+    out = outcome.folder / "a.json"
+    options = ["--seeds", "2", "--first-seed", "5", "--epochs", "4", "--optimizer", "sgd", "--data", "x"]
+    monkeypatch.setattr(accuracy, "write", None)
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *options, "--margin", "0.7", "--out", str(out)])
+    written = []
+    monkeypatch.setattr(
+        accuracy,
+        "write",
+        lambda arguments, runs: written.append((arguments.out, arguments.margin, len(runs))),
+    )
+    accuracy.main()
+    assert recipes == [(cell, seed, 4, "sgd", "train x", "test x") for cell in CELLS for seed in (5, 6)]
+    assert written == [(out, 0.7, count) for count in range(1, 7)]
+
+
+def test_parity_measures_every_cell_with_seeds_from_zero(outcome, monkeypatch):
+    pytest.importorskip("keras")
+    monkeypatch.setattr(parity, "digits", lambda *_: ("train", "test"))
+    columns = {"float32": 1.0, "float64": 2.0, SCRATCH: 3.0, KERAS: 4.0}
+    monkeypatch.setattr(
+        parity, "differences", lambda cell, seed, train: {"of": [cell, seed, train], **columns}
+    )
+    out = outcome.folder / "p.json"
+    outcome.of(parity, "--seeds", "2", "--out", str(out))
+    assert json.loads(out.read_text())["rows"] == [
+        {"cell": cell, "seed": seed, "of": [cell, seed, "train"], **columns}
+        for cell in CELLS
+        for seed in (0, 1)
+    ]
+
+
+def test_gradients_writes_all_errors_of_each_cell(outcome, monkeypatch):
+    pytest.importorskip("keras")
+    numeric, beside = (
+        dict.fromkeys(["complex", "central", "directional"], 1.0),
+        ["Keras", "losses", "weights"],
+    )
+    monkeypatch.setattr(gradients, "numeric_errors", lambda cell: {**numeric, "cell": cell})
+    monkeypatch.setattr(gradients, "keras_errors", lambda cell, digits: dict.fromkeys(beside, len(digits[0])))
+    out = outcome.folder / "g.json"
+    outcome.of(gradients, "--out", str(out))
+    rows = json.loads(out.read_text())["rows"]
+    assert list(rows) == CELLS
+    assert rows["gru"] == {**numeric, "cell": "gru", **dict.fromkeys(beside, rows["gru"]["Keras"])}
+
+
+def test_truncation_measures_each_cell_by_the_recipe_that_is_asked_for(outcome, monkeypatch):
+    monkeypatch.setattr(truncation, "digits", lambda *_: ("train", "test"))
+    recipes = []
+
+    def measured(recipe, *data):
+        recipes.append((recipe.cell, recipe.optimizer, recipe.epochs, recipe.seed, *data))
+        names = ("accuracy", "error before training", "error after training")
+        return {name: dict.fromkeys(truncation.STEPS, len(recipes) / 10) for name in names}
+
+    monkeypatch.setattr(truncation, "measured", measured)
+    outcome.of(truncation, "--epochs", "4", "--seed", "6")
+    assert recipes == [(cell, "adam", 4, 6, "train", "test") for cell in CELLS]
+    content = outcome.written["truncation.json"]
+    assert (content["epochs"], content["seed"]) == (4, 6)
+    assert {name: cell["accuracy"][7] for name, cell in content["cells"].items()} == {
+        "SimpleRNN": 0.1,
+        "GRU": 0.2,
+        "LSTM": 0.3,
+    }
+    assert list(outcome.drawn) == ["truncation.png"]
+
+
+# Files and options -------------------------------------------------------------------------------------
+
+
+def test_results_are_written_with_the_conditions(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(interleave, "conditions", lambda packages: {"versions": list(packages)})
+    path = tmp_path / "new" / "x.json"
+    interleave.write(path, {"seconds": [1.5]})
+    assert json.loads(path.read_text()) == {
+        "versions": ["numpy", "tensorflow", "keras", "torch", "jax"],
+        "seconds": [1.5],
+    }
+    assert f"written to {path}" in capsys.readouterr().out
+
+
+def test_a_file_of_results_needs_its_folder(tmp_path):
+    assert interleave.result_file(str(tmp_path / "x.json")) == tmp_path / "x.json"
+    with pytest.raises(argparse.ArgumentTypeError, match=r"the folder of .*x\.json.* does not exist"):
+        interleave.result_file(str(tmp_path / "no" / "x.json"))
+
+
+def test_digits_are_training_and_test_in_this_order(tiny_data):
+    (x, _), (x_test, _) = interleave.digits(argparse.ArgumentParser(), str(tiny_data))
+    assert (len(x), len(x_test)) == (400, 100)
