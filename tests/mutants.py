@@ -3,8 +3,8 @@
     python tests/mutants.py PART FOLDER [NAME ...]
 
 mutmut changes one place of the code at a time and runs the tests that reach it; a change that no test notices
-survives. It knows one configuration a folder, and each part has tests of its own: so the checkout is copied to
-FOLDER, and mutmut run there, on the mutants of that NAME (such as "scratch_rnn.files.*") or on all. Called
+survives. It knows one configuration a folder, and each part has tests of its own: so the checkout is copied
+to FOLDER, and mutmut run there, on the mutants of that NAME (such as "scratch_rnn.files.*") or on all. Called
 again with the same folder, it goes on where it was ended. `mutmut results` in FOLDER lists the survivors;
 tests/mutants.md tells why some survive.
 """
