@@ -245,13 +245,31 @@ def three_cells():
     return [summary_of("simple_rnn"), summary_of("gru", mcnemar_p=0.5), summary_of("lstm", agreement=0.7777)]
 
 
-def test_every_number_of_every_cell_stands_in_its_field(figures, tmp_path):
-    for cell in CELLS:
-        (tmp_path / cell).mkdir()
-        (tmp_path / cell / "curves.png").write_bytes((figures / "curves.png").read_bytes())
+def page_of_cells(figures, folder):
+    """The report of three cells, for each of which another picture stands for the curves."""
+    for cell, picture in zip(CELLS, ("curves.png", "predictions.png", "confusion.png"), strict=True):
+        (folder / cell).mkdir()
+        (folder / cell / "curves.png").write_bytes((figures / picture).read_bytes())
     results = [scratch_result(), keras_result()]
-    report.write_report_of_cells(tmp_path, [(summary, results) for summary in three_cells()])
-    page = Page(tmp_path / "report.html")
+    report.write_report_of_cells(folder, [(summary, results) for summary in three_cells()])
+    return Page(folder / "report.html")
+
+
+def test_each_cell_has_its_own_verdict_and_curves(figures, tmp_path):
+    page = page_of_cells(figures, tmp_path)
+    pictures = [b64decode(image["src"].removeprefix("data:image/png;base64,")) for image in page.all("img")]
+    assert pictures == [(tmp_path / cell / "curves.png").read_bytes() for cell in CELLS]
+    parts = re.split(r"The whole report of (\w+)", page.text.partition("no benchmark.")[2])
+    assert parts[1:-1:2] == ["SimpleRNN", "GRU", "LSTM"]
+    assert [re.search(r"probability ([\d.]+):", part)[1] for part in parts[:-1:2]] == [
+        "0.0034",
+        "0.5",
+        "0.0034",
+    ]
+
+
+def test_every_number_of_every_cell_stands_in_its_field(figures, tmp_path):
+    page = page_of_cells(figures, tmp_path)
     assert page.tables == [CELLS_TABLE]
     assert "On 20 test digits; scratch_rnn / Keras" in page.text
     assert page.settings["networks"] == (
@@ -345,6 +363,8 @@ def test_a_report_is_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
     [
         (0, 0, 1.0, "the two are equal"),
         (1, 3, 0.625, "wrong on 1 digit, Keras alone on 3. .* 0.62: no sign that either is better"),
+        (5, 14, 0.064, "0.064: no sign that either is better"),
+        (14, 4, 0.031, "0.031: this is hardly chance, and Keras is the better one"),
         (274, 112, 9e-17, "9e-17: this is hardly chance, and Keras is the better one"),
         (112, 274, 9e-17, "9e-17: this is hardly chance, and scratch_rnn is the better one"),
     ],
@@ -372,9 +392,9 @@ def test_the_command_names_the_backend_threads_and_processes_that_are_not_the_de
     plain = {"backend": "tensorflow", "threads": 4, "cores": 4, "processes": 1}
     assert report.command_of(Recipe(), plain)[:2] == ["scratch-rnn compare", "--cell lstm"]
     assert not any("threads" in piece or "processes" in piece for piece in report.command_of(Recipe(), plain))
-    special = {"backend": "jax", "threads": 2, "cores": 4, "processes": 3}
+    special = {"backend": "jax", "threads": 3, "cores": 4, "processes": 2}
     command = report.command_of(Recipe(data="/my data.npz"), special)
-    assert (command[0], command[-2:]) == ("KERAS_BACKEND=jax", ["--threads 2", "--processes 3"])
+    assert (command[0], command[-2:]) == ("KERAS_BACKEND=jax", ["--threads 3", "--processes 2"])
     assert "--data '/my data.npz'" in command
 
 
@@ -389,10 +409,11 @@ def test_the_settings_say_what_shared_the_work(run, threads, processes, words):
 @pytest.mark.parametrize(
     ("data", "digits", "words"),
     [
-        ("auto", 10_000, "data MNIST "),
-        ("auto", 1_000, "data the sample"),
-        ("/my.npz", 10_000, "data /my.npz"),
+        ("auto", 10_000, "MNIST"),
+        ("auto", 1_000, "the sample of MNIST that ships with scratch_rnn"),
+        ("sample", 10_000, "the sample of MNIST that ships with scratch_rnn"),
+        ("/my.npz", 10_000, "/my.npz"),
     ],
 )
 def test_the_sample_is_never_called_mnist(run, data, digits, words):
-    assert words in run(data=data, test_digits=digits).text
+    assert run(data=data, test_digits=digits).settings["data"] == words

@@ -138,7 +138,7 @@ def unlike(tmp_path_factory):
     (x, y), (x_test, y_test) = load_mnist("sample")
     train, test = (x[:200], y[:200]), (x_test[:80], y_test[:80])
     (run,) = create_runs(tmp_path_factory.mktemp("unlike") / "run", [RECIPE], (28, 28))
-    pair = Pair(RECIPE, (28, 28), threads=1)
+    pair = Pair(RECIPE, (28, 28), threads=3)
     says(pair.model, OURS)
     says(pair.keras.twin, THEIRS)
     console, drawn = Console(file=io.StringIO(), width=90), {}
@@ -187,7 +187,7 @@ def test_the_summary_counts_each_model_s_own_mistakes(unlike):
     digits = [summary[f"{name}_digits"] for name in ("train", "validation", "test")]
     assert (digits, summary["weights"]) == ([180, 20, 80], 28 * 3 + 3 * 3 + 3 + 3 * 10 + 10)
     assert summary["recipe"] == RECIPE.to_dict()
-    assert (summary["conditions"]["threads"], summary["conditions"]["processes"]) == (1, 1)
+    assert (summary["conditions"]["threads"], summary["conditions"]["processes"]) == (3, 1)
     assert summary == json.loads(json.dumps(unlike.summary))
 
 
