@@ -49,8 +49,9 @@ DEFAULTS = [
 
 
 # An optimizer sees arrays and not of which cell they are, so those of one cell do for all of its options: of
-# the GRU, whose bias is a matrix. Every other cell is trained with one optimizer of each kind.
-OTHER_CELLS = [cell for cell in CELLS if cell != "GRU"]
+# the SimpleRNN, whose graph Keras builds fastest and in which no gate damps a rounding error on its way. Every
+# other cell is trained with one optimizer of each kind.
+OTHER_CELLS = [cell for cell in CELLS if cell != "SimpleRNN"]
 EACH_KIND = [OPTIMIZERS[2], OPTIMIZERS[6], OPTIMIZERS[12]]
 
 
@@ -77,7 +78,9 @@ def trajectories(cell, optimizer, sample):
     return losses, model.get_weights(), twin.get_weights(), start
 
 
-@pytest.mark.parametrize(("cell", "optimizer"), [*cases(["GRU"], OPTIMIZERS), *cases(OTHER_CELLS, EACH_KIND)])
+@pytest.mark.parametrize(
+    ("cell", "optimizer"), [*cases(["SimpleRNN"], OPTIMIZERS), *cases(OTHER_CELLS, EACH_KIND)]
+)
 def test_losses_and_weights_are_those_of_keras_for_200_steps(cell, optimizer, sample):
     (ours, theirs), weights, expected, start = trajectories(cell, optimizer, sample)
     np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=0)
@@ -86,7 +89,7 @@ def test_losses_and_weights_are_those_of_keras_for_200_steps(cell, optimizer, sa
         assert np.abs(weight - before).max() > 1e-2  # the run went somewhere
 
 
-@pytest.mark.parametrize(("cell", "optimizer"), cases(["GRU"], DEFAULTS))
+@pytest.mark.parametrize(("cell", "optimizer"), cases(["SimpleRNN"], DEFAULTS))
 def test_with_default_constants_they_part_by_what_keras_rounds(cell, optimizer, sample):
     """Not for RMSprop: Keras has its constants exact. Adam's steps are off by up to 6.5e-6 of their length.
 
