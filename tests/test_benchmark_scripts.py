@@ -30,12 +30,13 @@ class Outcome:
     def __init__(self, monkeypatch, tmp_path):
         self.monkeypatch, self.folder = monkeypatch, tmp_path
         self.turns, self.written, self.drawn = [], {}, {}
-        self.rounds = [0.5, 9.0, 1.0]  # of every contestant, and one more for each before it
 
     def in_turn(self, contestants, rounds, warm_up, title, alike=None):
         self.turns.append((title, list(contestants), rounds, warm_up))
         self.contestants = contestants
-        return {name: [value + n for value in self.rounds] for n, name in enumerate(contestants)}
+        longer = 2 ** (len(self.turns) - 1)  # each time it is asked for
+        rounds = [0.5 * longer, 9.0 * longer, 1.0 * longer]
+        return {name: [value + n * longer for value in rounds] for n, name in enumerate(contestants)}
 
     def take_turns(self, contestants, rounds, warm_up):
         return self.in_turn(contestants, rounds, warm_up, None)
@@ -84,12 +85,15 @@ def test_step_time_writes_and_draws_every_round_in_milliseconds_a_step(outcome, 
     content = outcome.written["step_time.json"]
     assert content["steps"] == 10
     assert list(content["cells"]) == CELLS
-    for cell in CELLS:
+    for longer, cell in zip((1, 2, 4), CELLS, strict=True):
         milliseconds = content["cells"][cell]["milliseconds"]
         assert milliseconds == {
-            name: [50 + 100 * n, 900 + 100 * n, 100 + 100 * n] for n, name in enumerate(names)
+            name: [longer * (50 + 100 * n), longer * (900 + 100 * n), longer * (100 + 100 * n)]
+            for n, name in enumerate(names)
         }
-    assert outcome.drawn["step_time.png"] == dict.fromkeys(CLASSES, content["cells"]["gru"]["milliseconds"])
+    assert outcome.drawn["step_time.png"] == {
+        name: content["cells"][cell]["milliseconds"] for name, cell in zip(CLASSES, CELLS, strict=True)
+    }
     assert outcome.title == "Milliseconds a training step"
     printed = capsys.readouterr().out
     assert all(f"{cell}: milliseconds a training step" in printed for cell in CELLS)
@@ -122,11 +126,12 @@ def test_cores_times_one_thread_and_all_and_draws_each_build_of_python(outcome, 
     assert outcome.turns == [(cell, list(found), 4, 1) for cell in CELLS]
     content = outcome.written["cores/3.99-free-threaded.json"]
     assert (content["name"], content["steps"]) == ("3.99 free-threaded", 10)
-    assert content["milliseconds"]["gru"]["scratch_rnn, 6 threads"] == [150, 1000, 200]
+    assert content["milliseconds"]["gru"]["scratch_rnn, 6 threads"] == [300, 2000, 400]
     drawn = outcome.drawn["cores.png"]
     assert list(drawn) == CLASSES
     assert drawn["GRU"]["scratch_rnn, one thread (Python 3.1)"] == [7]
-    assert drawn["GRU"]["Keras, one thread (Python 3.99 free-threaded)"] == [350, 1200, 400]
+    assert drawn["GRU"]["Keras, one thread (Python 3.99 free-threaded)"] == [700, 2400, 800]
+    assert drawn["LSTM"]["Keras, one thread (Python 3.99 free-threaded)"] == [1400, 4800, 1600]
     assert len(drawn["GRU"]) == 6
 
 
@@ -137,7 +142,7 @@ def test_a_build_of_python_without_the_lock_is_named_so(monkeypatch, without_loc
     assert cores.python() == name
 
 
-def test_scaling_varies_one_size_at_a_time(outcome, monkeypatch):
+def test_scaling_varies_one_size_at_a_time(outcome, monkeypatch, capsys):
     monkeypatch.setattr(scaling, "SIZES", {"time": (28, 56), "units": (32, 64), "batch": (8, 16)})
     outcome.of(scaling, "--rounds", "4")
     names = {
@@ -146,6 +151,10 @@ def test_scaling_varies_one_size_at_a_time(outcome, monkeypatch):
     }
     assert outcome.turns == [(axis, names[axis], 4, 2) for axis in ("time", "units", "batch")]
     assert [options["setting"].batch for _, options in outcome.contestants.values()] == [8, 16, 8, 16]
+    functions = [prepare for prepare, _ in outcome.contestants.values()]
+    assert functions == [scaling.c.scratch_rnn] * 2 + [scaling.c.keras] * 2
+    printed = capsys.readouterr().out
+    assert all(f"milliseconds a step over {axis}" in printed for axis in ("time", "units", "batch"))
     content = outcome.written["scaling.json"]["axes"]
     assert content["time"]["milliseconds"] == {
         SCRATCH: {28: [25, 450, 50], 56: [150, 1000, 200]},  # 20 steps of 28 rows, 10 of 56
@@ -168,7 +177,7 @@ def test_prediction_of_one_digit_is_repeated_and_keras_is_called_too(outcome):
     }
     content = outcome.written["inference.json"]["milliseconds"]
     assert content["10,000 digits"]["PyTorch"] == [2500, 11000, 3000]
-    assert content["one digit"]["PyTorch"] == [25, 110, 30]
+    assert content["one digit"]["PyTorch"] == [50, 220, 60]
     assert outcome.drawn["inference.png"] == content
 
 
