@@ -30,8 +30,8 @@ PARTS = {
         ["engines", "labels_and_metrics", "losses", "model", "optimizers", "progress"],
     ),
     "checks": (
-        ["checks/figures", "checks/known_bugs", "checks/variants", "minimal"],
-        ["gradcheck", "minimal"],
+        ["checks/figures", "checks/known_bugs", "checks/variants", "commands/gradcheck", "minimal"],
+        ["checks", "gradcheck", "minimal"],
     ),
     "data": (
         ["data/*", "files", "commands/terminal", "commands/digits"],
@@ -39,17 +39,18 @@ PARTS = {
     ),
     "inside": (["inside/*", "commands/inspect"], ["inside_figures", "inspect", "player", "reading"]),
     "runs": (
-        ["runs/*", "style", "moved", "commands/*"],
-        ["cli", "comparison", "figures", "moved", "quoted", "runs"],
+        ["runs/*", "style", "moved", "commands/main", "commands/options", "commands/predict"],
+        ["comparison", "figures", "main", "moved", "options", "predict", "quoted", "runs"],
     ),
     "keras": (["keras_reference/*"], ["comparison", "live_table", "report", "sides", "twin"]),
-    "benchmarks": (["benchmarks/*"], ["benchmark_tables", "benchmarks", "drawing"]),
+    "benchmarks": (["benchmarks/*"], ["benchmark_tables", "benchmarks", "drawing", "turns"]),
 }
-# Tests that look at the frames of a call, in which mutmut puts frames of its own.
+# Tests that look at the code itself, or at the frames of a call, in which mutmut puts frames of its own.
 FRAMES = (
     "an_epoch_an_engine_and_one_page",
     "cache_is_reported",
     "cache_that_cannot_be_written_is_reported",
+    "fits_one_screen",
     "names_every_failed_source_and_why",
 )
 
