@@ -49,8 +49,8 @@ DEFAULTS = [
 
 
 # An optimizer sees arrays and not of which cell they are, so those of one cell do for all of its options: of
-# the SimpleRNN, whose graph Keras builds fastest and in which no gate damps a rounding error on its way. Every
-# other cell is trained with one optimizer of each kind.
+# the SimpleRNN, whose graph Keras builds fastest and in which no gate damps a rounding error on its way. The
+# other cells are trained with one optimizer of each kind.
 OTHER_CELLS = [cell for cell in CELLS if cell != "SimpleRNN"]
 EACH_KIND = [OPTIMIZERS[2], OPTIMIZERS[6], OPTIMIZERS[12]]
 
