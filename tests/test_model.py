@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tracemalloc
 from functools import partial
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy as np
@@ -1268,6 +1269,20 @@ def test_adding_layers_is_the_same_as_naming_them_at_once():
 def test_the_output_shape_follows_the_layers():
     model = Sequential([LSTM(4, return_sequences=True), GRU(3), Dense(2)])
     assert model.compute_output_shape((None, 28, 28)) == (None, 2)
+
+
+def test_what_is_not_said_is_as_in_keras():
+    """Batches of 32 and one epoch; evaluate and predict have no other options of a number."""
+    defaults = {
+        name: {
+            option: parameter.default
+            for option, parameter in signature(getattr(Sequential, name)).parameters.items()
+            if isinstance(parameter.default, (int, float))
+        }
+        for name in ("fit", "evaluate", "predict")
+    }
+    fit = {"batch_size": 32, "epochs": 1, "verbose": 1, "validation_split": 0.0, "shuffle": True}
+    assert defaults == {"fit": fit, "evaluate": {"batch_size": 32}, "predict": {"batch_size": 32}}
 
 
 def test_the_summary_names_every_layer_and_weight_and_counts_them(capsys):

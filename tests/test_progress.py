@@ -169,9 +169,11 @@ def test_a_summary_names_the_layers_the_shapes_of_their_weights_and_their_number
     print_summary("reader", layers)
     title, *lines = capsys.readouterr().out.splitlines()
     assert title.strip() == "reader"
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    ruled = [line.replace("┃", "│") for line in lines]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ruled if line.startswith("│")]
     # Four gates for 7 inputs and 3 states, three gates for 3 inputs and 20 states with two biases, 20 to 10.
     assert rows == [
+        ["layer", "weights", "parameters"],
         ["first (LSTM)", "kernel (7, 12)", "132"],
         ["", "recurrent_kernel (3, 12)", ""],
         ["", "bias (12,)", ""],
