@@ -5,16 +5,19 @@
 mutmut changes one place of the code at a time and runs the tests that reach it; a change that no test notices
 survives. It knows one configuration a folder, and each part has tests of its own: so the checkout is copied
 to FOLDER, and mutmut run there, on the mutants of that NAME (such as "scratch_rnn.files.*") or on all. Called
-again with the same folder, it goes on where it was ended. `mutmut results` in FOLDER lists the survivors;
-tests/mutants.md tells why some survive.
+again with the same folder, it goes on where it was ended. mutmut takes a test that shares a fixture for one
+that does not reach what the fixture calls: so survivors are tried again with all tests of the part, and those
+that are left are printed. tests/mutants.md tells why some survive.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +81,9 @@ def main() -> None:
     if not arguments.folder.exists():
         prepare(arguments.part, arguments.folder)
     subprocess.run(["mutmut", "run", *arguments.names], cwd=arguments.folder, check=True)
+    for name in survivors(arguments.folder):
+        if not noticed(name, arguments.part, arguments.folder / "mutants"):
+            print("survives all tests:", name)
 
 
 def prepare(part: str, folder: Path) -> None:
@@ -94,12 +100,36 @@ def prepare(part: str, folder: Path) -> None:
         sources=quoted(sources),
         modules=quoted(f"{module}.py" for module in modules),
         tests=quoted(f"tests/test_{test}.py" for test in tests),
-        chosen=" and ".join(f"not {name}" for name in FRAMES),
+        chosen=chosen_tests(),
         isolation="forkserver" if part == "keras" else "fork",  # TensorFlow's threads do not survive a fork
     )
     project = (folder / "pyproject.toml").read_text(encoding="utf-8")
     project = re.sub(r'pythonpath = \["benchmarks"\]', 'pythonpath = ["src", "benchmarks"]', project)
     (folder / "pyproject.toml").write_text(project + settings, encoding="utf-8")
+
+
+def survivors(folder: Path) -> list[str]:
+    """Return the names of the mutants that none of their tests noticed, as mutmut has it."""
+    listed = subprocess.run(["mutmut", "results"], cwd=folder, capture_output=True, text=True, check=True)
+    return re.findall(r"^\s*(\S+): survived$", listed.stdout, flags=re.MULTILINE)
+
+
+def noticed(name: str, part: str, folder: Path) -> bool:
+    """Return whether any test of the part fails with that mutant."""
+    tests = [f"tests/test_{test}.py" for test in PARTS[part][1]]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-k", chosen_tests(), *tests],
+        cwd=folder,
+        env={**os.environ, "MUTANT_UNDER_TEST": name},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return done.returncode != 0
+
+
+def chosen_tests() -> str:
+    """Return pytest's expression for all tests that can be run on mutants."""
+    return " and ".join(f"not {name}" for name in FRAMES)
 
 
 def quoted(words: object) -> str:
