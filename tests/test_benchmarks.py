@@ -415,6 +415,20 @@ def test_the_errors_of_gradients_are_those_of_rounding_and_of_differences():
     assert 1e-12 < errors["central"] < 1e-6
 
 
+def test_of_all_options_of_a_cell_the_worst_error_counts(monkeypatch):
+    """Made-up errors, by method and variant."""
+    errors = {"complex": [1e-15, 3e-15, 2e-15], "central": [5e-9, 4e-9, 6e-9], "directional": [7e-13]}
+
+    def report(layer, *_, method):
+        error = errors[method][layer if method != "directional" else 0]
+        return argparse.Namespace(worst=argparse.Namespace(error=error))
+
+    monkeypatch.setattr(gradients, "variants", lambda *_: [(0, ""), (1, ""), (2, "")])
+    monkeypatch.setattr(gradients, "random_check", report)
+    monkeypatch.setattr(gradients, "check_layer", report)
+    assert gradients.numeric_errors("gru") == {"complex": 3e-15, "central": 6e-9, "directional": 7e-13}
+
+
 def test_a_difference_is_relative_to_the_largest_entry_of_its_array():
     ours = [np.array([1.0, -4.5]), np.array([[10.0], [20.0]])]
     theirs = [np.array([1.5, -5.0]), np.array([[10.0], [21.0]])]
@@ -506,9 +520,10 @@ def test_the_peak_is_the_most_that_was_held_at_once():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_of_two_processes_memory_is_added_up():
-    held = "import os\nif not os.fork():\n    x = b'1' * 100 * 2**20\n    os._exit(0)\nos.wait()\n"
+    held = "import os\nx = b'1' * 60 * 2**20\nif not os.fork():\n    x += b'1' * 100 * 2**20\n    os._exit(0)\nos.wait()\n"
     alone, both = peak_of(held + memory.PEAK), peak_of(held + memory.PEAK_WITH_HELPER)
-    assert both - alone == pytest.approx(100 + alone, abs=20)
+    assert alone > 60
+    assert both - alone > 150  # what both share counts twice
 
 
 @pytest.mark.parametrize("name", list(memory.RUNS))
