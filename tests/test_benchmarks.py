@@ -520,7 +520,8 @@ def test_the_peak_is_the_most_that_was_held_at_once():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_of_two_processes_memory_is_added_up():
-    held = "import os\nx = b'1' * 60 * 2**20\nif not os.fork():\n    x += b'1' * 100 * 2**20\n    os._exit(0)\nos.wait()\n"
+    child = "if not os.fork():\n    x += b'1' * 100 * 2**20\n    os._exit(0)\n"
+    held = f"import os\nx = b'1' * 60 * 2**20\n{child}os.wait()\n"
     alone, both = peak_of(held + memory.PEAK), peak_of(held + memory.PEAK_WITH_HELPER)
     assert alone > 60
     assert both - alone > 150  # what both share counts twice

@@ -288,6 +288,27 @@ def test_from_fit_to_the_backward_pass_of_a_layer_there_is_an_epoch_an_engine_an
     assert model.layers[-1].way == ["fit", "_train_epoch", *engine, "_shard_gradients"]
 
 
+class Handed(SimpleRNN):
+    """A SimpleRNN that notes the tapes which it is handed and those which it gives."""
+
+    def forward(self, x, **options):
+        y, tape = super().forward(x, **options)
+        self.notes.append((options.get("tape"), tape))
+        return y, tape
+
+
+def test_the_tapes_of_a_batch_serve_the_next_one(digits):
+    x, y = digits
+    model = Sequential([Handed(3), Dense(10, "softmax")], seed=0)
+    model.layers[0].notes = notes = []
+    model.compile("sgd", "sparse_categorical_crossentropy", threads=1)
+    model.fit(x[:192], y[:192], batch_size=64, verbose=0)
+    (nothing, first), *others = notes
+    assert nothing is None
+    assert len(others) == 2
+    assert all(handed is first and given is first for handed, given in others)
+
+
 def test_a_sequential_is_called_as_a_layer_is(digits):
     x, _ = digits
     model = Sequential([SimpleRNN(3, dtype="float64")], seed=0)
