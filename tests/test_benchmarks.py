@@ -520,8 +520,14 @@ def test_the_peak_is_the_most_that_was_held_at_once():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_of_two_processes_memory_is_added_up():
-    child = "if not os.fork():\n    x += b'1' * 100 * 2**20\n    os._exit(0)\n"
-    held = f"import os\nx = b'1' * 60 * 2**20\n{child}os.wait()\n"
+    held = """
+import os
+x = b'1' * 60 * 2**20
+if not os.fork():
+    x += b'1' * 100 * 2**20
+    os._exit(0)
+os.wait()
+"""
     alone, both = peak_of(held + memory.PEAK), peak_of(held + memory.PEAK_WITH_HELPER)
     assert alone > 60
     assert both - alone > 150  # what both share counts twice
@@ -564,13 +570,14 @@ def test_truncation_trains_with_so_many_steps_and_compares_untrained_with_fully_
     monkeypatch.setattr(
         truncation, "gradient_errors", lambda model, rows, _: seen.append((model, len(rows))) or len(seen)
     )
-    recipe = Recipe(cell="gru", units=3, optimizer="adam", epochs=2, seed=1)
+    recipe = Recipe(cell="gru", units=8, optimizer="adam", epochs=2, seed=1, batch_size=10)
     result = truncation.measured(recipe, (x[:200], y[:200]), (x[200:], y[200:]))
     for steps in (1, 28):
         model = recipe.build_model((28, 28))
         model.layers[0].bptt_steps = steps
-        model.fit(x[:200], y[:200], 128, 2, verbose=0)
+        model.fit(x[:200], y[:200], 10, 2, verbose=0)
         assert result["accuracy"][steps] == model.evaluate(x[200:], y[200:])["accuracy"]
+    assert result["accuracy"][1] != result["accuracy"][28]
     assert (result["error before training"], result["error after training"]) == (1, 2)
     (untrained, rows), (trained, _) = seen
     assert rows == 100
