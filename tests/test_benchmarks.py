@@ -524,7 +524,7 @@ def test_of_two_processes_memory_is_added_up():
 import os
 x = b'1' * 60 * 2**20
 if not os.fork():
-    x += b'1' * 100 * 2**20
+    y = b'1' * 100 * 2**20
     os._exit(0)
 os.wait()
 """

@@ -13,7 +13,7 @@ from scratch_rnn.training.shards import Batches
 from scratch_rnn.training.threads import Threads, available_cores
 
 # No two sizes are equal, the rows reach into the digits' ink, and a second shard is smaller than the first.
-SMALL = c.Setting(units=6, batch=70, time=12, features=20, steps=7, threads=2)
+SMALL = c.Setting(units=6, batch=70, time=12, features=20, steps=7)
 LIBRARIES = {"keras": c.keras, "torch": c.pytorch, "jax": c.jax}
 
 
@@ -132,14 +132,14 @@ def test_everybody_trains_in_the_setting_that_is_asked_for():
 
 def test_rows_are_those_of_digits_over_and_over_in_full_batches(sample):
     (digits, labels), _ = sample
-    setting = SMALL.but(time=61, features=9, batch=len(digits) // 2 + 1, steps=3)
+    setting = SMALL.but(time=61, features=20, batch=len(digits) // 2 + 1, steps=3)
     x, y = c.rows(setting)
-    assert x.shape == (3 * setting.batch, 61, 9)
+    assert x.shape == (3 * setting.batch, 61, 20)
     assert (x.dtype, x.flags.c_contiguous) == (np.float32, True)
     for row in (0, 1, len(digits) - 1, len(digits), len(digits) + 17):
         digit = digits[row % len(digits)] / 255
-        for t in (0, 27, 28, 60):
-            np.testing.assert_allclose(x[row, t], digit[t % 28, :9], rtol=1e-6)
+        for t in (0, 14, 28, 42, 43, 60):
+            np.testing.assert_allclose(x[row, t], digit[t % 28, :20], rtol=1e-6)
         assert y[row] == labels[row % len(digits)]
 
 
@@ -181,6 +181,21 @@ def test_threads_are_as_many_as_asked_for_or_all_cores():
         c.pytorch_model(SMALL.but(threads=threads))
         assert torch.get_num_threads() == (threads or available_cores())
         assert c.scratch_model(SMALL.but(threads=threads)).threads == (threads or available_cores())
+
+
+def test_keras_is_held_to_as_many_threads_as_asked_for(monkeypatch):
+    pytest.importorskip("keras")
+    from tensorflow.config import threading
+
+    asked = []
+    for kind in ("intra", "inter"):
+        monkeypatch.setattr(
+            threading, f"set_{kind}_op_parallelism_threads", lambda n, of=kind: asked.append((of, n))
+        )
+    c.keras_model(SMALL)
+    assert asked == []
+    c.keras_model(SMALL.but(threads=3))
+    assert asked == [("intra", 3), ("inter", 3)]
 
 
 def test_starting_weights_are_those_of_the_recipe_whatever_computes_them():
@@ -329,6 +344,6 @@ def test_the_floor_is_computed_on_as_many_threads(threads, monkeypatch):
 
 
 def test_a_setting_is_changed_in_a_copy():
-    assert SMALL.but(units=9) == c.Setting("lstm", 9, 70, 12, 20, 7, 2)
+    assert SMALL.but(units=9) == c.Setting("lstm", 9, 70, 12, 20, 7)
     assert SMALL.units == 6
     assert isinstance(c.products(SMALL), Work)
