@@ -46,16 +46,17 @@ def test_an_epoch_is_saved_of_each_model_under_its_name(tmp_path):
             assert (saved[saved.files[0]] == number).all()
 
 
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
 @pytest.mark.parametrize("diverged", ["scratch_rnn", "Keras"])
-def test_a_training_that_diverges_is_saved_first_and_then_named(diverged, tmp_path):
+def test_a_training_that_diverges_is_saved_first_and_then_named(diverged, loss, tmp_path):
     run, model = small_run(tmp_path), SMALL.build_model((28, 28))
     results = [
-        Result(name, {"loss": [1.0, np.nan if name == diverged else 2.0]})
-        for name in ("scratch_rnn", "Keras")
+        Result(name, {"loss": [1.0, loss if name == diverged else 2.0]}) for name in ("scratch_rnn", "Keras")
     ]
-    with pytest.raises(
-        ValueError, match=rf"training of {diverged} diverged: its loss is nan after epoch 2; take a"
-    ):
+    words = (
+        rf"training of {diverged} diverged: its loss is {loss} after epoch 2; take a smaller learning rate"
+    )
+    with pytest.raises(ValueError, match=words):
         run.save_epoch((result, model) for result in results)
     history = json.loads((tmp_path / "history.json").read_text())
     assert history[diverged] == {"loss": [1.0, None]}
