@@ -1,0 +1,86 @@
+"""A recipe: what it says is what is built, and what it says of itself is what it holds."""
+
+import numpy as np
+import pytest
+
+from scratch_rnn import GRU, LSTM, SGD, Adam, RMSprop, SimpleRNN
+from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.training.losses import CategoricalCrossentropy
+from scratch_rnn.training.metrics import accuracy
+
+
+def built(**changes):
+    return Recipe(**{"units": 3, **changes}).build_model((5, 4), threads=2)
+
+
+def test_the_default_is_the_recipe_of_the_tutorial():
+    assert Recipe().to_dict() == {
+        "cell": "lstm",
+        "units": 128,
+        "layers": 1,
+        "optimizer": "rmsprop",
+        "learning_rate": None,
+        "epochs": 10,
+        "batch_size": 128,
+        "validation_split": 0.1,
+        "seed": 1,
+        "data": "auto",
+        "dtype": "float32",
+    }
+
+
+@pytest.mark.parametrize(("cell", "kind"), [("simple_rnn", SimpleRNN), ("gru", GRU), ("lstm", LSTM)])
+def test_all_layers_but_the_last_give_sequences(cell, kind):
+    *recurrent, head = built(cell=cell, layers=3).layers
+    assert [type(layer) for layer in recurrent] == [kind] * 3
+    assert [layer.return_sequences for layer in recurrent] == [True, True, False]
+    assert [layer.units for layer in recurrent] == [3, 3, 3]
+    assert (head.units, head.activation.name) == (10, "softmax")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "own"), [("rmsprop", RMSprop, 0.001), ("adam", Adam, 0.001), ("sgd", SGD, 0.01)]
+)
+def test_the_optimizer_is_that_of_its_name_with_its_own_rate_or_the_one_given(name, kind, own):
+    for given, rate in ((None, own), (0.25, 0.25)):
+        optimizer = built(optimizer=name, learning_rate=given).optimizer
+        assert (type(optimizer), optimizer.learning_rate) == (kind, rate)
+
+
+def test_a_model_is_compiled_with_the_cross_entropy_and_the_accuracy():
+    model = built()
+    assert model.loss == CategoricalCrossentropy()
+    assert model.metrics == [("accuracy", accuracy)]
+    assert (model.threads, model.processes) == (2, 1)
+
+
+def test_the_seed_decides_the_weights():
+    first, again, other = (built(seed=seed).get_weights() for seed in (7, 7, 8))
+    assert all(map(np.array_equal, first, again))
+    assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_weights_have_the_dtype(dtype):
+    assert {weight.dtype.name for weight in built(dtype=dtype).weights} == {dtype}
+
+
+def test_a_recipe_says_what_it_holds():
+    assert str(Recipe()) == "LSTM(128), RMSprop 0.001, batch 128"
+    recipe = Recipe("gru", units=7, layers=2, optimizer="adam", learning_rate=0.02, batch_size=64)
+    assert str(recipe) == "2 × GRU(7), Adam 0.02, batch 64"
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize("values", [[], {}, {"cell": "lstm"}, {**Recipe().to_dict(), "colour": "blue"}])
+def test_what_is_no_recipe_is_refused(values):
+    with pytest.raises(ValueError, match="a recipe has the entries batch_size, cell, data, dtype"):
+        Recipe.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"cell": "rnn"}, "'rnn'"), ({"optimizer": "nadam"}, "'nadam'")]
+)
+def test_what_does_not_exist_is_named(change, words):
+    with pytest.raises(ValueError, match=words):
+        built(**change)
