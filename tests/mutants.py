@@ -42,8 +42,16 @@ PARTS = {
     ),
     "inside": (["inside/*", "commands/inspect"], ["inside_figures", "inspect", "player", "reading"]),
     "runs": (
-        ["runs/*", "style", "moved", "commands/main", "commands/options", "commands/predict"],
-        ["comparison", "figures", "main", "moved", "options", "predict", "quoted", "runs"],
+        [
+            "runs/*",
+            "style",
+            "moved",
+            "commands/main",
+            "commands/options",
+            "commands/predict",
+            "commands/train",
+        ],
+        ["comparison", "figures", "main", "moved", "options", "predict", "quoted", "recipe", "runs", "train"],
     ),
     "keras": (["keras_reference/*"], ["comparison", "live_table", "report", "sides", "twin"]),
     "benchmarks": (["benchmarks/*"], ["benchmark_tables", "benchmarks", "drawing", "turns"]),
