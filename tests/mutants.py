@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -96,7 +97,7 @@ def main() -> None:
 
 def prepare(part: str, folder: Path) -> None:
     """Copy the checkout to a new folder, with the configuration of the part."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".*_cache", "__pycache__"))
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
     modules, tests = PARTS[part]
     sources = sorted({module.partition("/")[0] for module in modules} & {"keras_reference", "benchmarks"})
     if part == "benchmarks":  # its scripts import each other by bare names, as mutmut expects it of src only
@@ -140,9 +141,9 @@ def chosen_tests() -> str:
     return " and ".join(f"not {name}" for name in FRAMES)
 
 
-def quoted(words: object) -> str:
+def quoted(words: Iterable[str]) -> str:
     """Return words as the entries of a list in TOML."""
-    return ", ".join(f'"{word}"' for word in words)  # type: ignore[attr-defined]
+    return ", ".join(f'"{word}"' for word in words)
 
 
 if __name__ == "__main__":
