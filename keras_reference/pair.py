@@ -66,7 +66,8 @@ class Pair:
         """Test both models, draw the figures, write the report and the summary; return the summary."""
         for side in self.sides:
             side.test(*test, self.recipe.batch_size)
-        summary = self._summary(Comparison(*self.results, labels=test[1]))
+        comparison = Comparison(scratch=self.scratch.result, keras=self.keras.result, labels=test[1])
+        summary = self._summary(comparison)
         run.save_figures(self.results, *test)
         write_report(run.folder, summary, self.results)
         run.write_json("summary.json", summary)

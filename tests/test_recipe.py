@@ -13,22 +13,6 @@ def built(**changes):
     return Recipe(**{"units": 3, **changes}).build_model((5, 4), threads=2)
 
 
-def test_the_default_is_the_recipe_of_the_tutorial():
-    assert Recipe().to_dict() == {
-        "cell": "lstm",
-        "units": 128,
-        "layers": 1,
-        "optimizer": "rmsprop",
-        "learning_rate": None,
-        "epochs": 10,
-        "batch_size": 128,
-        "validation_split": 0.1,
-        "seed": 1,
-        "data": "auto",
-        "dtype": "float32",
-    }
-
-
 @pytest.mark.parametrize(("cell", "kind"), [("simple_rnn", SimpleRNN), ("gru", GRU), ("lstm", LSTM)])
 def test_all_layers_but_the_last_give_sequences(cell, kind):
     *recurrent, head = built(cell=cell, layers=3).layers
