@@ -59,6 +59,9 @@ PARTS = {
 }
 # Tests that look at the code itself, or at the frames of a call, in which mutmut puts frames of its own.
 FRAMES = (
+    "prints_which_gradients_a_mistake_makes_wrong",
+    "finds_a_mistake_and_where_it_is",
+    "imports_numpy_and_the_data_and_nothing_else",
     "an_epoch_an_engine_and_one_page",
     "cache_is_reported",
     "cache_that_cannot_be_written_is_reported",

@@ -541,6 +541,12 @@ def test_what_is_no_picture_is_refused(content, tmp_path):
     assert "damaged, cut short or of another kind" in refusal(path)
 
 
+def test_of_what_pillow_cannot_identify_the_kind_of_error_is_named_and_no_address(tmp_path):
+    path = tmp_path / "digit.png"
+    path.write_bytes(b"a seven, honestly")
+    assert "another kind (UnidentifiedImageError)." in refusal(path)
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "bmp", "webp"])
 def test_a_picture_cut_short_or_garbled_never_raises_anything_else(suffix, tmp_path):
     whole = tmp_path / f"whole.{suffix}"
