@@ -1,11 +1,16 @@
 """Data that several test files use."""
 
+import contextlib
+import io
+import warnings
+
 import numpy as np
 import pytest
-from helpers import TINY, scratch_rnn
+from helpers import TINY
 from hypothesis import Phase, settings
 
 from scratch_rnn import load_mnist
+from scratch_rnn.commands.main import main
 
 # For mutation testing, which wants to know that a test fails and not the smallest example on which it does.
 settings.register_profile("no-shrinking", phases=[Phase.explicit, Phase.generate])
@@ -47,6 +52,10 @@ def compared(tmp_path_factory, tiny_data):
     """The folder and the output of `compare`, for all three cells."""
     pytest.importorskip("keras")
     folder = tmp_path_factory.mktemp("compare")
-    done = scratch_rnn("compare", "--cell", "all", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "run", done.stdout
+    words = ["compare", "--cell", "all", "--data", str(tiny_data), "--out", "run", *TINY]
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "100")
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            assert main(words) == 0
+    return folder / "run", out.getvalue()

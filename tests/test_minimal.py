@@ -183,6 +183,13 @@ def test_a_loss_of_thousands_is_finite_and_so_is_its_gradient():
     np.testing.assert_array_equal(dlogits, [[1, 0, -1]])
 
 
+def test_the_loss_of_a_row_does_not_depend_on_how_large_the_logits_of_another_are():
+    logits = np.array([[0.0, 1.0], [2000.0, 2001.0]])
+    loss, dlogits = minimal.cross_entropy(logits, np.array([1, 1]))
+    assert loss == pytest.approx(np.log1p(np.exp(-1)))
+    np.testing.assert_allclose(dlogits[0], dlogits[1])
+
+
 def test_forward_and_backward_leave_their_arguments_as_they_are(batch):
     weights = random_weights()
     for array in (*weights.values(), *batch):

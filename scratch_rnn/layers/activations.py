@@ -82,7 +82,7 @@ class Sigmoid(Activation):
     name = "sigmoid"
 
     def __call__(self, z: Array, out: Array | None = None) -> Array:
-        y = np.maximum(z, _least_logit(z.dtype), out=out)  # exp(-z) cannot overflow
+        y = np.maximum(z, _least_logits(z.shape, z.dtype), out=out)  # exp(-z) cannot overflow
         np.negative(y, out=y)
         np.exp(y, out=y)
         y += 1
@@ -124,11 +124,16 @@ class Softmax(Activation):
         return np.multiply(y, dy - (dy * y).sum(axis=-1, keepdims=True), out=out)
 
 
-@lru_cache
-def _least_logit(dtype: np.dtype) -> np.floating:
-    """Return the whole number at which σ is about the least normal number: 1.6e-38 in float32."""
+@lru_cache(maxsize=16)
+def _least_logits(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """Return the whole number at which σ is about the least normal number, 1.6e-38 in float32, in an array.
+
+    With an array NumPy's maximum takes a third of the time that it takes with a number.
+    """
     number = np.finfo(np.result_type(dtype, np.float32))
-    return number.dtype.type(np.ceil(np.log(number.tiny)))
+    least = np.full(shape, np.ceil(np.log(number.tiny)), number.dtype)
+    least.flags.writeable = False
+    return least
 
 
 _BY_NAME = {cls.name: cls() for cls in (Linear, Tanh, Sigmoid, ReLU, Softmax)}

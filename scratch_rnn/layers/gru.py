@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn.arrays import Array
+from scratch_rnn.arrays import Array, outer_sum
 from scratch_rnn.layers import activations
 from scratch_rnn.layers.recurrent import Recurrent
 from scratch_rnn.layers.tape import Step, kept, work
@@ -116,8 +116,8 @@ class GRU(Recurrent):
 
     def add_weight_gradients(self, s: GRUStep) -> None:
         """Add to s.dmatrix what step t contributes, in three products, because g is computed by two."""
-        np.matmul(s.joined, s.dz_u_and_r.T, out=s.summand_of_u_and_r)  # (T3) of u and r
-        np.matmul(s.inputs, s.dz_g.T, out=s.input_summand_of_g)  # (G18): W_g, b_g
+        outer_sum(s.joined, s.dz_u_and_r, out=s.summand_of_u_and_r)  # (T3) of u and r
+        outer_sum(s.inputs, s.dz_g, out=s.input_summand_of_g)  # (G18): W_g, b_g
         past, dpast = (s.past, s.dp) if self.reset_after else (s.m, s.dz_g)
-        np.matmul(past, dpast.T, out=s.past_summand_of_g)  # (G18): U_g, with (G3) b'_g too
+        outer_sum(past, dpast, out=s.past_summand_of_g)  # (G18): U_g, with (G3) b'_g too
         s.dmatrix += s.summand  # (T3)

@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn.arrays import Array
+from scratch_rnn.arrays import Array, outer_sum
 from scratch_rnn.layers.base import Gradients
 from scratch_rnn.layers.carry import carried, cuts
 from scratch_rnn.layers.masks import StepBackward, masked, masked_backward
@@ -72,7 +72,7 @@ class Recurrent(RecurrentBase):
 
     def add_weight_gradients(self, s: Any) -> None:
         """Add to s.dmatrix, which is like `matrix`, what step t contributes: joined_t dz_tᵀ."""
-        np.matmul(s.joined, s.dz.T, out=s.summand)  # (T3), one summand
+        outer_sum(s.joined, s.dz, out=s.summand)  # (T3), one summand
         s.dmatrix += s.summand  # (T3)
 
     # The loop over time --------------------------------------------------------------------------------
