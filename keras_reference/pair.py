@@ -30,9 +30,10 @@ class Pair:
         recipe: Recipe,
         image_shape: tuple[int, int],
         threads: int | None = None,
-        processes: int = 1,
+        processes: int | None = None,
     ) -> None:
         self.recipe = recipe
+        self.asked_for = {"threads": threads, "processes": processes}
         self.model = recipe.build_model(image_shape, threads, processes)
         self.scratch = ScratchSide(self.model)
         self.keras = KerasSide(self.model, build_twin(self.model, (None, *image_shape)))
@@ -86,8 +87,9 @@ class Pair:
     def _conditions(self) -> dict[str, Any]:
         backend = keras.config.backend()
         found = conditions(("scratch_rnn", "numpy", "keras", backend))
-        workers = {"threads": self.model.threads, "processes": self.model.processes}
-        return {**found, "backend": backend, **workers}
+        history = self.model.history
+        workers = history.workers if history else ""
+        return {**found, "backend": backend, **self.asked_for, "workers": workers}
 
 
 class _Saver(Watcher):

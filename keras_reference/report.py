@@ -126,9 +126,9 @@ def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
     backend, threads, processes = (conditions[name] for name in ("backend", "threads", "processes"))
     variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
     options = options_of(recipe)
-    if threads != conditions["cores"]:
+    if threads is not None:
         options["--threads"] = str(threads)
-    if processes > 1:
+    if processes is not None:
         options["--processes"] = str(processes)
     return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
 
@@ -151,16 +151,10 @@ def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
         ),
         ("date", conditions["date"]),
         ("machine", ", ".join(machine)),
-        ("cores used", f"{_workers(conditions)} in {SCRATCH}; {KERAS} takes all cores"),
+        ("cores used", f"{conditions['workers']} in {SCRATCH}; {KERAS} takes all cores"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("backend of Keras", conditions["backend"]),
     ]
-
-
-def _workers(conditions: dict[str, Any]) -> str:
-    """What shares the batches of scratch_rnn."""
-    processes = conditions["processes"]
-    return f"{processes} processes" if processes > 1 else _count(conditions["threads"], "thread")
 
 
 def _data_in_words(data: str, test_digits: int) -> str:

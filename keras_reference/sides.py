@@ -156,6 +156,8 @@ def predict_twin(scratch: Sequential, twin: Twin, x: Array, batch_size: int) -> 
 
 
 class _ScratchHooks(Callback):
+    weights_at_most = True
+
     def __init__(self, on_batch: OnBatch) -> None:
         self.on_batch = on_batch
 

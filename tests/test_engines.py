@@ -195,9 +195,9 @@ def test_the_cores_are_those_that_this_process_may_use_and_not_all_of_the_machin
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
     assert available_cores() == 3
     model = Sequential()
-    assert (model.threads, model.processes) == (3, 1)
+    assert (model.threads, model.processes) == (3, None)
     model.compile(threads=5)
-    assert model.threads == 5
+    assert (model.threads, model.processes) == (5, 1)
     model.compile()
     assert model.threads == 3
 

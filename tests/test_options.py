@@ -101,7 +101,7 @@ def test_all_cells_are_three_recipes_that_differ_in_the_cell_alone():
 
 def test_what_is_no_part_of_a_recipe_stays_with_the_command():
     plain = parsed()
-    assert (plain.threads, plain.processes, plain.out, plain.quick) == (None, 1, None, False)
+    assert (plain.threads, plain.processes, plain.out, plain.quick) == (None, None, None, False)
     given = parsed("--threads", "3", "--processes", "5", "--out", "a/b", "--quick")
     assert (given.threads, given.processes, given.out, given.quick) == (3, 5, Path("a/b"), True)
 
@@ -158,8 +158,8 @@ def test_the_help_tells_defaults_and_what_quick_makes_of_them(command):
         "--seed": "of weights and row order (default: 1)",
         "--data": "(default: auto, with --quick sample)",
         "--dtype": "of all computations (default: float32)",
-        "--processes": "(default: 1)",
-        "--threads": "(default: all cores)",
+        "--processes": "above 1 on Linux only",
+        "--threads": "(default: all cores, on threads or processes, whichever is faster)",
         "--out": "(default: in runs/)",
     }.items():
         assert words in told[option], option

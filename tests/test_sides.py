@@ -187,7 +187,8 @@ def test_the_summary_counts_each_model_s_own_mistakes(unlike):
     digits = [summary[f"{name}_digits"] for name in ("train", "validation", "test")]
     assert (digits, summary["weights"]) == ([180, 20, 80], 28 * 3 + 3 * 3 + 3 + 3 * 10 + 10)
     assert summary["recipe"] == RECIPE.to_dict()
-    assert (summary["conditions"]["threads"], summary["conditions"]["processes"]) == (3, 1)
+    workers = {name: summary["conditions"][name] for name in ("threads", "processes", "workers")}
+    assert workers == {"threads": 3, "processes": None, "workers": "3 threads"}
     assert summary == json.loads(json.dumps(unlike.summary))
 
 

@@ -54,6 +54,7 @@ def test_the_summary_has_the_scores_of_the_test_and_the_median_of_the_seconds(tr
     median = sorted(trained.model.history.seconds)[1]
     assert trained.summary["seconds_per_epoch"] == {"scratch_rnn": median}
     assert trained.summary["recipe"] == RECIPE.to_dict()
+    assert trained.summary["workers"] == "1 thread"
 
 
 def test_the_terminal_says_what_the_summary_says(trained):
@@ -67,6 +68,7 @@ def test_the_terminal_says_what_the_summary_says(trained):
         ["test accuracy", f"{scores['accuracy']:.2%}"],
         ["test loss", f"{scores['loss']:.4f}"],
         ["seconds per epoch (median)", f"{seconds:.1f}"],
+        ["computed on", trained.summary["workers"]],
     ]
     assert lines[0] == f"GRU(3), SGD 1e-09, batch 64, {trained.model.count_params():,} weights"
 

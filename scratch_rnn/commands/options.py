@@ -24,14 +24,13 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--threads",
         type=positive_int,
-        help="of scratch_rnn; results do not depend on it (default: all cores)",
+        help="that scratch_rnn trains on; results do not depend on it (default: all cores, on threads or "
+        "processes, whichever is faster)",
     )
     add(
         "--processes",
         type=positive_int,
-        default=1,
-        help="above 1, scratch_rnn trains on that many processes in place of threads: faster, with the same "
-        "results, on Linux only (default: %(default)s)",
+        help="the same with processes; above 1 on Linux only",
     )
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")

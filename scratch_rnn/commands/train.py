@@ -46,7 +46,7 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
     recipe, result = run.recipe, Result(SCRATCH)
     console.print(f"[bold]{recipe}[/bold], {model.count_params():,} weights", soft_wrap=True)
     with run.saying_what_is_saved():
-        model.fit(
+        history = model.fit(
             *train,
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
@@ -56,8 +56,8 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
         result.scores = model.evaluate(*test, batch_size=recipe.batch_size)
         result.probabilities = model.predict(test[0], batch_size=recipe.batch_size)
         run.save_figures([result], *test)
-        run.write_json("summary.json", _summary(run, result))
-    console.print(_summary_table(result))
+        run.write_json("summary.json", _summary(run, result, history.workers))
+    console.print(_summary_table(result, history.workers))
     console.print(
         f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True, highlight=False
     )
@@ -74,17 +74,19 @@ class _EpochSaver(Callback):
         self.run.save_epoch([(self.result, self.model)])
 
 
-def _summary(run: Run, result: Result) -> dict[str, Any]:
+def _summary(run: Run, result: Result, workers: str) -> dict[str, Any]:
     return {
         "recipe": run.recipe.to_dict(),
         "test": {result.name: result.scores},
         "seconds_per_epoch": {result.name: result.seconds_per_epoch},
+        "workers": workers,
     }
 
 
-def _summary_table(result: Result) -> Table:
+def _summary_table(result: Result, workers: str) -> Table:
     table = Table(show_header=False)
     table.add_row("test accuracy", f"{result.scores['accuracy']:.2%}")
     table.add_row("test loss", f"{result.scores['loss']:.4f}")
     table.add_row("seconds per epoch (median)", f"{result.seconds_per_epoch:.1f}")
+    table.add_row("computed on", workers)
     return table

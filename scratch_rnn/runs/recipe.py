@@ -49,7 +49,7 @@ class Recipe:
         return cls(**values)
 
     def build_model(
-        self, image_shape: tuple[int, int], threads: int | None = None, processes: int = 1
+        self, image_shape: tuple[int, int], threads: int | None = None, processes: int | None = None
     ) -> Sequential:
         """Return a compiled model with new weights for images (H, W), read as H rows of W features.
 

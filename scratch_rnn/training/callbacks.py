@@ -17,8 +17,12 @@ class Callback:
     epoch so far, loss and the metrics. After a batch they also hold batch_loss, which is that batch's alone;
     after an epoch val_loss and so on. To end the training after the running epoch, set
     `self.model.stop_training = True`.
+
+    `weights_at_most` promises that the hooks of the batches change nothing of what computes but weights. They
+    then do not keep `fit` from computing on processes, where it is left open.
     """
 
+    weights_at_most = False
     model: Any  # the Sequential; its module imports this one
     params: dict[str, int]
 
@@ -43,13 +47,14 @@ class Callback:
 
 class History(Callback):
     """Records every epoch: its number in `epoch`, its duration, validation included, in `seconds`, and in
-    `history` a list for each name of the logs.
+    `history` a list for each name of the logs; `workers` says what computed the last one, as "2 processes".
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.seconds: list[float] = []
+        self.workers = ""
 
     def on_epoch_begin(self, epoch: int) -> None:
         self._started = time.perf_counter()

@@ -19,6 +19,7 @@ from scratch_rnn.layers.dense import Dense
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, prepare
+from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, slices, total
@@ -43,7 +44,8 @@ class Sequential(Layer):
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss = losses.CategoricalCrossentropy()
         self.metrics: list[tuple[str, metric_functions.Metric]] = []
-        self.threads, self.processes = available_cores(), 1
+        self.threads = available_cores()
+        self.processes: int | None = None  # None: as `fit` finds it best
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -171,7 +173,7 @@ class Sequential(Layer):
         loss: str | losses.Loss = "categorical_crossentropy",
         metrics: Sequence[str | metric_functions.Metric] | None = None,
         threads: int | None = None,
-        processes: int = 1,
+        processes: int | None = None,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
 
@@ -181,7 +183,9 @@ class Sequential(Layer):
         With `processes` above 1, on Linux, `fit` computes on as many processes in place of threads: faster
         for batches of more than 64 rows, and the same bit for bit. They are forked when an epoch begins.
         Layers, losses and metrics must then keep no state of their own and draw no random numbers, and of
-        what a callback changes before the epoch's end only the weights reach all of them.
+        what a callback changes before the epoch's end only the weights reach all of them. Where neither
+        `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
+        if everything is the library's own, and no callback changes more than weights between batches.
 
         Where the last layer ends in a softmax, cross-entropy is computed from its logits.
         Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
@@ -189,9 +193,11 @@ class Sequential(Layer):
         """
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
+        if processes is None and threads is not None:
+            processes = 1
         threads = available_cores() if threads is None else positive_integer(threads, "threads")
-        processes = positive_integer(processes, "processes")
-        check_available(processes)
+        processes = None if processes is None else positive_integer(processes, "processes")
+        check_available(processes or 1)
         named = [metric_functions.get(metric) for metric in metrics or ()]
         names = ["loss", *(name for name, _ in named)]
         if len(set(names)) < len(names):
@@ -249,7 +255,7 @@ class Sequential(Layer):
         Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
-        check_available(self.processes)
+        check_available(self.processes or 1)
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         (x, y), (x_val, y_val) = self._checked_splits(x, y, validation_split, validation_data)
         order = np.arange(len(x))
@@ -263,7 +269,10 @@ class Sequential(Layer):
                 call(hooks, "on_epoch_begin", epoch)
                 if shuffle:
                     order = self._shuffle_rng.permutation(len(x))
-                logs = self._train_epoch(Batches(x, y, order, batch_size), hooks)
+                batches = Batches(x, y, order, batch_size)
+                processes = self.processes or processes_for(batches, self._parts, hooks)
+                history.workers = in_words(self.threads, processes)
+                logs = self._train_epoch(batches, processes, hooks)
                 if len(x_val):
                     scores = self._evaluate(x_val, y_val, batch_size)
                     logs |= {f"val_{name}": value for name, value in scores.items()}
@@ -273,12 +282,12 @@ class Sequential(Layer):
             call(hooks, "on_train_end")
         return history
 
-    def _train_epoch(self, batches: Batches, hooks: Sequence[Callback]) -> dict[str, float]:
+    def _train_epoch(self, batches: Batches, processes: int, hooks: Sequence[Callback]) -> dict[str, float]:
         """Make one step for each batch; return the epoch's means."""
         optimizer, weights = self._compiled(), self.weights
         sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
-        with self._engine(batches) as engine:
+        with self._engine(batches, processes) as engine:
             for batch in range(len(batches)):
                 call(hooks, "on_train_batch_begin", batch)
                 result = total(engine.map(batch))
@@ -288,12 +297,17 @@ class Sequential(Layer):
                 call(hooks, "on_train_batch_end", batch, logs | {"batch_loss": result.mean_loss})
         return logs
 
-    def _engine(self, batches: Batches) -> Engine:
+    def _engine(self, batches: Batches, processes: int) -> Engine:
         """Return what computes the gradients of the shards of each batch."""
-        if self.processes == 1:
+        if processes == 1:
             return Threads(self.threads, self._shard_gradients, batches.shards)
         like = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights)
-        return Processes(self.processes, self._shard_gradients, batches.shards, self.weights, like)
+        return Processes(processes, self._shard_gradients, batches.shards, self.weights, like)
+
+    @property
+    def _parts(self) -> list[Any]:
+        """All that takes part in the training."""
+        return [*self.layers, self.loss, *(metric for _, metric in self.metrics), self.optimizer]
 
     def _means(self, sums: Array, count: int) -> dict[str, float]:
         names = ["loss", *(name for name, _ in self.metrics)]

@@ -44,12 +44,17 @@ PATIENCE = 0.002  # seconds to poll before going to sleep: to wake up again take
 
 def check_available(processes: int) -> None:
     """Raise ValueError for more than one process where they cannot be forked."""
-    if processes == 1:
-        return
+    if processes > 1 and (where := obstacle()):
+        raise ValueError(f"processes must be 1 {where}, not {processes}: take threads")
+
+
+def obstacle() -> str | None:
+    """Return where we are, if no processes can be forked there."""
     if sys.platform != "linux":  # Windows has no fork; Apple's frameworks may crash in a forked process
-        raise ValueError(f"processes must be 1 outside of Linux, not {processes}: take threads")
+        return "outside of Linux"
     if multiprocessing.current_process().daemon:
-        raise ValueError(f"processes must be 1 in a daemonic process, as a Pool's are, not {processes}")
+        return "in a daemonic process, as a Pool's are"
+    return None
 
 
 class Processes(Engine):

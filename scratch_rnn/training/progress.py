@@ -33,6 +33,8 @@ class EpochLines(Callback):
 class ProgressBar(EpochLines):
     """A bar with loss and metrics so far while an epoch runs, and a line when it has ended."""
 
+    weights_at_most = True
+
     def __init__(self, console: Console | None = None) -> None:
         super().__init__(console)
         self.progress = Progress(

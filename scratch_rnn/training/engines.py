@@ -1,0 +1,64 @@
+"""Which engine computes an epoch where the user leaves it open: processes where they are safe and pay."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from scratch_rnn.layers.activations import Activation
+from scratch_rnn.training.callbacks import Callback
+from scratch_rnn.training.processes import obstacle
+from scratch_rnn.training.shards import Batches
+from scratch_rnn.training.threads import available_cores
+
+WORTH_A_FORK = 16  # batches: an epoch of fewer gains less than the time that it takes to fork
+
+
+def processes_for(batches: Batches, parts: Iterable[Any], callbacks: Iterable[Callback]) -> int:
+    """Return on how many processes to compute these batches; 1 means threads.
+
+    parts      the layers, the loss, the metrics and the optimizer. One that is not the library's own may keep
+               a state, which no process would see of another
+    callbacks  one that changes more than weights between two batches would change it in one process alone
+    """
+    safe = (
+        obstacle() is None
+        and threading.current_thread() is threading.main_thread()
+        and has_a_lock()
+        and all(map(is_of_the_library, parts))
+        and all(map(changes_weights_at_most, callbacks))
+    )
+    return min(available_cores(), len(batches.shards(0))) if safe and len(batches) >= WORTH_A_FORK else 1
+
+
+def has_a_lock() -> bool:
+    """Return whether the threads of this Python wait for each other; where not, they are as fast."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+def is_of_the_library(part: Any) -> bool:
+    """Return whether scratch_rnn defines an object or a function, and any activation function in it."""
+    inside = (value for value in getattr(part, "__dict__", {}).values() if isinstance(value, Activation))
+    defined = part if inspect.isfunction(part) else type(part)
+    return _package(defined) == _package(Callback) and all(map(is_of_the_library, inside))
+
+
+def changes_weights_at_most(callback: Callback) -> bool:
+    """Return whether a callback has no hooks between batches, or says so."""
+    kind = type(callback)
+    hooks = ("on_train_batch_begin", "on_train_batch_end")
+    return callback.weights_at_most or all(getattr(kind, hook) is getattr(Callback, hook) for hook in hooks)
+
+
+def in_words(threads: int, processes: int) -> str:
+    """Return what shares the work: 2 processes, 1 thread."""
+    if processes > 1:
+        return f"{processes} processes"
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def _package(defined: Any) -> str:
+    return str(defined.__module__).partition(".")[0]
