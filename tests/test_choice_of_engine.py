@@ -1,8 +1,10 @@
 """Where the user says nothing, training takes processes if they are faster and nothing can go wrong by it."""
 
 import multiprocessing
+import os
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -152,6 +154,11 @@ def test_without_a_lock_threads_are_as_fast(monkeypatch):
     assert workers() == on_threads()
 
 
+def test_beside_jax_which_warns_of_every_fork_nothing_is_forked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", sys)
+    assert workers() == on_threads()
+
+
 @pytest.mark.parametrize(("enabled", "locked"), [(True, True), (False, False)])
 def test_python_says_whether_it_has_a_lock(enabled, locked, monkeypatch):
     monkeypatch.undo()
@@ -176,6 +183,18 @@ def test_away_from_the_main_thread_nothing_is_forked():
     thread.start()
     thread.join()
     assert told[0] == on_threads()
+
+
+def test_python_s_advice_against_forks_beside_threads_is_not_passed_on(monkeypatch, recwarn):
+    forked = os.fork
+
+    def fork():
+        warnings.warn("This process is multi-threaded", DeprecationWarning, stacklevel=2)
+        return forked()
+
+    monkeypatch.setattr(os, "fork", fork)
+    assert workers() == "2 processes"
+    assert not recwarn.list
 
 
 @alone

@@ -28,6 +28,7 @@ def processes_for(batches: Batches, parts: Iterable[Any], callbacks: Iterable[Ca
         obstacle() is None
         and threading.current_thread() is threading.main_thread()
         and has_a_lock()
+        and "jax" not in sys.modules  # which warns of every fork
         and all(map(is_of_the_library, parts))
         and all(map(changes_weights_at_most, callbacks))
     )

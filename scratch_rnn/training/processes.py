@@ -145,7 +145,11 @@ class _Helper:
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(compute, theirs, self._ours), daemon=True)
         try:
-            self._process.start()
+            with (
+                warnings.catch_warnings()
+            ):  # of Python 3.12, where there are threads: helpers use none of their locks
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._process.start()
         except BaseException:
             self._ours.close()  # a helper that has begun notices, and ends
             raise
