@@ -1,8 +1,10 @@
 """The layers: their equations, their gradients with every option, their contract, and what they refuse."""
 
 import math
+import pickle
 import re
 import tracemalloc
+from copy import deepcopy
 from itertools import product
 
 import numpy as np
@@ -34,7 +36,7 @@ from scratch_rnn.layers.activations import Activation
 from scratch_rnn.layers.base import DTYPES
 from scratch_rnn.layers.carry import carried, cuts, flush_to_zero
 from scratch_rnn.layers.initializers import RandomNormal
-from scratch_rnn.layers.tape import Step, Tape, kept, work
+from scratch_rnn.layers.tape import SpareTapes, Step, Tape, kept, work
 from scratch_rnn.layers.tape import state as new_state
 from scratch_rnn.layers.tape import weight as new_weight
 
@@ -1527,6 +1529,95 @@ def test_two_names_of_one_block_are_one_array():
     assert s.dz is s.difgo
     assert np.shares_memory(s.i_and_f, s.f)
     assert not np.shares_memory(s.i, s.f)
+
+
+# Outputs alone ---------------------------------------------------------------------------------------------
+
+
+@every_cell
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options", [{}, {"return_sequences": True}, {"go_backwards": True}, {"return_state": True}]
+)
+def test_outputs_alone_are_those_of_forward_bit_for_bit(cell, options, dtype):
+    layer = random_cell(cell, dtype=dtype, **options)
+    for batch, time in [(4, 5), (1, 1), (3, 2), (4, 5)]:
+        x, _ = random_call(layer, batch, time)
+        for alone, of_forward in zip(as_tuple(layer.outputs(x)), as_tuple(layer.forward(x)[0]), strict=True):
+            np.testing.assert_array_equal(alone, of_forward)
+            assert alone.dtype == of_forward.dtype
+            assert alone.flags.c_contiguous
+
+
+def test_outputs_alone_need_the_memory_of_one_timestep():
+    layer = LSTM(32)
+    x = np.ones((8, 300, 16), "float32")
+    layer.outputs(x)
+    tracemalloc.start()
+    layer.outputs(x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * x.nbytes  # forward's tape has 13 times as much
+
+
+@every_cell
+def test_outputs_alone_change_neither_x_nor_what_was_given_out_before(cell):
+    layer = random_cell(cell, return_sequences=True, return_state=True)
+    x, _ = random_call(layer)
+    x.flags.writeable = False
+    first = layer.outputs(x)
+    kept_numbers = [array.copy() for array in first]
+    layer.outputs(x[::-1] * 2)
+    for array, numbers in zip(first, kept_numbers, strict=True):
+        np.testing.assert_array_equal(array, numbers)
+
+
+def test_outputs_alone_are_refused_as_forward_refuses():
+    layer = random_cell("LSTM", name="mine")
+    with pytest.raises(ValueError, match="the input of layer 'mine' has shape"):
+        layer.outputs(np.zeros((2, 3, 4)))
+
+
+class Doubled(LSTM):
+    def forward(self, x, *arguments, **options):
+        y, tape = super().forward(x, *arguments, **options)
+        return 2 * y, tape
+
+
+def test_a_subclass_s_own_forward_decides_the_outputs_too():
+    layer, plain = Doubled(3, seed=0), LSTM(3, seed=0)
+    x = np.ones((2, 4, 5), "float32")
+    np.testing.assert_array_equal(layer.outputs(x), 2 * plain.outputs(x))
+
+
+def test_small_tapes_are_used_again_and_large_ones_are_not_kept(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "scratch_rnn.layers.recurrent_base.Tape", lambda *shape: made.append(shape[1:]) or Tape(*shape)
+    )
+    layer = random_cell("LSTM")
+    for _ in range(3):
+        layer.outputs(np.zeros((4, 5, 3)))
+    assert made == [(1, 4)]
+    for _ in range(2):
+        layer.outputs(np.zeros((40_000, 1, 3)))
+    assert made == [(1, 4), (1, 40_000), (1, 40_000)]
+
+
+def test_no_two_threads_have_one_tape():
+    spare, tape = SpareTapes(), Tape(random_cell("LSTM"), 1, 4)
+    assert spare.take() is None
+    spare.put(tape)
+    assert [spare.take(), spare.take()] == [tape, None]
+
+
+def test_a_copy_of_a_layer_and_a_pickled_one_have_no_tape_of_the_original():
+    layer = random_cell("LSTM")
+    x, _ = random_call(layer)
+    expected = layer.outputs(x)
+    for other in (deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert other._spare_tapes.take() is None
+        np.testing.assert_array_equal(other.outputs(x), expected)
 
 
 # Cells of one's own ----------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class Sigmoid(Activation):
         np.negative(y, out=y)
         np.exp(y, out=y)
         y += 1
-        return np.reciprocal(y, out=y)
+        return np.divide(1, y, out=y)  # faster than np.reciprocal
 
     def derivative(self, y: Array, out: Array | None = None) -> Array:
         product = np.subtract(1, y, out=out)

@@ -88,6 +88,10 @@ class Layer:
         """Return (y, tape). `tape`, one from an earlier call, is overwritten and its memory used again."""
         raise NotImplementedError
 
+    def outputs(self, x: Array) -> Any:
+        """Return the y of `forward` alone, where no backward pass will follow."""
+        return self.forward(x)[0]
+
     def backward(self, dy: Array | None, tape: Any, *, input_gradient: bool = True) -> Gradients:
         """Return the gradients of all that went into `forward`, from dy, the gradient of y."""
         raise NotImplementedError

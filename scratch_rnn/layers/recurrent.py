@@ -35,7 +35,7 @@ docs/bptt.md derives all of it; its equations have the numbers that stand here a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ import numpy as np
 from scratch_rnn.arrays import Array, outer_sum
 from scratch_rnn.layers.base import Gradients
 from scratch_rnn.layers.carry import carried, cuts
-from scratch_rnn.layers.masks import StepBackward, masked, masked_backward
+from scratch_rnn.layers.masks import StepBackward, StepForward, masked, masked_backward
 from scratch_rnn.layers.recurrent_base import RecurrentBase
 from scratch_rnn.layers.tape import Tape
 
@@ -100,9 +100,27 @@ class Recurrent(RecurrentBase):
         """
         tape = self._start(x, initial_state, mask, tape)
         step = masked(self.step, self.state_names) if tape.masked else self.step
-        for s in tape.steps:
+        self._run(step, tape.steps)
+        return self._outputs(tape, tape.states[0][1:]), tape
+
+    def _run(self, step: StepForward, steps: Iterable[Any]) -> None:
+        for s in steps:
             step(s)  # (T1) and the cell: h_t from x_t and h_{t-1}
-        return self._outputs(tape), tape
+
+    def outputs(self, x: Array) -> Any:
+        """Return the y of `forward` alone, where no backward pass will follow.
+
+        All timesteps use the memory of one in turn, which fits into the processor's cache.
+        """
+        if type(self).forward is not Recurrent.forward:  # a subclass does something else there
+            return super().outputs(x)
+        x = self._checked_input(x)
+        tape = self._start(x[:, :1], None, None, self._spare_tapes.take())
+        h: list[Array] = []
+        self._run(self.step, tape.rolled(self._processing_order(x), h if self.return_sequences else None))
+        y = self._outputs(tape, np.stack(h) if self.return_sequences else tape.states[0][1:])
+        self._spare_tapes.put(tape)
+        return y
 
     def backward(
         self,

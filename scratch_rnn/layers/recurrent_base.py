@@ -16,7 +16,7 @@ from scratch_rnn.arrays import Array
 from scratch_rnn.layers import activations, initializers
 from scratch_rnn.layers.base import Layer, SeedLike, Shape, positive_integer
 from scratch_rnn.layers.masks import seen
-from scratch_rnn.layers.tape import Step, Tape
+from scratch_rnn.layers.tape import SpareTapes, Step, Tape
 
 
 class RecurrentBase(Layer):
@@ -77,6 +77,7 @@ class RecurrentBase(Layer):
         self.return_state = return_state
         self.go_backwards = go_backwards
         self.bptt_steps = None if bptt_steps is None else positive_integer(bptt_steps, "bptt_steps")
+        self._spare_tapes = SpareTapes()
 
     # Weights -------------------------------------------------------------------------------------------
 
@@ -174,11 +175,7 @@ class RecurrentBase(Layer):
         self, x: Array, initial_state: Sequence[Array | None] | None, mask: Array | None, tape: Tape | None
     ) -> Tape:
         """Return a tape that holds x, the initial state and the mask."""
-        x = np.asarray(x)
-        if not self.built:
-            self.build(x.shape)
-        self.compute_output_shape(x.shape)  # raises where x does not fit
-        x = self._cast(x, "the input", x.shape)
+        x = self._checked_input(x)
         batch, time = x.shape[:2]
         states = self._checked_states(initial_state, batch, "initial state")
         mask = self._checked_mask(mask, batch, time)
@@ -190,9 +187,17 @@ class RecurrentBase(Layer):
             own[0] = 0 if given is None else given.T
         return tape
 
-    def _outputs(self, tape: Tape) -> Any:
-        """Return y, or (y, h, ...): copies, never views of the tape."""
-        h = tape.states[0][1:] * seen(tape.mask) if tape.masked else tape.states[0][1:]
+    def _checked_input(self, x: Array) -> Array:
+        """Return x in the layer's dtype; make the weights where there are none yet."""
+        x = np.asarray(x)
+        if not self.built:
+            self.build(x.shape)
+        self.compute_output_shape(x.shape)  # raises where x does not fit
+        return self._cast(x, "the input", x.shape)
+
+    def _outputs(self, tape: Tape, h: Array) -> Any:
+        """Return y of the hidden states h (T, H, B), or (y, h, ...): copies, never views of the tape."""
+        h = h * seen(tape.mask) if tape.masked else h
         y = (h.transpose(2, 0, 1) if self.return_sequences else h[-1].T).copy()
         return (y, *(state[-1].T.copy() for state in tape.states)) if self.return_state else y
 

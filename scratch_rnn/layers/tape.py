@@ -18,15 +18,19 @@ would cost time, in which threads wait for each other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, make_dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from scratch_rnn.arrays import Array, aligned_empty
 
+SPARE_BYTES = (
+    4e6  # of the largest tape that is worth keeping: to make one takes as long as ten timesteps of one
+)
 ALL = range(sys.maxsize)  # blocks: NumPy's slices end where the array does
 UNKNOWN = "how many blocks this array has is decided by the dz of the cell's Step"
 
@@ -93,7 +97,7 @@ class Part:
             raise TypeError(f"{UNKNOWN}: take slices, such as kernel[:1]")
         return (self[block] for block in range(len(self.blocks)))
 
-    @property
+    @cached_property
     def key(self) -> tuple[Any, ...]:
         """The same for two names of one block."""
         return self.find, self.ahead, self.blocks, self.axis
@@ -161,7 +165,8 @@ class Step:
     dz: Any  # (G H, B)
 
     @classmethod
-    def declared(cls) -> dict[str, Part]:
+    @lru_cache
+    def declared(cls) -> Mapping[str, Part]:
         """Return all that this Step and its bases declare, by name."""
         classes = reversed(cls.__mro__)
         return {name: part for base in classes for name, part in vars(base).items() if isinstance(part, Part)}
@@ -232,7 +237,7 @@ class Tape:
         record = _record_of(layer.step_class)
         self.steps = [record(*views) for views in zip(*self._views(declared, time), strict=True)]
 
-    def _views(self, declared: dict[str, Part], time: int) -> list[list[Array]]:
+    def _views(self, declared: Mapping[str, Part], time: int) -> list[list[Array]]:
         """Return for each name the views of all timesteps."""
         views = {part.key: part.views(self, time) for part in declared.values()}
         # Two names of one block have one view: NumPy then sees at once what is written over itself.
@@ -247,6 +252,23 @@ class Tape:
         """Return whether the memory can serve another forward pass of this layer."""
         return self.layer is layer and self.matrix is layer.matrix and self.shape == (time, batch)
 
+    def rolled(self, x: Array, h: list[Array] | None = None) -> Iterator[Any]:
+        """Yield the record of the first timestep again and again, for each row of x (B, T, D).
+
+        What the timestep before has left, its states, is where the next one begins. Copies of all h_t are
+        added to `h`.
+        """
+        s = self.steps[0]
+        place_of_x = s.joined[: x.shape[-1]]
+        states = [(state[0], state[1]) for state in self.states]
+        for x_t in x.transpose(1, 2, 0):
+            place_of_x[...] = x_t
+            yield s
+            if h is not None:
+                h.append(s.h.copy())
+            for before, after in states:
+                before[...] = after
+
     def clear_sums(self) -> None:
         """Set the gradients of all weights to zero, before a backward pass adds them up."""
         for total in (self.dmatrix, *self.own_gradients):
@@ -256,3 +278,27 @@ class Tape:
     def own_gradients(self) -> list[Array]:
         """The gradients of the weights that the cell's Step declares."""
         return [array for source, array in self.arrays.items() if isinstance(source, OwnWeight)]
+
+
+class SpareTapes:
+    """Small tapes that wait for the next prediction; a thread takes one and puts it back when it has done.
+
+    A copy of a layer, or a pickled one, begins without any.
+    """
+
+    def __init__(self) -> None:
+        self._tapes: list[Tape] = []
+
+    def take(self) -> Tape | None:
+        """Return one of them, which is then no other thread's, or None."""
+        with suppress(IndexError):
+            return self._tapes.pop()
+        return None
+
+    def put(self, tape: Tape) -> None:
+        """Keep a tape for later, unless it is large."""
+        if sum(array.nbytes for array in (tape.joined, *tape.arrays.values())) <= SPARE_BYTES:
+            self._tapes.append(tape)
+
+    def __reduce__(self) -> Any:
+        return SpareTapes, ()

@@ -323,8 +323,9 @@ class Sequential(Layer):
 
     def _evaluate(self, x: Array, y: Array, batch_size: int) -> dict[str, float]:
         def score(rows: slice, memory: Memory) -> BatchResult:
-            outputs, memory["tapes"] = self.forward(x[rows], tape=memory.get("tapes"))
-            loss, scores, _ = self._objective(outputs, memory["tapes"])
+            *below, last = self.layers
+            outputs, tape = last.forward(self._through(below, x[rows]))
+            loss, scores, _ = self._objective(outputs, [tape])
             return self._score(loss, y[rows], scores, outputs)
 
         with Threads(self.threads, score, lambda _: slices(len(x), batch_size)) as engine:
@@ -335,13 +336,19 @@ class Sequential(Layer):
         """Return the outputs for all rows of x. The model need not be compiled."""
 
         def outputs(rows: slice, memory: Memory) -> Array:
-            y, memory["tapes"] = self.forward(x[rows], tape=memory.get("tapes"))
-            return y
+            return self._through(self.layers, x[rows])
 
         x = self.checked_inputs(x)
         parts = slices(len(x), positive_integer(batch_size, "batch_size"))
         with Threads(self.threads, outputs, lambda _: parts) as engine:
             return np.concatenate(engine.map())
+
+    def _through(self, layers: Sequence[Layer], x: Array) -> Array:
+        """Return what these layers, the first ones of the model, make of x; no backward pass will follow."""
+        x = _scaled(np.asarray(x), self.dtype)
+        for layer in layers:
+            x = layer.outputs(x)
+        return x
 
     # Weights -------------------------------------------------------------------------------------------
 
