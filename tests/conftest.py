@@ -1,19 +1,33 @@
-"""Data that several test files use."""
+"""Data that several test files use, and how the tests share the cores."""
 
-import contextlib
-import io
-import warnings
+import os
+
+# Each worker of pytest-xdist has one core, and must know it before NumPy and TensorFlow are imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import numpy as np
 import pytest
-from helpers import TINY
+from helpers import TINY, called
 from hypothesis import Phase, settings
 
 from scratch_rnn import load_mnist
-from scratch_rnn.commands.main import main
+
+# Files whose tests share what takes seconds to make: one worker runs them, so that it is made once.
+SHARING = {"test_cli": "compared", "test_report": "compared"} | {
+    name: name for name in ("test_inspect", "test_new_cell", "test_notebook", "test_player", "test_sides")
+}
 
 # For mutation testing, which wants to know that a test fails and not the smallest example on which it does.
 settings.register_profile("no-shrinking", phases=[Phase.explicit, Phase.generate])
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if group := SHARING.get(item.module.__name__.rpartition(".")[2]):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +66,6 @@ def compared(tmp_path_factory, tiny_data):
     """The folder and the output of `compare`, for all three cells."""
     pytest.importorskip("keras")
     folder = tmp_path_factory.mktemp("compare")
-    words = ["compare", "--cell", "all", "--data", str(tiny_data), "--out", "run", *TINY]
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        patch.chdir(folder)
-        patch.setenv("COLUMNS", "100")
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            assert main(words) == 0
-    return folder / "run", out.getvalue()
+    done = called("compare", "--cell", "all", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done.stdout

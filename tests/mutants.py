@@ -74,7 +74,7 @@ SETTINGS = """
 source_paths = [{sources}]
 only_mutate = [{modules}]
 pytest_add_cli_args_test_selection = [{tests}]
-pytest_add_cli_args = ["--hypothesis-profile=no-shrinking", "-p", "no:randomly", "-k", "{chosen}"]
+pytest_add_cli_args = ["-n", "0", "--hypothesis-profile=no-shrinking", "-p", "no:randomly", "-k", "{chosen}"]
 also_copy = ["scratch_rnn", "keras_reference", "benchmarks", "docs", "README.md", "LICENSE", ".ci"]
 process_isolation = "{isolation}"
 timeout_multiplier = 3.0
@@ -130,7 +130,7 @@ def noticed(name: str, part: str, folder: Path) -> bool:
     """Return whether any test of the part fails with that mutant."""
     tests = [f"tests/test_{test}.py" for test in PARTS[part][1]]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-k", chosen_tests(), *tests],
+        [sys.executable, "-m", "pytest", "-n", "0", "-x", "-k", chosen_tests(), *tests],
         cwd=folder,
         env={**os.environ, "MUTANT_UNDER_TEST": name},
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The command line, run as a user runs it: as a program of its own."""
+"""The command line, run as a user runs it."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import TINY, in_a_terminal, scratch_rnn
+from helpers import TINY, called, in_a_terminal, scratch_rnn
 from PIL import Image
 
 from scratch_rnn import Sequential, load_mnist
@@ -19,7 +19,7 @@ from scratch_rnn.commands.main import build_parser
 def trained(tmp_path_factory, tiny_data):
     """The folder and the output of `train`."""
     folder = tmp_path_factory.mktemp("train")
-    done = scratch_rnn("train", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
+    done = called("train", "--data", tiny_data, "--out", "run", *TINY, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "run", done.stdout
 
@@ -47,14 +47,14 @@ def test_a_folder_named_like_the_package_does_not_hide_it(tmp_path):
 
 
 def test_help_lists_the_commands(tmp_path):
-    done = scratch_rnn("--help", cwd=tmp_path)
+    done = called("--help", cwd=tmp_path)
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("compare", "train", "predict", "inspect"))
 
 
 @pytest.mark.parametrize("command", ["compare", "train"])
 def test_help_names_every_option_of_a_recipe(command, tmp_path):
-    text = scratch_rnn(command, "--help", cwd=tmp_path).stdout
+    text = called(command, "--help", cwd=tmp_path).stdout
     for option in ("cell", "units", "layers", "optimizer", "learning-rate", "epochs", "batch-size", "seed"):
         assert f"--{option}" in text
     for option in ("data", "dtype", "threads", "processes", "out", "quick"):
@@ -89,7 +89,7 @@ def trained_anew(tmp_path_factory, tiny_data):
 
     def train(*options):
         folder = tmp_path_factory.mktemp("seeds")
-        done = scratch_rnn(
+        done = called(
             *["train", "--data", tiny_data, "--out", "run", *TINY, "--batch-size", 150, *options], cwd=folder
         )
         assert done.returncode == 0, done.stderr
@@ -159,7 +159,7 @@ def test_compare_prints_a_summary_that_a_person_can_read(compared):
 
 
 def test_predict_draws_a_test_digit(trained, tmp_path):
-    done = scratch_rnn("predict", trained[0], "--test-index", 7, "--figure", "seven.png", cwd=tmp_path)
+    done = called("predict", trained[0], "--test-index", 7, "--figure", "seven.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "%" in done.stdout
     assert_figure(tmp_path / "seven.png")
@@ -170,7 +170,7 @@ def test_predict_draws_images(trained, tmp_path):
     for number in range(3):
         image = Image.fromarray(255 - x_test[number]).resize((200, 200))
         image.save(tmp_path / f"{number}.png")
-    done = scratch_rnn("predict", trained[0], "0.png", "1.png", "2.png", cwd=tmp_path)
+    done = called("predict", trained[0], "0.png", "1.png", "2.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(f"{number}.png" in done.stdout for number in range(3))
     assert_figure(trained[0] / "predict-0-and-2-more.png")
@@ -213,7 +213,7 @@ def assert_refused(done, *words):
     ],
 )
 def test_a_wrong_option_gets_one_line(arguments, words, tmp_path):
-    assert_refused(scratch_rnn(*arguments, cwd=tmp_path), *words)
+    assert_refused(called(*arguments, cwd=tmp_path), *words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,13 +229,13 @@ def test_a_wrong_option_gets_one_line(arguments, words, tmp_path):
 def test_wrong_data_gets_one_line(change, words, tiny_data, tmp_path):
     with np.load(tiny_data) as data:
         np.savez(tmp_path / "wrong.npz", **{**data, **change})
-    assert_refused(scratch_rnn("train", "--data", "wrong.npz", *TINY, cwd=tmp_path), "wrong.npz", *words)
+    assert_refused(called("train", "--data", "wrong.npz", *TINY, cwd=tmp_path), "wrong.npz", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.npz"]
 
 
 def test_a_training_that_diverges_says_so(tiny_data, tmp_path):
     options = ["--optimizer", "sgd", "--learning-rate", "1e38", "--out", "run"]
-    done = scratch_rnn("train", "--data", tiny_data, *TINY, *options, cwd=tmp_path)
+    done = called("train", "--data", tiny_data, *TINY, *options, cwd=tmp_path)
     assert_refused(done, "diverged", "learning rate")
     assert not (tmp_path / "run" / "summary.json").exists()
 
@@ -253,7 +253,7 @@ def test_a_figure_that_cannot_be_written_is_refused_before_anything_is_drawn(
 ):
     Image.new("L", (50, 50), 255).save(tmp_path / "mine.png")
     before = (tmp_path / "mine.png").read_bytes()
-    done = scratch_rnn("predict", trained[0], "mine.png", "--figure", figure, cwd=tmp_path)
+    done = called("predict", trained[0], "mine.png", "--figure", figure, cwd=tmp_path)
     assert_refused(done, *words)
     assert done.stdout == ""
     assert (tmp_path / "mine.png").read_bytes() == before
@@ -262,20 +262,20 @@ def test_a_figure_that_cannot_be_written_is_refused_before_anything_is_drawn(
 def test_too_few_digits_are_refused_before_anything_is_written(tmp_path):
     (x, y), _ = load_mnist("sample")
     np.savez(tmp_path / "one.npz", x_train=x[:1], y_train=y[:1], x_test=x[:1], y_test=y[:1])
-    assert_refused(scratch_rnn("train", "--data", "one.npz", *TINY, cwd=tmp_path), "too few")
+    assert_refused(called("train", "--data", "one.npz", *TINY, cwd=tmp_path), "too few")
     assert [path.name for path in tmp_path.iterdir()] == ["one.npz"]
 
 
 def test_a_run_is_never_written_over(trained, tiny_data, tmp_path):
     before = (trained[0] / "summary.json").read_bytes()
-    done = scratch_rnn("train", "--data", tiny_data, "--out", trained[0], *TINY, cwd=tmp_path)
+    done = called("train", "--data", tiny_data, "--out", trained[0], *TINY, cwd=tmp_path)
     assert_refused(done, "not empty", str(trained[0]))
     assert (trained[0] / "summary.json").read_bytes() == before
 
 
 def test_an_out_folder_that_cannot_be_made_gets_one_line(tiny_data, tmp_path):
     (tmp_path / "file").write_text("")
-    done = scratch_rnn("train", "--data", tiny_data, "--out", "file/run", *TINY, cwd=tmp_path)
+    done = called("train", "--data", tiny_data, "--out", "file/run", *TINY, cwd=tmp_path)
     assert_refused(done, "file/run")
 
 
@@ -294,7 +294,7 @@ def test_an_out_folder_that_cannot_be_made_gets_one_line(tiny_data, tmp_path):
 def test_a_wrong_image_gets_one_line(arguments, words, trained, tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
-    assert_refused(scratch_rnn("predict", trained[0], *arguments, cwd=tmp_path), *words)
+    assert_refused(called("predict", trained[0], *arguments, cwd=tmp_path), *words)
 
 
 def test_compare_without_keras_says_what_to_install(tmp_path, tiny_data):
