@@ -31,7 +31,7 @@ Operands = tuple[np.ndarray, np.ndarray, np.ndarray]  # left, right and result o
 class Setting:
     """What is trained: `cell` as on the command line, and the sizes; `threads` None for all cores.
 
-    `processes` are those of scratch_rnn; above one they take the place of its threads.
+    `threads` and `processes` are those of scratch_rnn's compile; without either it chooses by itself.
     """
 
     cell: str = "lstm"
@@ -41,7 +41,7 @@ class Setting:
     features: int = 28
     steps: int = STEPS_OF_AN_EPOCH
     threads: int | None = None
-    processes: int = 1
+    processes: int | None = None
 
     def but(self, **changes: Any) -> Setting:
         """Return the same setting with some changes."""

@@ -1,19 +1,19 @@
 """Milliseconds for a training step: scratch_rnn beside Keras, PyTorch and JAX, on all cores.
 
 128 units and Dense(10), batches of 128 digits of 28 rows, RMSprop, loss and accuracy kept, float32.
-scratch_rnn takes part on threads, its default, and, on Linux, on processes. One more contestant makes only
-the step's matrix products, in scratch_rnn's shapes, on threads: a floor for NumPy code.
+scratch_rnn takes part as a plain `fit` runs, on Linux on processes, and on threads. One more contestant makes
+only the step's matrix products, in scratch_rnn's shapes, on threads: a floor for NumPy code.
 
     python benchmarks/step_time.py
 
-prints the table, writes results/step_time.json and draws docs/figures/step_time.png. About twenty minutes: a
-round is a whole epoch, so that what an epoch costs once, such as forking, counts as much as in real training.
+prints the table, adds the run to results/step_time/ and draws docs/figures/step_time.png of all runs that are
+there. About twenty minutes: a round is a whole epoch, so that what an epoch costs once, such as forking, counts
+as much as in real training.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 import contestants as c
@@ -21,10 +21,11 @@ import drawing
 from interleave import FIGURES, RESULTS, in_turn, milliseconds, write
 from rich.console import Console
 from rich.table import Table
-from tables import PROCESSES, PRODUCTS, PYTORCH
+from tables import PRODUCTS, PYTORCH, THREADS, step_times
 
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
+from scratch_rnn.files import unused
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.quoted import median, ratio, share
 from scratch_rnn.style import save
@@ -50,16 +51,15 @@ def main() -> None:
         results[cell] = {"milliseconds": rounds}
         Console().print(as_table(cell, rounds))
     if arguments.cell == "all":
-        write(RESULTS / "step_time.json", {"steps": arguments.steps, "cells": results})
-        draw(results)
+        write(unused(RESULTS / "step_time" / "run", ".json"), {"steps": arguments.steps, "cells": results})
+        draw()
 
 
 def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Return who takes part, by name."""
-    scratch = {SCRATCH: (c.scratch_rnn, {"setting": setting})}
-    if sys.platform == "linux":
-        scratch[PROCESSES] = (c.scratch_rnn, {"setting": setting.but(processes=available_cores())})
-    return scratch | {
+    return {
+        SCRATCH: (c.scratch_rnn, {"setting": setting}),
+        THREADS: (c.scratch_rnn, {"setting": setting.but(threads=available_cores())}),
         KERAS: (c.keras, {"setting": setting}),
         f"{KERAS} unrolled": (c.keras, {"setting": setting, "unroll": True}),
         f"{KERAS} jit_compile": (c.keras, {"setting": setting, "jit_compile": True}),
@@ -72,7 +72,7 @@ def entrants(setting: c.Setting) -> dict[str, tuple[Any, dict[str, Any]]]:
 def as_table(cell: str, rounds: dict[str, list[float]]) -> Table:
     """Return a row for each contestant, the fastest first; `rounds` are its milliseconds a step."""
     table = Table(title=f"{cell}: milliseconds a training step")
-    ours = [name for name in (SCRATCH, PROCESSES) if name in rounds]
+    ours = (SCRATCH, THREADS)
     for name in ("contestant", "median", "least", "most", *ours):
         table.add_column(name, justify="left" if name == "contestant" else "right")
     for name in sorted(rounds, key=lambda name: median(rounds[name])):
@@ -89,9 +89,9 @@ def compared_with(name: str, rounds: dict[str, list[float]], ours: str) -> str:
     return f"{ratio(rounds[ours], rounds[name]):.2f} of it"
 
 
-def draw(results: dict[str, Any]) -> None:
-    """Draw every round as a point, and the medians as bars."""
-    panels = {CELLS[cell].__name__: result["milliseconds"] for cell, result in results.items()}
+def draw() -> None:
+    """Draw every round of all runs as a point, and the medians as bars."""
+    panels = {cell_class.__name__: step_times(cell) for cell, cell_class in CELLS.items()}
     save(drawing.contest(panels, "Milliseconds a training step"), FIGURES / "step_time.png")
 
 

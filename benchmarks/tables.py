@@ -26,7 +26,7 @@ from scratch_rnn.runs.quoted import fastest, median, ratio, share
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
-PROCESSES, PYTORCH, PRODUCTS = f"{SCRATCH}, processes", "PyTorch", "products alone"  # of step_time.py
+THREADS, PYTORCH, PRODUCTS = f"{SCRATCH}, threads", "PyTorch", "products alone"  # of step_time.py
 
 Rounds = dict[str, list[float]]  # what was measured of each contestant, round by round
 
@@ -56,7 +56,7 @@ def short_table() -> str:
     for column, what in columns.items():
         rows.append([what, *(f"{errors[cell][column]:.0e}" for cell in CELLS)])
     contestants = {
-        PROCESSES: f"{SCRATCH} on {cores} processes",
+        THREADS: f"{SCRATCH} on {cores} processes",
         SCRATCH: f"{SCRATCH} on {cores} threads",
         KERAS: f"{KERAS}: plain, unrolled or jit_compile, the fastest",
         PYTORCH: PYTORCH,
@@ -176,6 +176,18 @@ def accuracy_table() -> str:
     return markdown(rows)
 
 
+def step_time_runs() -> list[dict[str, Any]]:
+    """Return the results of all runs of step_time.py."""
+    files = sorted((RESULTS / "step_time").glob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def step_times(cell: str) -> Rounds:
+    """Return the rounds of all runs for one cell, by contestant."""
+    runs = [run["cells"][cell]["milliseconds"] for run in step_time_runs()]
+    return {name: [time for run in runs for time in run[name]] for name in runs[0]}
+
+
 def step_time_table() -> str:
     """Return the table of training steps, a column per cell.
 
@@ -187,7 +199,7 @@ def step_time_table() -> str:
     lstm = cells["lstm"]["milliseconds"]
     for name in sorted(lstm, key=lambda name: median(lstm[name])):
         rows.append([name, *(step_time_entry(of_cell, name) for of_cell in rounds)])
-    for ours in (SCRATCH, PROCESSES):
+    for ours in (SCRATCH, THREADS):
         shares = [f"{share(of_cell[PRODUCTS], of_cell[ours]):.0%}" for of_cell in rounds]
         rows.append([f"share of the floor that {ours} reaches", *shares])
     return markdown(rows)
@@ -195,9 +207,9 @@ def step_time_table() -> str:
 
 def step_time_entry(rounds: Rounds, name: str) -> str:
     """Return a contestant's median and, for another library, how scratch_rnn compares."""
-    if name in (SCRATCH, PROCESSES, PRODUCTS):
+    if name in (SCRATCH, THREADS, PRODUCTS):
         return f"{median(rounds[name]):.1f}"
-    ratios = ", ".join(f"{ratio(rounds[ours], rounds[name]):.2f}" for ours in (SCRATCH, PROCESSES))
+    ratios = ", ".join(f"{ratio(rounds[ours], rounds[name]):.2f}" for ours in (SCRATCH, THREADS))
     return f"{median(rounds[name]):.1f} ({ratios})"
 
 
