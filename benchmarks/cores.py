@@ -22,7 +22,7 @@ import drawing
 from interleave import FIGURES, RESULTS, in_turn, milliseconds, write
 from rich.console import Console
 from rich.table import Table
-from tables import cores_runs
+from tables import runs_of
 
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.commands.options import positive_int
@@ -78,7 +78,7 @@ def draw() -> None:
     panels = {
         cell_class.__name__: {
             f"{name} (Python {run['name']})": rounds
-            for run in cores_runs()
+            for run in runs_of("cores")
             for name, rounds in run["milliseconds"][cell].items()
         }
         for cell, cell_class in CELLS.items()

@@ -6,9 +6,9 @@ only the step's matrix products, in scratch_rnn's shapes, on threads: a floor fo
 
     python benchmarks/step_time.py
 
-prints the table, adds the run to results/step_time/ and draws docs/figures/step_time.png of all runs that are
-there. About twenty minutes: a round is a whole epoch, so that what an epoch costs once, such as forking, counts
-as much as in real training.
+prints the table, adds the run to results/step_time/ and draws docs/figures/step_time.png of all runs there.
+About twenty minutes: a round is a whole epoch, so that what an epoch costs once, such as forking, counts as
+much as in real training.
 """
 
 from __future__ import annotations

@@ -20,9 +20,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import shards
+
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.runs import recipe
-from scratch_rnn.runs.quoted import fastest, median, ratio, share
+from scratch_rnn.runs.quoted import fastest, median, ratio, ratio_with_range, share
 
 RESULTS = Path(__file__).parent / "results"
 CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
@@ -43,8 +45,7 @@ def main() -> None:
 
 def short_table() -> str:
     """Return the table of README, a column per cell: accuracy, errors, and the time of a training step."""
-    errors, steps = read("gradients.json")["rows"], read("step_time.json")
-    cores, rounds = steps["cores"], {cell: steps["cells"][cell]["milliseconds"] for cell in CELLS}
+    errors, rounds = read("gradients.json")["rows"], {cell: step_times(cell) for cell in CELLS}
     rows = [["", *CELLS.values()]]
     rows.append(
         [f"test accuracy, {SCRATCH} / {KERAS}", *(accuracies(f"{cell}/summary.json") for cell in CELLS)]
@@ -56,21 +57,25 @@ def short_table() -> str:
     for column, what in columns.items():
         rows.append([what, *(f"{errors[cell][column]:.0e}" for cell in CELLS)])
     contestants = {
-        THREADS: f"{SCRATCH} on {cores} processes",
-        SCRATCH: f"{SCRATCH} on {cores} threads",
+        SCRATCH: SCRATCH,
         KERAS: f"{KERAS}: plain, unrolled or jit_compile, the fastest",
         PYTORCH: PYTORCH,
     }
     for name, what in contestants.items():
-        times = [best(rounds[cell], name) for cell in CELLS]
+        times = [median(rounds[cell][fastest_way(rounds[cell], name)]) for cell in CELLS]
         rows.append([f"ms a step, {what}", *(f"{time:.1f}" for time in times)])
+    for name in (KERAS, PYTORCH):
+        ratios = [
+            ratio_with_range(of_cell[SCRATCH], of_cell[fastest_way(of_cell, name)])
+            for of_cell in rounds.values()
+        ]
+        rows.append([f"of {name}'s time {SCRATCH} takes", *ratios])
     return markdown(rows)
 
 
-def best(rounds: Rounds, name: str) -> float:
-    """Return the median of a contestant; of Keras, which takes part in several ways, that of the fastest."""
-    ways = [way for way in rounds if way.startswith(KERAS)] if name == KERAS else [name]
-    return median(rounds[fastest({way: rounds[way] for way in ways})])
+def fastest_way(rounds: Rounds, name: str) -> str:
+    """Return the contestant of that name; of Keras, which takes part in several ways, the fastest."""
+    return fastest({way: rounds[way] for way in rounds if way.startswith(name)}) if name == KERAS else name
 
 
 def results_table() -> str:
@@ -176,27 +181,27 @@ def accuracy_table() -> str:
     return markdown(rows)
 
 
-def step_time_runs() -> list[dict[str, Any]]:
-    """Return the results of all runs of step_time.py."""
-    files = sorted((RESULTS / "step_time").glob("*.json"))
+def runs_of(script: str) -> list[dict[str, Any]]:
+    """Return the results of all runs of a script: its file, or those in its folder, run before run-2."""
+    files = [*RESULTS.glob(f"{script}.json"), *(RESULTS / script).glob("*.json")]
+    files.sort(key=lambda path: path.stem)
     return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
 def step_times(cell: str) -> Rounds:
     """Return the rounds of all runs for one cell, by contestant."""
-    runs = [run["cells"][cell]["milliseconds"] for run in step_time_runs()]
+    runs = [run["cells"][cell]["milliseconds"] for run in runs_of("step_time")]
     return {name: [time for run in runs for time in run[name]] for name in runs[0]}
 
 
 def step_time_table() -> str:
     """Return the table of training steps, a column per cell.
 
-    In brackets stand the medians of scratch_rnn, on threads and on processes, over that of the row.
+    Behind the median of another library stands which part of its time scratch_rnn takes.
     """
-    cells = read("step_time.json")["cells"]
-    rounds = [cells[cell]["milliseconds"] for cell in CELLS]
+    rounds = [step_times(cell) for cell in CELLS]
     rows = [["milliseconds a step", *CELLS.values()]]
-    lstm = cells["lstm"]["milliseconds"]
+    lstm = step_times("lstm")
     for name in sorted(lstm, key=lambda name: median(lstm[name])):
         rows.append([name, *(step_time_entry(of_cell, name) for of_cell in rounds)])
     for ours in (SCRATCH, THREADS):
@@ -209,16 +214,27 @@ def step_time_entry(rounds: Rounds, name: str) -> str:
     """Return a contestant's median and, for another library, how scratch_rnn compares."""
     if name in (SCRATCH, THREADS, PRODUCTS):
         return f"{median(rounds[name]):.1f}"
-    ratios = ", ".join(f"{ratio(rounds[ours], rounds[name]):.2f}" for ours in (SCRATCH, THREADS))
-    return f"{median(rounds[name]):.1f} ({ratios})"
+    return f"{median(rounds[name]):.1f}: {ratio_with_range(rounds[SCRATCH], rounds[name])}"
 
 
 def measured_on() -> str:
-    """Return the day, the machine and the versions of the run of the training steps, as one line."""
-    run = read("step_time.json")
-    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
-    return f"Measured on {run['date']}: {machine}, Python {run['python']}, {versions}."
+    """Return a table of the runs that measured times and memory, each with its day, machine and versions."""
+    rows = [["script", "measured on", "machine", "Python", "versions"]]
+    for script in (
+        "step_time",
+        "shards",
+        "cores",
+        "scaling",
+        "inference",
+        "memory",
+        "start_up",
+        "truncation",
+    ):
+        for run in runs_of(script):
+            machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
+            versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+            rows.append([f"{script}.py", run["date"], machine, run["python"], versions])
+    return markdown(rows)
 
 
 def scaling_table() -> str:
@@ -236,7 +252,7 @@ def scaling_table() -> str:
 
 def cores_table() -> str:
     """Return the table of steps on one core and on more, a row per cell, library and build of Python."""
-    runs = cores_runs()
+    runs = runs_of("cores")
     ways = [name.partition(", ")[2] for name in runs[0]["milliseconds"]["lstm"] if name.startswith(SCRATCH)]
     rows = [["milliseconds a step", "", *ways]]
     for cell, title in CELLS.items():
@@ -247,12 +263,6 @@ def cores_table() -> str:
                     entries = [f"{median(one):.1f}", *(cores_entry(other, one) for other in others)]
                     rows.append([title, f"{library}, Python {run['name']}", *entries])
     return markdown(rows)
-
-
-def cores_runs() -> list[dict[str, Any]]:
-    """Return the results of cores.py, one for each build of Python."""
-    files = sorted((RESULTS / "cores").glob("*.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
 def cores_entry(rounds: list[float] | None, one_thread: list[float]) -> str:
@@ -283,6 +293,11 @@ def other_costs_table() -> str:
         numbers = f"{median(ours):{form}}", f"{median(theirs):{form}}", f"{ratio(ours, theirs):.2f}"
         rows.append([what, *numbers])
     return markdown(rows)
+
+
+def shards_table() -> str:
+    """Return the table of shards.py."""
+    return markdown(shards.as_rows(read("shards.json")["milliseconds"]))
 
 
 def read(name: str) -> Any:
@@ -325,7 +340,7 @@ PAGES = {
         scaling_table,
         other_costs_table,
     ),
-    "benchmarks/README.md": (measured_on, truncation_table),
+    "benchmarks/README.md": (measured_on, shards_table, truncation_table),
 }
 
 if __name__ == "__main__":

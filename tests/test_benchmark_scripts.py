@@ -13,6 +13,7 @@ import memory
 import parity
 import pytest
 import scaling
+import shards
 import start_up
 import step_time
 import tables
@@ -38,8 +39,8 @@ class Outcome:
         rounds = [0.5 * longer, 9.0 * longer, 1.0 * longer]
         return {name: [value + n * longer for value in rounds] for n, name in enumerate(contestants)}
 
-    def take_turns(self, contestants, rounds, warm_up):
-        return self.in_turn(contestants, rounds, warm_up, None)
+    def take_turns(self, contestants, rounds, warm_up, title=None):
+        return self.in_turn(contestants, rounds, warm_up, title)
 
     def of(self, module, *arguments):
         """Run the script with these arguments."""
@@ -76,13 +77,14 @@ def outcome(monkeypatch, tmp_path):
     return Outcome(monkeypatch, tmp_path)
 
 
-def test_step_time_writes_and_draws_every_round_in_milliseconds_a_step(outcome, capsys):
+def test_step_time_writes_and_draws_every_round_in_milliseconds_a_step(outcome, capsys, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", outcome.folder)
     outcome.of(step_time, "--steps", "10", "--rounds", "4")
     names = list(outcome.contestants)
     assert outcome.turns == [(cell, names, 4, 2) for cell in CELLS]
     assert {options["setting"].steps for _, options in outcome.contestants.values()} == {10}
     assert {options["setting"].cell for _, options in outcome.contestants.values()} == {"lstm"}
-    content = outcome.written["step_time.json"]
+    content = outcome.written["step_time/run.json"]
     assert content["steps"] == 10
     assert list(content["cells"]) == CELLS
     for longer, cell in zip((1, 2, 4), CELLS, strict=True):
@@ -97,6 +99,15 @@ def test_step_time_writes_and_draws_every_round_in_milliseconds_a_step(outcome, 
     assert outcome.title == "Milliseconds a training step"
     printed = capsys.readouterr().out
     assert all(f"{cell}: milliseconds a training step" in printed for cell in CELLS)
+
+
+def test_another_run_of_step_time_is_put_beside_the_first_and_drawn_with_it(outcome, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", outcome.folder)
+    outcome.of(step_time).of(step_time)
+    assert list(outcome.written) == ["step_time/run.json", "step_time/run-2.json"]
+    first, second = (run["cells"]["gru"]["milliseconds"] for run in outcome.written.values())
+    assert first != second
+    assert outcome.drawn["step_time.png"]["GRU"] == {name: first[name] + second[name] for name in first}
 
 
 def test_one_cell_alone_is_printed_and_not_written(outcome, capsys):
@@ -114,7 +125,7 @@ def test_cores_times_one_thread_and_all_and_draws_each_build_of_python(outcome, 
     other = {cell: {"scratch_rnn, one thread": [7.0]} for cell in CELLS}
     outcome.write(outcome.folder / "cores" / "3.1.json", {"name": "3.1", "milliseconds": other})
     outcome.of(cores, "--steps", "10", "--rounds", "4")
-    ways = {"one thread": (1, 1), "6 threads": (6, 1), "6 processes": (None, 6)}
+    ways = {"one thread": (1, None), "6 threads": (6, None), "6 processes": (None, 6)}
     found = {
         name: (prepare, options["setting"].threads, options["setting"].processes)
         for name, (prepare, options) in outcome.contestants.items()
@@ -326,3 +337,28 @@ def test_a_file_of_results_needs_its_folder(tmp_path):
 def test_digits_are_training_and_test_in_this_order(tiny_data):
     (x, _), (x_test, _) = interleave.digits(argparse.ArgumentParser(), str(tiny_data))
     assert (len(x), len(x_test)) == (400, 100)
+
+
+def test_shards_writes_what_was_measured_and_draws_what_is_counted_from_it(outcome, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(shards.drawing, "scaling", lambda panels, title: drawn.update(panels))
+    monkeypatch.setattr(Outcome, "save", lambda *_: None)
+    outcome.of(shards, "--rounds", "4")
+    names = [*(f"{rows} rows" for rows in (8, 16, 32, 64)), *shards.ALONE]
+    assert outcome.turns == [(cell, names, 4, 2) for cell in CELLS]
+    written = outcome.written["shards.json"]["milliseconds"]
+    assert written["gru"]["16 rows"] == [
+        300.0,
+        2000.0,
+        400.0,
+    ]  # 1.5, 10 and 2 times two seconds for ten times
+    for cell, name in zip(CELLS, CLASSES, strict=True):
+        assert drawn[name] == {
+            f"shards of {r} rows": shards.counted(written[cell], r) for r in (8, 16, 32, 64)
+        }
+
+
+def test_the_seconds_of_a_shard_are_those_of_all_repeats():
+    calls = []
+    assert shards.seconds_of(lambda: calls.append(1)) > 0
+    assert len(calls) == 10

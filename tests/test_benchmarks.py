@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import accuracy
+import contestants as c
 import cores
 import gradients
 import inference
@@ -17,6 +18,7 @@ import numpy as np
 import parity
 import pytest
 import scaling
+import shards
 import start_up
 import step_time
 import truncation
@@ -37,6 +39,7 @@ SCRIPTS = [
     "parity",
     "scaling",
     "start_up",
+    "shards",
     "step_time",
     "tables",
     "truncation",
@@ -84,7 +87,7 @@ def test_a_wrong_option_is_refused_in_one_line(arguments, message, monkeypatch, 
 # Means are in another order than medians; the least and most are others still.
 TIMES = {
     "scratch_rnn": [4.0, 30.0, 6.0],  # median 6
-    "scratch_rnn, processes": [5.0, 3.0, 4.5],  # 4.5
+    "scratch_rnn, threads": [5.0, 3.0, 4.5],  # 4.5
     "Keras": [9.0, 8.0, 20.0],  # 9
     "products alone": [2.0, 1.0, 3.0],  # 2
 }
@@ -93,12 +96,12 @@ TIMES = {
 def test_the_table_of_a_step_is_in_the_order_of_the_medians_and_compares_ours_with_each():
     table = cells(step_time.as_table("gru", TIMES))
     assert table == {
-        "contestant": ["products alone", "scratch_rnn, processes", "scratch_rnn", "Keras"],
+        "contestant": ["products alone", "scratch_rnn, threads", "scratch_rnn", "Keras"],
         "median": ["2.0", "4.5", "6.0", "9.0"],
         "least": ["1.0", "3.0", "4.0", "8.0"],
         "most": ["3.0", "5.0", "30.0", "20.0"],
         "scratch_rnn": ["33% of this floor", "1.33 of it", "1.00 of it", "0.67 of it"],
-        "scratch_rnn, processes": ["44% of this floor", "1.00 of it", "0.75 of it", "0.50 of it"],
+        "scratch_rnn, threads": ["44% of this floor", "1.00 of it", "0.75 of it", "0.50 of it"],
     }
     assert step_time.as_table("gru", TIMES).title == "gru: milliseconds a training step"
 
@@ -598,3 +601,32 @@ def test_the_table_of_truncation_has_a_row_for_each_k(monkeypatch):
         "k": ["1", "28"],
         "GRU": ["55.00%; 0.75, 0.99", "97.00%; 0, 0.001"],
     }
+
+
+# Shards ------------------------------------------------------------------------------------------------
+
+ALONE = {"sum of two gradients": [0.25], "optimizer": [2.0], "weights to the helpers": [1.0]}
+SHARDS = {"8 rows": [5.0], "16 rows": [7.0], "32 rows": [11.0], "64 rows": [20.0], **ALONE}
+
+
+def test_a_step_on_more_workers_is_counted_as_the_longest_share_and_what_one_alone_does():
+    # 128 rows are 2 shards of 64 and one sum, 16 of 8 and fifteen sums; the undivided rest is 3.
+    assert shards.counted(SHARDS, 64) == {1: 43.25, 2: 23.25, 4: 23.25, 8: 23.25, 16: 23.25}
+    assert shards.counted(SHARDS, 8) == {1: 86.75, 2: 46.75, 4: 26.75, 8: 16.75, 16: 11.75}
+
+
+def test_the_table_of_shards_has_their_cost_and_the_steps():
+    table = cells(shards.as_table({"gru": SHARDS}))
+    assert table["milliseconds"] == ["GRU"] * 4
+    assert table["rows"] == ["8", "16", "32", "64"]
+    assert table["a shard"] == ["5.00", "7.00", "11.00", "20.00"]
+    assert table["64 rows"] == ["40.00", "28.00", "22.00", "20.00"]
+    assert table["undivided"] == ["6.75", "4.75", "3.75", "3.25"]
+    assert table["step, 1 worker"] == ["86.75", "60.75", "47.75", "43.25"]
+    assert table["step, 4 workers"] == ["26.75", "18.75", "14.75", "23.25"]
+
+
+def test_what_is_timed_of_a_shard_is_a_whole_pass_there_and_back():
+    timed = shards.work(c.Setting(cell="simple_rnn", units=3))
+    assert list(timed) == list(SHARDS)
+    assert all(function() > 0 for function in timed.values())

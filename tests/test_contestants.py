@@ -101,14 +101,17 @@ def test_what_is_timed_is_what_showed_the_first_losses():
     assert calls == [(list(x), list(y))]
 
 
-def test_processes_take_part_with_as_many_as_there_are_cores():
+def test_a_plain_fit_takes_part_and_one_on_as_many_threads_as_there_are_cores():
     setting = c.Setting(cell="gru", steps=3)
     entrants = step_time.entrants(setting)
     assert entrants["scratch_rnn"] == (c.scratch_rnn, {"setting": setting})
-    function, options = entrants["scratch_rnn, processes"]
+    plain = c.scratch_model(setting)
+    assert (plain.threads, plain.processes) == (available_cores(), None)
+    function, options = entrants["scratch_rnn, threads"]
     assert function is c.scratch_rnn
     model = c.scratch_model(options["setting"])
-    assert (model.processes, options["setting"].but(processes=1)) == (available_cores(), setting)
+    assert (model.threads, model.processes) == (available_cores(), 1)
+    assert options["setting"].but(threads=None) == setting
 
 
 def test_everybody_trains_in_the_setting_that_is_asked_for():

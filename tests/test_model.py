@@ -938,6 +938,28 @@ def test_evaluate_and_predict_change_no_weight():
     assert_same_weights(model, before)
 
 
+class Brighter(Sequential):
+    def forward(self, x, **options):
+        return super().forward(2 * np.asarray(x), **options)
+
+
+def test_a_model_s_own_forward_decides_what_is_predicted_and_how_well(digits):
+    x, y = digits[0][:70] / 512.0, digits[1][:70]
+    own, plain = (kind([LSTM(3), Dense(10, "softmax")], seed=0) for kind in (Brighter, Sequential))
+    for model in (own, plain):
+        model.compile(loss="sparse_categorical_crossentropy")
+    np.testing.assert_array_equal(own.predict(x), plain.predict(2 * x))
+    assert own.evaluate(x, y) == plain.evaluate(2 * x, y)
+    assert (own.predict(x) != plain.predict(x)).any()
+
+
+@pytest.mark.parametrize("layers", [[LSTM(3)], [GRU(3, return_sequences=True), SimpleRNN(2)]])
+def test_a_model_that_ends_in_a_recurrent_layer_predicts(layers):
+    x = np.ones((5, 4, 3), "float32")
+    model = Sequential(layers, seed=0)
+    np.testing.assert_array_equal(model.predict(x), model.forward(x)[0])
+
+
 def test_predict_needs_no_compile(digits):
     model = Sequential([SimpleRNN(4), Dense(10, "softmax")], seed=0)
     y = model.predict(digits[0])

@@ -28,9 +28,7 @@ import numpy as np
 
 from scratch_rnn.arrays import Array, aligned_empty
 
-SPARE_BYTES = (
-    4e6  # of the largest tape that is worth keeping: to make one takes as long as ten timesteps of one
-)
+SPARE_BYTES = 4e6  # of the largest tape that is kept: beside the use of a larger one it is quickly made
 ALL = range(sys.maxsize)  # blocks: NumPy's slices end where the array does
 UNKNOWN = "how many blocks this array has is decided by the dz of the cell's Step"
 

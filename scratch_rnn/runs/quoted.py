@@ -1,4 +1,4 @@
-"""What is quoted of times that were measured again and again: medians, and ratios of medians.
+"""What is quoted of times that were measured again and again: medians, ratios of medians, and their range.
 
 On a shared machine a mean follows the slowest rounds, and a ratio says something only of times that were
 taken in turn, in one run. `compare`, its report and the benchmarks quote by these functions alone.
@@ -30,6 +30,12 @@ def fastest(times: Mapping[str, Times]) -> str:
 def ratio(ours: Times, theirs: Times) -> float:
     """Return our median over theirs: below 1 where ours is the faster one."""
     return median(ours) / median(theirs)
+
+
+def ratio_with_range(ours: Times, theirs: Times) -> str:
+    """Return as text the ratio, and between which values it lay from round to round, as they took turns."""
+    each = [our / their for our, their in zip(ours, theirs, strict=True)]
+    return f"{ratio(ours, theirs):.2f} ({min(each):.2f} to {max(each):.2f})"
 
 
 def share(floor: Times, ours: Times) -> float:

@@ -323,9 +323,8 @@ class Sequential(Layer):
 
     def _evaluate(self, x: Array, y: Array, batch_size: int) -> dict[str, float]:
         def score(rows: slice, memory: Memory) -> BatchResult:
-            *below, last = self.layers
-            outputs, tape = last.forward(self._through(below, x[rows]))
-            loss, scores, _ = self._objective(outputs, [tape])
+            outputs, tapes = self._without_backward(x[rows])
+            loss, scores, _ = self._objective(outputs, tapes)
             return self._score(loss, y[rows], scores, outputs)
 
         with Threads(self.threads, score, lambda _: slices(len(x), batch_size)) as engine:
@@ -336,19 +335,23 @@ class Sequential(Layer):
         """Return the outputs for all rows of x. The model need not be compiled."""
 
         def outputs(rows: slice, memory: Memory) -> Array:
-            return self._through(self.layers, x[rows])
+            return self._without_backward(x[rows])[0]
 
         x = self.checked_inputs(x)
         parts = slices(len(x), positive_integer(batch_size, "batch_size"))
         with Threads(self.threads, outputs, lambda _: parts) as engine:
             return np.concatenate(engine.map())
 
-    def _through(self, layers: Sequence[Layer], x: Array) -> Array:
-        """Return what these layers, the first ones of the model, make of x; no backward pass will follow."""
-        x = _scaled(np.asarray(x), self.dtype)
-        for layer in layers:
+    def _without_backward(self, x: Array) -> tuple[Array, list[Any]]:
+        """Return what `forward` does, of the tapes the last alone; no backward pass will follow."""
+        if type(self).forward is not Sequential.forward:  # a subclass does something else there
+            return self.forward(x)
+        x = _scaled(x, self.dtype)
+        *below, last = self.layers
+        for layer in below:
             x = layer.outputs(x)
-        return x
+        y, tape = last.forward(x)
+        return y, [tape]
 
     # Weights -------------------------------------------------------------------------------------------
 

@@ -145,9 +145,8 @@ class _Helper:
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(compute, theirs, self._ours), daemon=True)
         try:
-            with (
-                warnings.catch_warnings()
-            ):  # of Python 3.12, where there are threads: helpers use none of their locks
+            with warnings.catch_warnings():
+                # Python 3.12 advises against a fork beside threads, whose locks a helper does not use.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self._process.start()
         except BaseException:
