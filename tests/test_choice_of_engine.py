@@ -5,10 +5,11 @@ import os
 import sys
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import alone
+from helpers import alone, python
 
 from scratch_rnn import LSTM, SGD, Callback, Dense, Sequential, SimpleRNN
 from scratch_rnn.layers.activations import Softmax, Tanh
@@ -154,9 +155,33 @@ def test_without_a_lock_threads_are_as_fast(monkeypatch):
     assert workers() == on_threads()
 
 
-def test_beside_jax_which_warns_of_every_fork_nothing_is_forked(monkeypatch):
-    monkeypatch.setitem(sys.modules, "jax", sys)
-    assert workers() == on_threads()
+@pytest.mark.parametrize(
+    ("jax", "computes"),
+    [
+        (None, False),
+        (SimpleNamespace(backends_are_initialized=lambda: False), False),
+        (SimpleNamespace(backends_are_initialized=lambda: True), True),
+        (SimpleNamespace(), True),  # a version that does not say
+    ],
+    ids=["not there", "loaded", "in use", "unknown"],
+)
+def test_beside_jax_at_work_which_warns_of_every_fork_nothing_is_forked(jax, computes, monkeypatch):
+    monkeypatch.delitem(sys.modules, "jax._src.xla_bridge", raising=False)
+    if jax is not None:
+        monkeypatch.setitem(sys.modules, "jax._src.xla_bridge", jax)
+    assert workers() == (on_threads() if computes else "2 processes")
+
+
+def test_real_jax_says_whether_it_computes():
+    code = """if True:
+        import jax, jax.numpy
+        from scratch_rnn.training.engines import jax_computes
+        before = jax_computes()
+        jax.numpy.ones(3).block_until_ready()
+        print(before, jax_computes())
+    """
+    pytest.importorskip("jax")
+    assert python("-c", code).stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize(("enabled", "locked"), [(True, True), (False, False)])

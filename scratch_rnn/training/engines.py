@@ -28,7 +28,7 @@ def processes_for(batches: Batches, parts: Iterable[Any], callbacks: Iterable[Ca
         obstacle() is None
         and threading.current_thread() is threading.main_thread()
         and has_a_lock()
-        and "jax" not in sys.modules  # which warns of every fork
+        and not jax_computes()
         and all(map(is_of_the_library, parts))
         and all(map(changes_weights_at_most, callbacks))
     )
@@ -38,6 +38,15 @@ def processes_for(batches: Batches, parts: Iterable[Any], callbacks: Iterable[Ca
 def has_a_lock() -> bool:
     """Return whether the threads of this Python wait for each other; where not, they are as fast."""
     return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+def jax_computes() -> bool:
+    """Return whether JAX has begun to compute in this process: from then on it warns of every fork.
+
+    Keras loads it where it is installed, and that alone does no harm.
+    """
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    return bridge is not None and bool(getattr(bridge, "backends_are_initialized", lambda: True)())
 
 
 def is_of_the_library(part: Any) -> bool:
