@@ -49,7 +49,7 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             *_of_both(summary["seconds_per_epoch"], ".1f"),
             f"{summary['ratio_of_seconds']:.2f} of Keras's",
         ),
-        ("computed on", summary["conditions"]["workers"], "all cores", ""),
+        ("computed on", summary["conditions"]["workers"], "", f"{KERAS}: all cores"),
     ]
 
 
