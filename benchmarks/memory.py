@@ -45,7 +45,7 @@ RUNS = {
 from scratch_rnn import LSTM, Dense, Sequential, load_mnist
 (x, y), _ = load_mnist()
 model = Sequential([LSTM(128), Dense(10, "softmax")])
-model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"])
+model.compile("rmsprop", "sparse_categorical_crossentropy", ["accuracy"], processes=1)
 model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)
 """,
     PROCESSES: """

@@ -278,8 +278,13 @@ def other_costs_table() -> str:
     pairs = [
         ("predict 10,000 digits, ms", many[SCRATCH], many[KERAS], ".0f"),
         ("predict one digit, ms", one[SCRATCH], one[KERAS], ".1f"),
-        ("peak memory of a training run, MiB", memory[SCRATCH], memory[KERAS], ".0f"),
-        ("the same on two processes together, MiB", memory[f"{SCRATCH}, 2 processes"], memory[KERAS], ".0f"),
+        ("peak memory of a training run on threads, MiB", memory[SCRATCH], memory[KERAS], ".0f"),
+        (
+            "the same on two processes, a plain fit, together, MiB",
+            memory[f"{SCRATCH}, 2 processes"],
+            memory[KERAS],
+            ".0f",
+        ),
         ("import, s", start["import scratch_rnn"], start["import keras"], ".2f"),
         (
             "from the start to the first trained batch, s",

@@ -418,8 +418,8 @@ def test_the_table_of_other_costs_has_ours_theirs_and_ours_over_theirs(results):
         ["", "scratch_rnn", "Keras", "ratio"],
         ["predict 10,000 digits, ms", "100", "400", "0.25"],
         ["predict one digit, ms", "3.0", "60.0", "0.05"],
-        ["peak memory of a training run, MiB", "90", "900", "0.10"],
-        ["the same on two processes together, MiB", "180", "900", "0.20"],
+        ["peak memory of a training run on threads, MiB", "90", "900", "0.10"],
+        ["the same on two processes, a plain fit, together, MiB", "180", "900", "0.20"],
         ["import, s", "1.00", "8.00", "0.12"],
         ["from the start to the first trained batch, s", "2.00", "10.00", "0.20"],
     ]
