@@ -18,6 +18,7 @@ import numpy as np
 from interleave import Work
 
 from scratch_rnn.layers import CELLS
+from scratch_rnn.training.shards import SHARD_ROWS, slices
 
 STEPS_OF_AN_EPOCH = 422  # of the recipe: 54,000 digits in batches of 128
 FIRST_LOSSES = 5  # batches whose losses have to be equal before the clock starts
@@ -31,7 +32,8 @@ Operands = tuple[np.ndarray, np.ndarray, np.ndarray]  # left, right and result o
 class Setting:
     """What is trained: `cell` as on the command line, and the sizes; `threads` None for all cores.
 
-    `threads` and `processes` are those of scratch_rnn's compile; without either it chooses by itself.
+    `threads`, `processes` and `shard_rows` are those of scratch_rnn's compile; without the first two it
+    chooses by itself.
     """
 
     cell: str = "lstm"
@@ -42,6 +44,7 @@ class Setting:
     steps: int = STEPS_OF_AN_EPOCH
     threads: int | None = None
     processes: int | None = None
+    shard_rows: int = SHARD_ROWS
 
     def but(self, **changes: Any) -> Setting:
         """Return the same setting with some changes."""
@@ -81,7 +84,7 @@ def scratch_model(setting: Setting) -> Any:
     """Return the compiled scratch_rnn model."""
     from scratch_rnn.runs.recipe import Recipe
 
-    recipe = Recipe(cell=setting.cell, units=setting.units)
+    recipe = Recipe(cell=setting.cell, units=setting.units, shard_rows=setting.shard_rows)
     return recipe.build_model((setting.time, setting.features), setting.threads, setting.processes)
 
 
@@ -310,8 +313,6 @@ def floor_products(setting: Setting) -> list[list[Operands]]:
     The weights' gradient, which scratch_rnn adds up timestep by timestep, is one product here: a floor has
     to lie below.
     """
-    from scratch_rnn.training.shards import SHARD_ROWS, slices
-
     columns, inner = CELLS[setting.cell](setting.units).columns, setting.features + 1 + setting.units
     rng = np.random.default_rng(0)
 
@@ -328,4 +329,4 @@ def floor_products(setting: Setting) -> list[list[Operands]]:
             (flat[0], flat[1].T, np.empty_like(matrix)),  # the gradient of all weights
         ]
 
-    return [shard(part.stop - part.start) for part in slices(setting.batch, SHARD_ROWS)]
+    return [shard(part.stop - part.start) for part in slices(setting.batch, setting.shard_rows)]

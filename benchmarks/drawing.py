@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from scratch_rnn.inside.figures import CELL_COLOURS
 from scratch_rnn.runs.quoted import median
-from scratch_rnn.style import BLUE, FAINT, INK, MODEL_COLOURS, ORANGE, STYLE, WIDTH
+from scratch_rnn.style import BLUE, FAINT, GREEN, INK, MODEL_COLOURS, ORANGE, PURPLE, RED, SKY, STYLE, WIDTH
 
 OURS = "scratch_rnn"
 MARKERS = "os^D"
@@ -74,6 +75,76 @@ def scaling(
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     figure.suptitle(title)
     return figure
+
+
+@rc_context(STYLE)
+def workers(
+    counted: Mapping[str, Mapping[str, Mapping[int, float]]],
+    measured: Mapping[str, Mapping[str, Mapping[int, float]]],
+) -> Figure:
+    """Draw a panel for each key: milliseconds over the workers, counted (lines) and measured (crosses)."""
+    figure = scaling(counted, "Milliseconds a step over the workers: lines are counted, crosses measured")
+    for axes, series in zip(figure.axes, measured.values(), strict=True):
+        for place, values in enumerate(series.values()):
+            colour = MODEL_COLOURS[place % len(MODEL_COLOURS)]
+            axes.plot(list(values), list(values.values()), "x", color=colour, markersize=8)
+    return figure
+
+
+@rc_context(STYLE)
+def roofline(
+    limits: Mapping[str, Any],
+    cells: Mapping[str, Mapping[str, Mapping[str, float]]],
+    at_limits: Mapping[str, Any],
+) -> Figure:
+    """Draw each part of a timestep under the processor's limits, and beside it what the parts add up to.
+
+    `cells` has for each cell and part the flops, bytes and seconds of a timestep, `at_limits` the seconds
+    that the limits allow.
+    """
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    parts = list(dict.fromkeys(part for found in cells.values() for part in found))
+    colours = dict(zip(parts, (BLUE, PURPLE, ORANGE, SKY, GREEN, RED), strict=True))
+    _draw_limits(left, limits)
+    for marker, (cell, found) in zip(MARKERS, cells.items(), strict=False):
+        left.plot([], [], marker, color=FAINT, label=cell)
+        for part, one in found.items():
+            place = one["flops"] / one["bytes"], 1e-9 * one["flops"] / one["seconds"]
+            left.plot(*place, marker, color=colours[part], markersize=5)
+    bars = {
+        f"{cell}{how}": seconds
+        for cell, found in cells.items()
+        for how, seconds in (
+            ("", {part: one["seconds"] for part, one in found.items()}),
+            (" at the limits", at_limits[cell]),
+        )
+    }
+    for place, seconds in enumerate(bars.values()):
+        reached = 0.0
+        for part, value in seconds.items():
+            right.barh(
+                place, 1e6 * value, left=reached, color=colours[part], label=part if not place else None
+            )
+            reached += 1e6 * value
+    right.set(title="Microseconds a timestep", yticks=range(len(bars)), yticklabels=bars)
+    right.invert_yaxis()
+    right.tick_params(axis="y", length=0)
+    left.legend(loc="lower right")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.suptitle("What the parts of a timestep cost, and what the processor allows")
+    return figure
+
+
+def _draw_limits(axes: Axes, limits: Mapping[str, Any]) -> None:
+    """Draw the roofs: the best rate of products, and how fast numbers come from caches and from memory."""
+    best, reach = limits["GFLOP/s"], (0.03, 60)
+    axes.loglog(reach, (best, best), color=INK, linewidth=1)
+    axes.text(reach[0] * 1.15, best * 1.1, f"a large product: {best:.0f} GFLOP/s", color=INK)
+    for line, (name, rate) in zip(("-", "--"), limits["GB/s"].items(), strict=True):
+        reached = (reach[0], best / rate), (reach[0] * rate, best)
+        axes.loglog(*reached, line, color=FAINT, linewidth=1, label=f"{name}: {rate:.0f} GB/s")
+    axes.set(title="GFLOP/s over operations a byte", xlim=reach, ylim=(0.2, 2 * best))
 
 
 @rc_context(STYLE)

@@ -1,13 +1,14 @@
-"""What shards of fewer rows cost on one thread, and what a batch would gain by them on more cores.
+"""What shards of fewer rows cost on one thread, and what a batch gains by them on more cores.
 
 A shard is what one worker computes at a time. Its rows are fixed, because the results depend on them in the
-last bit: smaller ones would keep more cores busy, but each operation on them costs more a row. The steps on
-many cores are not measured but counted: the shards of the worker that has most of them, one after the other,
-and what only one process does, the sum of the gradients, the optimizer and the weights' way to the helpers.
+last bit: smaller ones keep more cores busy, but each operation on them costs more a row. Steps on up to 16
+workers are counted: the shards of the worker that has most of them, one after the other, and what only one
+process does, the sum of the gradients, the optimizer and the weights' way to the helpers. Beside them stand
+steps that were measured, on as many processes as this machine has cores for.
 
     python benchmarks/shards.py
 
-prints the table, writes results/shards.json and draws docs/figures/shards.png. About two minutes.
+prints the table, writes results/shards.json and draws docs/figures/shards.png. About six minutes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import contestants as c
 import drawing
 import numpy as np
-from interleave import FIGURES, RESULTS, milliseconds, take_turns, write
+from interleave import FIGURES, RESULTS, in_turn, milliseconds, take_turns, write
 from rich.console import Console
 from rich.table import Table
 
@@ -30,37 +31,82 @@ from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.quoted import median, medians
 from scratch_rnn.style import save
 from scratch_rnn.training.shards import Batches, BatchResult, total
-from scratch_rnn.training.threads import single_threaded_blas
+from scratch_rnn.training.threads import available_cores, single_threaded_blas
 
 ROWS, WORKERS, BATCH = (8, 16, 32, 64), (1, 2, 4, 8, 16), 128
 ALONE = ("sum of two gradients", "optimizer", "weights to the helpers")  # what is not divided
-REPEATS = 10  # in a round
+REPEATS = 10  # of a shard, in a round
+STEPS = 60  # of training, in a round
 
 Times = dict[str, list[float]]
+Panels = dict[str, dict[str, dict[int, float]]]
 
 
 def main() -> None:
     """Measure, count, print the table, write the JSON, draw the figure."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    parser.add_argument("--rounds", type=positive_int, default=15, help="that count (default: 15)")
+    parser.add_argument("--rounds", type=positive_int, default=7, help="that count (default: 7)")
     rounds = parser.parse_args().rounds
-    results = {cell: measured(c.Setting(cell=cell), rounds) for cell in CELLS}
+    results, steps = {}, {}
+    for cell in CELLS:
+        results[cell] = measured(c.Setting(cell=cell), rounds)
+        steps[cell] = measured_steps(c.Setting(cell=cell, steps=STEPS), rounds)
     Console().print(as_table(results))
-    write(RESULTS / "shards.json", {"milliseconds": results})
-    panels = {
-        CELLS[cell].__name__: {f"shards of {rows} rows": counted(times, rows) for rows in ROWS}
-        for cell, times in results.items()
-    }
-    figure = drawing.scaling(panels, "Milliseconds a step over the workers, counted")
-    save(figure, FIGURES / "shards.png")
+    write(RESULTS / "shards.json", {"milliseconds": results, "steps": steps})
+    save(drawing.workers(*panels(results, steps)), FIGURES / "shards.png")
 
 
 def measured(setting: c.Setting, rounds: int) -> Times:
     """Return the milliseconds of a shard of each size, and of what is not divided, on one thread."""
     with single_threaded_blas():
-        seconds = take_turns(work(setting), rounds, warm_up=2, title=setting.cell)
+        seconds = take_turns(work(setting), rounds, warm_up=2, title=f"{setting.cell}, shards")
     return {name: milliseconds(values, REPEATS) for name, values in seconds.items()}
+
+
+def measured_steps(setting: c.Setting, rounds: int) -> Times:
+    """Return the milliseconds of a step with shards of each size, on as many processes as there are cores."""
+    cores = [workers for workers in WORKERS if workers <= available_cores()]
+    entrants = {
+        step_name(rows, workers): (
+            c.scratch_rnn,
+            {"setting": setting.but(shard_rows=rows, threads=1, processes=workers)},
+        )
+        for rows in ROWS
+        for workers in cores
+    }
+    seconds = in_turn(entrants, rounds, warm_up=2, title=f"{setting.cell}, steps")
+    return {name: milliseconds(values, setting.steps) for name, values in seconds.items()}
+
+
+def step_name(rows: int, workers: int) -> str:
+    """Return what a measured step is called."""
+    return f"{rows} rows, {workers} processes"
+
+
+def panels(results: dict[str, Times], steps: dict[str, Times]) -> tuple[Panels, Panels]:
+    """Return for each cell and size of a shard the milliseconds of a step over the workers.
+
+    First those that are counted, then those that were measured.
+    """
+    count, measure = {}, {}
+    for cell, times in results.items():
+        title, medians_of_steps = CELLS[cell].__name__, medians(steps[cell])
+        count[title] = {series(rows): counted(times, rows) for rows in ROWS}
+        measure[title] = {
+            series(rows): {
+                workers: medians_of_steps[name]
+                for workers in WORKERS
+                if (name := step_name(rows, workers)) in medians_of_steps
+            }
+            for rows in ROWS
+        }
+    return count, measure
+
+
+def series(rows: int) -> str:
+    """Return the label of a line."""
+    return f"shards of {rows} rows"
 
 
 def work(setting: c.Setting) -> dict[str, Callable[[], float]]:

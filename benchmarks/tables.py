@@ -20,6 +20,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import roofline
 import shards
 
 from keras_reference.comparison import KERAS, SCRATCH
@@ -222,6 +223,7 @@ def measured_on() -> str:
     rows = [["script", "measured on", "machine", "Python", "versions"]]
     for script in (
         "step_time",
+        "roofline",
         "shards",
         "cores",
         "scaling",
@@ -305,6 +307,11 @@ def shards_table() -> str:
     return markdown(shards.as_rows(read("shards.json")["milliseconds"]))
 
 
+def roofline_table() -> str:
+    """Return the table of roofline.py."""
+    return markdown(roofline.as_rows(read("roofline.json")))
+
+
 def read(name: str) -> Any:
     """Return the content of a file of results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
@@ -345,7 +352,7 @@ PAGES = {
         scaling_table,
         other_costs_table,
     ),
-    "benchmarks/README.md": (measured_on, shards_table, truncation_table),
+    "benchmarks/README.md": (measured_on, roofline_table, shards_table, truncation_table),
 }
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import interleave
 import memory
 import parity
 import pytest
+import roofline
 import scaling
 import shards
 import start_up
@@ -20,6 +21,7 @@ import tables
 import truncation
 
 from keras_reference.comparison import KERAS, SCRATCH
+from scratch_rnn.runs.quoted import median
 
 CELLS = ["simple_rnn", "gru", "lstm"]
 CLASSES = ["SimpleRNN", "GRU", "LSTM"]
@@ -340,22 +342,69 @@ def test_digits_are_training_and_test_in_this_order(tiny_data):
 
 
 def test_shards_writes_what_was_measured_and_draws_what_is_counted_from_it(outcome, monkeypatch):
-    drawn = {}
-    monkeypatch.setattr(shards.drawing, "scaling", lambda panels, title: drawn.update(panels))
+    counted, crosses = {}, {}
+    draw = shards.drawing.workers
+    monkeypatch.setattr(
+        shards.drawing, "workers", lambda *panels: (counted.update(panels[0]), crosses.update(panels[1]))
+    )
+    monkeypatch.setattr(shards, "available_cores", lambda: 3)
     monkeypatch.setattr(Outcome, "save", lambda *_: None)
     outcome.of(shards, "--rounds", "4")
     names = [*(f"{rows} rows" for rows in (8, 16, 32, 64)), *shards.ALONE]
-    assert outcome.turns == [(cell, names, 4, 2) for cell in CELLS]
-    written = outcome.written["shards.json"]["milliseconds"]
-    assert written["gru"]["16 rows"] == [
-        300.0,
-        2000.0,
-        400.0,
-    ]  # 1.5, 10 and 2 times two seconds for ten times
+    steps = [f"{rows} rows, {workers} processes" for rows in (8, 16, 32, 64) for workers in (1, 2)]
+    assert outcome.turns == [
+        turn for cell in CELLS for turn in [(f"{cell}, shards", names, 4, 2), (f"{cell}, steps", steps, 4, 2)]
+    ]
+    settings = {name: options["setting"] for name, (_, options) in outcome.contestants.items()}
+    assert [(s.shard_rows, s.threads, s.processes) for s in settings.values()] == [
+        (rows, 1, workers) for rows in (8, 16, 32, 64) for workers in (1, 2)
+    ]
+    written = outcome.written["shards.json"]
+    # 1.5, 10 and 2 times four seconds for ten times, and times eight for sixty steps: the second contestant's
+    assert written["milliseconds"]["gru"]["16 rows"] == [600.0, 4000.0, 800.0]
+    assert written["steps"]["gru"]["8 rows, 2 processes"] == pytest.approx([200.0, 8000 / 6, 1600 / 6])
     for cell, name in zip(CELLS, CLASSES, strict=True):
-        assert drawn[name] == {
-            f"shards of {r} rows": shards.counted(written[cell], r) for r in (8, 16, 32, 64)
-        }
+        times, measured = written["milliseconds"][cell], written["steps"][cell]
+        assert counted[name] == {f"shards of {r} rows": shards.counted(times, r) for r in (8, 16, 32, 64)}
+        for rows in (8, 16, 32, 64):
+            assert crosses[name][f"shards of {rows} rows"] == {
+                workers: median(measured[f"{rows} rows, {workers} processes"]) for workers in (1, 2)
+            }
+    figure = draw(counted, crosses)
+    for axes, name in zip(figure.axes, CLASSES, strict=True):
+        lines = [(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in axes.lines]
+        drawn = [*counted[name].values(), *crosses[name].values()]
+        assert lines == [(tuple(values), tuple(values.values())) for values in drawn]
+
+
+def test_roofline_writes_limits_and_parts_and_draws_them(outcome, monkeypatch):
+    drawn = []
+    draw = roofline.drawing.roofline
+    monkeypatch.setattr(roofline.drawing, "roofline", lambda *what: drawn.extend(what))
+    monkeypatch.setattr(Outcome, "save", lambda *_: None)
+    names = [*roofline.PRODUCTS.values(), roofline.FUNCTIONS, roofline.ENTRIES, roofline.SUM]
+    found = {
+        name: {"calls": 1, "flops": 1e6, "bytes": 1e5, "seconds": 1e-5 * n} for n, name in enumerate(names, 1)
+    }
+    limits = {"GFLOP/s": 100.0, "GB/s": {roofline.NEAR: 50.0, roofline.FAR: 10.0}}
+    monkeypatch.setattr(roofline, "limits", lambda rounds: limits)
+    monkeypatch.setattr(roofline, "measured", lambda cell, rounds: {"µs": 10.0 * rounds, "parts": found})
+    outcome.of(roofline, "--rounds", "3")
+    cells = {cell: {"µs": 30.0, "parts": found} for cell in CELLS}
+    assert outcome.written["roofline.json"] == {"limits": limits, "cells": cells}
+    roofs = {name: dict.fromkeys(names, 1e-5) for name in CLASSES}
+    assert drawn == [limits, dict.fromkeys(CLASSES, found), roofs]
+    left, right = draw(*drawn).axes
+    places = {(10.0, 1e-9 * 1e6 / part["seconds"]) for part in found.values()}
+    assert {
+        (*line.get_xdata(), *line.get_ydata()) for line in left.lines if len(line.get_xdata()) == 1
+    } == places
+    ends = [
+        max(bar.get_x() + bar.get_width() for bar in right.patches[6 * row : 6 * row + 6]) for row in range(6)
+    ]
+    assert ends == pytest.approx([210, 60] * 3)
+    names = [label.get_text() for label in right.get_yticklabels()]
+    assert names == [f"{name}{how}" for name in CLASSES for how in ("", " at the limits")]
 
 
 def test_the_seconds_of_a_shard_are_those_of_all_repeats():

@@ -17,6 +17,7 @@ import memory
 import numpy as np
 import parity
 import pytest
+import roofline
 import scaling
 import shards
 import start_up
@@ -26,6 +27,8 @@ from helpers import randomize
 from scipy import stats
 
 from keras_reference.comparison import KERAS, SCRATCH
+from scratch_rnn import LSTM
+from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -37,6 +40,7 @@ SCRIPTS = [
     "inference",
     "memory",
     "parity",
+    "roofline",
     "scaling",
     "start_up",
     "shards",
@@ -630,3 +634,77 @@ def test_what_is_timed_of_a_shard_is_a_whole_pass_there_and_back():
     timed = shards.work(c.Setting(cell="simple_rnn", units=3))
     assert list(timed) == list(SHARDS)
     assert all(function() > 0 for function in timed.values())
+
+
+# Roofline ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def timesteps():
+    """What roofline.py measures of a timestep of each cell."""
+    return {cell: roofline.measured(cell, rounds=1)["parts"] for cell in CELLS}
+
+
+# Twice G H (D + 1 + H) B operations forward and for the weights, G H H B back; the GRU has b' too.
+@pytest.mark.parametrize(
+    ("cell", "forward", "back"),
+    [
+        ("simple_rnn", 128 * 157, 128 * 128),
+        ("gru", 256 * 158 + 128 * (29 + 129), 384 * 128),
+        ("lstm", 512 * 157, 512 * 128),
+    ],
+)
+def test_the_products_of_a_timestep_are_counted_as_the_equations_have_them(timesteps, cell, forward, back):
+    parts = timesteps[cell]
+    counted = {name: parts[name]["flops"] for name in roofline.PRODUCTS.values()}
+    assert counted["products, forward"] == 2 * 64 * forward
+    assert counted["products, gradient of h"] == 2 * 64 * back
+    assert counted["products, gradients of the weights"] == counted["products, forward"]
+
+
+@pytest.mark.parametrize(("cell", "blocks"), [("simple_rnn", 1), ("gru", 3), ("lstm", 5)])
+def test_each_gate_and_each_candidate_takes_one_exp_or_tanh(timesteps, cell, blocks):
+    part = timesteps[cell][roofline.FUNCTIONS]
+    assert part["flops"] == blocks * 128 * 64
+    assert part["bytes"] == 2 * 4 * blocks * 128 * 64  # read and written
+
+
+def test_the_sum_over_the_timesteps_reads_two_matrices_and_writes_one(timesteps):
+    part = timesteps["lstm"][roofline.SUM]
+    assert (part["calls"], part["flops"], part["bytes"]) == (1, 157 * 512, 3 * 4 * 157 * 512)
+
+
+def test_what_is_watched_is_the_computation_that_is_not():
+    x, dy = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32"), np.ones((3, 6), "float32")
+    results = []
+    for watched in (False, True):
+        layer = LSTM(6, seed=0)
+        _, tape = layer.forward(x[1])
+        if watched:
+            roofline.watch(layer, tape)
+        y, tape = layer.forward(x[0], tape=tape)
+        results.append([y, *layer.backward(dy, tape).weights])
+    assert all(map(np.array_equal, *results))
+
+
+def test_a_part_is_as_far_as_the_nearer_limit_allows():
+    limits = {"GFLOP/s": 100.0, "GB/s": {roofline.NEAR: 50.0, roofline.FAR: 10.0}}
+    parts = {"a": {"flops": 2e9, "bytes": 5e8}, "b": {"flops": 1e9, "bytes": 1e10}}
+    assert roofline.at_limits(parts, limits) == {"a": 0.02, "b": 0.2}
+
+
+def test_the_table_of_the_roofline_has_the_rates_of_each_part():
+    part = {"calls": 2.0, "flops": 8e6, "bytes": 1e6, "seconds": 1e-4}
+    limits = {"GFLOP/s": 100.0, "GB/s": {roofline.NEAR: 50.0, roofline.FAR: 10.0}}
+    result = {"limits": limits, "cells": {"gru": {"µs": 200.0, "parts": {"products": part}}}}
+    table = cells(roofline.as_table(result))
+    assert list(table.values()) == [
+        ["GRU", "GRU"],
+        ["products", "all, unwatched"],
+        ["2", ""],
+        ["100", "200"],
+        ["50%", ""],
+        ["80", ""],
+        ["10", ""],
+        ["80", "80"],
+    ]

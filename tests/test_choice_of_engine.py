@@ -22,9 +22,10 @@ pytestmark = only_on_linux
 
 
 @pytest.fixture(autouse=True)
-def many_cores_and_a_lock(monkeypatch):
+def many_cores_and_a_lock_and_no_jax(monkeypatch):
     monkeypatch.setattr(engines, "available_cores", lambda: 3)
     monkeypatch.setattr(engines, "has_a_lock", lambda: True)
+    monkeypatch.delitem(sys.modules, "jax._src.xla_bridge", raising=False)  # another test may have used it
 
 
 def digits(batches=16, batch_size=65):
@@ -166,7 +167,6 @@ def test_without_a_lock_threads_are_as_fast(monkeypatch):
     ids=["not there", "loaded", "in use", "unknown"],
 )
 def test_beside_jax_at_work_which_warns_of_every_fork_nothing_is_forked(jax, computes, monkeypatch):
-    monkeypatch.delitem(sys.modules, "jax._src.xla_bridge", raising=False)
     if jax is not None:
         monkeypatch.setitem(sys.modules, "jax._src.xla_bridge", jax)
     assert workers() == (on_threads() if computes else "2 processes")

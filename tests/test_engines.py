@@ -222,6 +222,11 @@ def test_batches_have_every_row_once_in_their_order_and_shards_of_a_fixed_size()
         np.testing.assert_array_equal(np.concatenate([shard.gathered()[1] for shard in shards]), -rows)
 
 
+def test_shards_have_as_many_rows_as_they_are_told():
+    batches = Batches(np.arange(40), np.arange(40), np.arange(40), batch_size=40, shard_rows=16)
+    assert [len(shard.rows) for shard in batches.shards(0)] == [16, 16, 8]
+
+
 def test_the_last_batch_has_the_rows_that_are_left():
     batches = Batches(np.arange(7), np.arange(7), np.arange(7), batch_size=3)
     assert [[shard.rows.tolist() for shard in batches.shards(batch)] for batch in range(len(batches))] == [

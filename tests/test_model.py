@@ -608,6 +608,22 @@ def test_results_are_the_same_bits_on_any_number_of_threads(digits, layer):
         np.testing.assert_array_equal(other_prediction, prediction)
 
 
+def test_shards_of_fewer_rows_give_other_last_bits_and_the_same_on_any_number_of_threads(digits):
+    x, y = digits
+
+    def trained(threads, shard_rows):
+        model = classifier(LSTM)
+        model.compile("adam", "sparse_categorical_crossentropy", threads=threads, shard_rows=shard_rows)
+        model.fit(x, y, batch_size=150, verbose=0)
+        return model
+
+    whole, first = trained(1, 64), trained(1, 16)
+    for threads in (2, 5):
+        assert_same_weights(trained(threads, 16), first)
+    differences = [np.abs(a - b).max() for a, b in zip(whole.weights, first.weights, strict=True)]
+    assert 0 < max(differences) < 1e-5
+
+
 def test_the_same_seed_gives_the_same_bits(digits):
     x, y = digits
 
@@ -694,15 +710,24 @@ def test_a_loss_that_is_a_mean_already_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"optimizer": "sdg"}, {"loss": "hinge"}, {"metrics": ["f1"]}, {"threads": 0}, {"processes": 0}]
+    "wrong",
+    [
+        {"optimizer": "sdg"},
+        {"loss": "hinge"},
+        {"metrics": ["f1"]},
+        {"threads": 0},
+        {"processes": 0},
+        {"shard_rows": 0},
+    ],
 )
 def test_a_compile_that_is_refused_changes_nothing(wrong):
     model = tiny()
-    model.compile(metrics=["mae"], threads=2)
-    before = (model.optimizer, model.loss, model.metrics, model.threads, model.processes)
+    model.compile(metrics=["mae"], threads=2, shard_rows=8)
+    before = (model.optimizer, model.loss, model.metrics, model.threads, model.processes, model.shard_rows)
     with pytest.raises(ValueError, match=r"unknown|must be"):
         model.compile(**{"optimizer": "adam", "loss": "mse", "metrics": ["accuracy"], "threads": 3} | wrong)
-    assert (model.optimizer, model.loss, model.metrics, model.threads, model.processes) == before
+    after = (model.optimizer, model.loss, model.metrics, model.threads, model.processes, model.shard_rows)
+    assert after == before
 
 
 def test_values_of_the_metrics_stand_under_their_names():

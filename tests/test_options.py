@@ -108,7 +108,7 @@ def test_what_is_no_part_of_a_recipe_stays_with_the_command():
 
 RECIPES = [
     Recipe(),
-    Recipe("gru", 7, 2, "adam", 0.005, 3, 11, 0.1, 4, "sample", "float64"),
+    Recipe("gru", 7, 2, "adam", 0.005, 3, 11, 0.1, 4, "sample", "float64", 16),
     Recipe("simple_rnn", 5, 3, "sgd", 1e-05, 13, 17, 0.1, 0, "/some/folder with a space", "float32"),
     Recipe(learning_rate=0.1 + 0.2),
 ]

@@ -56,6 +56,16 @@ def test_a_recipe_says_what_it_holds():
     assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
+def test_a_run_from_before_shards_could_be_chosen_was_made_with_64_rows():
+    values = Recipe("gru", units=7).to_dict()
+    del values["shard_rows"]
+    assert Recipe.from_dict(values) == Recipe("gru", units=7, shard_rows=64)
+
+
+def test_a_model_is_trained_with_the_shards_of_the_recipe():
+    assert built(shard_rows=16).shard_rows == 16
+
+
 @pytest.mark.parametrize("values", [[], {}, {"cell": "lstm"}, {**Recipe().to_dict(), "colour": "blue"}])
 def test_what_is_no_recipe_is_refused(values):
     with pytest.raises(ValueError, match="a recipe has the entries batch_size, cell, data, dtype"):

@@ -51,6 +51,11 @@ def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
         "learning_rate": (f"default: {rates}", {"type": positive_float}),
         "epochs": ("how often all training digits are seen", {"type": positive_int}),
         "batch_size": ("digits for each change of the weights", {"type": positive_int}),
+        "shard_rows": (
+            "digits of a batch that one core computes at a time: fewer keep more cores busy, and change the "
+            "last bits of the results",
+            {"type": positive_int},
+        ),
         "seed": ("of weights and row order", {"type": natural_int}),
         "data": (data, {"type": data_source, "metavar": "auto|sample|PATH"}),
         "dtype": ("of all computations", {"choices": ["float32", "float64"]}),

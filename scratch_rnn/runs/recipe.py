@@ -9,12 +9,14 @@ from scratch_rnn.data.mnist import CLASSES
 from scratch_rnn.layers import CELLS, Dense, Layer
 from scratch_rnn.training import optimizers
 from scratch_rnn.training.model import Sequential
+from scratch_rnn.training.shards import SHARD_ROWS
 
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "rmsprop": optimizers.RMSprop,
     "adam": optimizers.Adam,
     "sgd": optimizers.SGD,
 }
+ADDED_LATER = {"shard_rows"}  # what recipes of earlier runs lack: their runs were made with the default
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Recipe:
     seed: int = 1
     data: str = "auto"
     dtype: str = "float32"
+    shard_rows: int = SHARD_ROWS
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict that JSON can hold."""
@@ -44,7 +47,7 @@ class Recipe:
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """Return the recipe that `to_dict` turned into `values`. Raises ValueError where it is none."""
         names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
+        if not isinstance(values, dict) or set(values) | ADDED_LATER != names:
             raise ValueError(f"a recipe has the entries {', '.join(sorted(names))}")
         return cls(**values)
 
@@ -67,7 +70,9 @@ class Recipe:
         rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
         model = Sequential([*recurrent, Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
         optimizer = OPTIMIZERS[self.optimizer](**rate)
-        model.compile(optimizer, "categorical_crossentropy", ["accuracy"], threads, processes)
+        model.compile(
+            optimizer, "categorical_crossentropy", ["accuracy"], threads, processes, self.shard_rows
+        )
         try:
             model.build((None, *image_shape))
         except (MemoryError, ValueError) as error:  # NumPy raises either, depending on how much too large

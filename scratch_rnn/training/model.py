@@ -22,7 +22,7 @@ from scratch_rnn.training.callbacks import Callback, History, call, prepare
 from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.processes import Processes, check_available
-from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, slices, total
+from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, Engine, Memory, Shard, slices, total
 from scratch_rnn.training.threads import Threads, available_cores
 
 
@@ -46,6 +46,7 @@ class Sequential(Layer):
         self.metrics: list[tuple[str, metric_functions.Metric]] = []
         self.threads = available_cores()
         self.processes: int | None = None  # None: as `fit` finds it best
+        self.shard_rows = SHARD_ROWS
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -174,14 +175,16 @@ class Sequential(Layer):
         metrics: Sequence[str | metric_functions.Metric] | None = None,
         threads: int | None = None,
         processes: int | None = None,
+        shard_rows: int = SHARD_ROWS,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
 
-        In `fit` a thread takes 64 rows of a batch at a time, so smaller batches keep one thread busy; in
-        `evaluate` and `predict` it takes a whole batch.
+        In `fit` a thread takes `shard_rows` rows of a batch at a time, so that a batch of 128 keeps two busy.
+        Fewer rows keep more cores busy, but each row then costs more, and results differ in their last bits;
+        on the number of threads they do not depend. In `evaluate` and `predict` a thread takes a whole batch.
 
         With `processes` above 1, on Linux, `fit` computes on as many processes in place of threads: faster
-        for batches of more than 64 rows, and the same bit for bit. They are forked when an epoch begins.
+        for batches of several shards, and the same bit for bit. They are forked when an epoch begins.
         Layers, losses and metrics must then keep no state of their own and draw no random numbers, and of
         what a callback changes before the epoch's end only the weights reach all of them. Where neither
         `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
@@ -197,6 +200,7 @@ class Sequential(Layer):
             processes = 1
         threads = available_cores() if threads is None else positive_integer(threads, "threads")
         processes = None if processes is None else positive_integer(processes, "processes")
+        shard_rows = positive_integer(shard_rows, "shard_rows")
         check_available(processes or 1)
         named = [metric_functions.get(metric) for metric in metrics or ()]
         names = ["loss", *(name for name, _ in named)]
@@ -204,7 +208,7 @@ class Sequential(Layer):
             raise ValueError(f"two of {', '.join(names)} have one name: logs and history would show one only")
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
         self.metrics = named
-        self.threads, self.processes = threads, processes
+        self.threads, self.processes, self.shard_rows = threads, processes, shard_rows
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
         """Return the mean loss of the batch and its gradient for each weight, in the order of `weights`.
@@ -212,7 +216,7 @@ class Sequential(Layer):
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        batches = Batches(x, y, np.arange(len(x)), len(x))
+        batches = Batches(x, y, np.arange(len(x)), len(x), self.shard_rows)
         with Threads(self.threads, self._shard_gradients, batches.shards) as engine:
             result = total(engine.map())
         return result.mean_loss, result.gradients
@@ -269,7 +273,7 @@ class Sequential(Layer):
                 call(hooks, "on_epoch_begin", epoch)
                 if shuffle:
                     order = self._shuffle_rng.permutation(len(x))
-                batches = Batches(x, y, order, batch_size)
+                batches = Batches(x, y, order, batch_size, self.shard_rows)
                 processes = self.processes or processes_for(batches, self._parts, hooks)
                 history.workers = in_words(self.threads, processes)
                 logs = self._train_epoch(batches, processes, hooks)

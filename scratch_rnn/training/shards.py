@@ -1,6 +1,6 @@
-"""A batch in parts: shards of 64 rows, the result of each, and the engines that compute them side by side.
+"""A batch in parts: shards of some rows, the result of each, and the engines that compute them side by side.
 
-Shards are cut by a fixed size, never by the number of workers, and their results are added in their order.
+Shards are cut by a given size, never by the number of workers, and their results are added in their order.
 So a run gives the same bits on one thread as on sixteen, on threads as on processes.
 """
 
@@ -18,7 +18,7 @@ from scratch_rnn.arrays import Array
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SHARD_ROWS = 64  # that one worker computes at a time; results depend on it in the last bit
+SHARD_ROWS = 64  # unless the user says otherwise: fewer cost more a row (benchmarks/README.md)
 
 Memory = dict[str, Any]  # what a worker keeps from one item to the next, such as its tapes
 Function = Callable[[Any, Memory], Any]
@@ -50,12 +50,16 @@ class Engine:
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Data in batches: batch k has the rows order[k * batch_size : (k + 1) * batch_size] of x and y."""
+    """Data in batches: batch k has the rows order[k * batch_size : (k + 1) * batch_size] of x and y.
+
+    A worker computes `shard_rows` of them at a time; results depend on that number in their last bits.
+    """
 
     x: Array
     y: Array
     order: Array
     batch_size: int
+    shard_rows: int = SHARD_ROWS
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -63,7 +67,7 @@ class Batches:
     def shards(self, batch: int) -> list[Shard]:
         """Return the shards of a batch."""
         rows = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        return [Shard(self, rows[part], len(rows)) for part in slices(len(rows), SHARD_ROWS)]
+        return [Shard(self, rows[part], len(rows)) for part in slices(len(rows), self.shard_rows)]
 
 
 @dataclass(frozen=True, eq=False)
