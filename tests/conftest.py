@@ -14,20 +14,8 @@ from hypothesis import Phase, settings
 
 from scratch_rnn import load_mnist
 
-# Files whose tests share what takes seconds to make: one worker runs them, so that it is made once.
-SHARING = {"test_cli": "compared", "test_report": "compared"} | {
-    name: name for name in ("test_inspect", "test_new_cell", "test_notebook", "test_player", "test_sides")
-}
-
 # For mutation testing, which wants to know that a test fails and not the smallest example on which it does.
 settings.register_profile("no-shrinking", phases=[Phase.explicit, Phase.generate])
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if group := SHARING.get(item.module.__name__.rpartition(".")[2]):
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

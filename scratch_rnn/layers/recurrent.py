@@ -104,6 +104,7 @@ class Recurrent(RecurrentBase):
         return self._outputs(tape, tape.states[0][1:]), tape
 
     def _run(self, step: StepForward, steps: Iterable[Any]) -> None:
+        """Go forward through the timesteps, each with its record."""
         for s in steps:
             step(s)  # (T1) and the cell: h_t from x_t and h_{t-1}
 

@@ -216,9 +216,8 @@ class Sequential(Layer):
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        batches = Batches(x, y, np.arange(len(x)), len(x), self.shard_rows)
-        with Threads(self.threads, self._shard_gradients, batches.shards) as engine:
-            result = total(engine.map())
+        shards = Batches(x, y, np.arange(len(x)), len(x), self.shard_rows).shards(0)
+        result = total(self._on_threads(self._shard_gradients, shards))
         return result.mean_loss, result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
@@ -331,8 +330,7 @@ class Sequential(Layer):
             loss, scores, _ = self._objective(outputs, tapes)
             return self._score(loss, y[rows], scores, outputs)
 
-        with Threads(self.threads, score, lambda _: slices(len(x), batch_size)) as engine:
-            result = total(engine.map())
+        result = total(self._on_threads(score, slices(len(x), batch_size)))
         return self._means(result.sums, result.count)
 
     def predict(self, x: Array, batch_size: int = 32) -> Array:
@@ -343,8 +341,12 @@ class Sequential(Layer):
 
         x = self.checked_inputs(x)
         parts = slices(len(x), positive_integer(batch_size, "batch_size"))
-        with Threads(self.threads, outputs, lambda _: parts) as engine:
-            return np.concatenate(engine.map())
+        return np.concatenate(self._on_threads(outputs, parts))
+
+    def _on_threads(self, function: Callable[[Any, Memory], Any], items: Sequence[Any]) -> list[Any]:
+        """Return function(item, memory) for all items, in their order."""
+        with Threads(min(self.threads, len(items)), function, lambda _: items) as engine:
+            return engine.map()
 
     def _without_backward(self, x: Array) -> tuple[Array, list[Any]]:
         """Return what `forward` does, of the tapes the last alone; no backward pass will follow."""
