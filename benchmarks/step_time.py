@@ -7,7 +7,7 @@ only the step's matrix products, in scratch_rnn's shapes, on threads: a floor fo
     python benchmarks/step_time.py
 
 prints the table, adds the run to results/step_time/ and draws docs/figures/step_time.png of all runs there.
-About twenty minutes: a round is a whole epoch, so that what an epoch costs once, such as forking, counts as
+About half an hour: a round is a whole epoch, so that what an epoch costs once, such as forking, counts as
 much as in real training.
 """
 
