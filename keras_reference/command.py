@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from keras_reference.tables import summary_table, table_of_cells
-from scratch_rnn.commands.options import add_recipe_options, recipes_from
-from scratch_rnn.data.mnist import Split, load_mnist
-from scratch_rnn.runs.folder import Run, create_runs, new_folder, removing_empty_runs
+from scratch_rnn.commands.beginning import begin
+from scratch_rnn.commands.options import add_recipe_options
+from scratch_rnn.commands.terminal import say
+from scratch_rnn.data.mnist import Split
+from scratch_rnn.runs.folder import Run, removing_empty_runs
+from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import split_row
 
 if TYPE_CHECKING:
@@ -38,22 +42,21 @@ def run(arguments: argparse.Namespace) -> None:
     from keras_reference.report import write_report_of_cells
 
     console = Console()
-    recipes = recipes_from(arguments)
-    train, test = load_mnist(recipes[0].data)
-    split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
-    image_shape = train[0].shape[1:]
-    pairs = [Pair(recipe, image_shape, arguments.threads, arguments.processes) for recipe in recipes]
-    runs = create_runs(arguments.out or new_folder("compare", recipes), recipes, image_shape)
+    runs, train, test = begin(arguments, "compare")
+    done: list[tuple[dict[str, Any], Sequence[Result]]] = []
     with removing_empty_runs(runs):
-        done = [
-            (compare(pair, run, train, test, console), pair.results)
-            for pair, run in zip(pairs, runs, strict=True)
-        ]
+        for run in runs:
+            if run.finished:
+                say(console, f"{run.folder} is finished")
+                done.append(run.read())
+                continue
+            pair = Pair(run.recipe, train[0].shape[1:], arguments.threads, arguments.processes)
+            done.append((compare(pair, run, train, test, console), pair.results))
     if len(done) > 1:
         folder = runs[0].folder.parent
         write_report_of_cells(folder, done)
         console.print(table_of_cells([summary for summary, _ in done]))
-        console.print(f"report.html in {folder} compares the cells", soft_wrap=True, highlight=False)
+        say(console, f"report.html in {folder} compares the cells")
 
 
 def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -> dict[str, Any]:
@@ -65,10 +68,8 @@ def compare(pair: Pair, run: Run, train: Split, test: Split, console: Console) -
     with run.saying_what_is_saved():
         pair.train((x[:split], y[:split]), (x[split:], y[split:]), run, console)
         summary = pair.conclude(test, run)
-    console.print(summary_table(summary))
-    console.print(
-        f"report.html, figures, weights, history and summary.json are in {run.folder}",
-        soft_wrap=True,
-        highlight=False,
-    )
+        console.print(summary_table(summary))
+        pair.draw(test, run, summary)
+        run.state.unlink(missing_ok=True)
+    say(console, f"report.html, figures, weights, history and summary.json are in {run.folder}")
     return summary

@@ -186,7 +186,7 @@ def _picture(path: Path, alt: str) -> Picture:
 
 def _curves(folder: Path, results: Sequence[Result]) -> Picture:
     last = " and ".join(f"{result.history['val_accuracy'][-1]:.2%} with {result.name}" for result in results)
-    epochs = len(results[0].seconds)
+    epochs = len(results[0].history["loss"])
     alt = (
         "Accuracy on the left and loss on the right over the epochs, training and validation of both models. "
         f"After epoch {epochs} the validation accuracy is {last}."

@@ -65,11 +65,16 @@ def train_sides(
     seed: int,
     watchers: Sequence[Watcher] = (),
 ) -> None:
-    """Train the models in turn, as `train_side_by_side` says; their results tell what came of it."""
+    """Train the models in turn, as `train_side_by_side` says; their results tell what came of it.
+
+    Models that have trained before, as their results say, train the epochs that are left.
+    """
     rng = np.random.default_rng(seed)
     x, y = train
-    for _ in range(epochs):
+    for epoch in range(epochs):
         order = rng.permutation(len(x))
+        if epoch < len(sides[0].result.seconds):
+            continue
         shuffled = x[order], y[order]
         for side in sides:
             side.train_epoch(shuffled, validation, batch_size, watchers)

@@ -65,6 +65,13 @@ class Side:
         """Train for an epoch; return its numbers, validation included, and its seconds."""
         raise NotImplementedError
 
+    def state(self) -> dict[str, Array]:
+        """Return what the training needs to go on, beside what the scratch_rnn model's own file holds."""
+        return {}
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Take over what `state` returned; it may hold other arrays too."""
+
     def evaluate(self, x: Array, y: Array, batch_size: int) -> Logs:
         """Return mean loss and metrics by name."""
         raise NotImplementedError
@@ -128,6 +135,21 @@ class KerasSide(Side):
                 callbacks=[hooks],
             )
         return _without_batch_loss({name: v[-1] for name, v in history.history.items()}), hooks.seconds
+
+    def state(self) -> dict[str, Array]:
+        return {
+            f"{KERAS}/{number}": np.asarray(variable) for number, variable in enumerate(self._variables())
+        }
+
+    def restore(self, state: dict[str, Array]) -> None:
+        for number, variable in enumerate(self._variables()):
+            variable.assign(state[f"{KERAS}/{number}"])
+
+    def _variables(self) -> list[Any]:
+        """Return weights and the optimizer's variables, which Keras makes when it first needs them."""
+        if not self.twin.optimizer.built:
+            self.twin.optimizer.build(self.twin.trainable_variables)
+        return [*self.twin.variables, *self.twin.optimizer.variables]
 
     def evaluate(self, x: Array, y: Array, batch_size: int) -> Logs:
         with floatx_of(self.model):

@@ -6,6 +6,7 @@ from scratch_rnn.data.mnist import load_mnist
 from scratch_rnn.layers import GRU, LSTM, Dense, Gradients, Layer, SimpleRNN
 from scratch_rnn.moved import install as install_old_names
 from scratch_rnn.moved import old_module
+from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, History
 from scratch_rnn.training.losses import (
     CategoricalCrossentropy,
@@ -14,6 +15,8 @@ from scratch_rnn.training.losses import (
 )
 from scratch_rnn.training.model import Sequential
 from scratch_rnn.training.optimizers import SGD, Adam, RMSprop
+
+load_model = Sequential.load
 
 install_old_names()
 
@@ -28,6 +31,7 @@ __all__ = [
     "LSTM",
     "SGD",
     "Adam",
+    "BackupAndRestore",
     "Callback",
     "CategoricalCrossentropy",
     "Dense",
@@ -40,4 +44,5 @@ __all__ = [
     "SimpleRNN",
     "SparseCategoricalCrossentropy",
     "load_mnist",
+    "load_model",
 ]

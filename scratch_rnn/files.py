@@ -11,27 +11,82 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+MARK = "-unfinished-"  # in the name of a file that is being written
+
 
 @contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Provide a path beside `path` to write to; it takes the place of `path` when all went well.
+def atomic(path: str | os.PathLike[str], new: bool = False) -> Iterator[Path]:
+    """Provide a path to write to, in the folder of `path`; it takes the place of `path` when all went well.
 
-    After any exception, Ctrl-C included, `path` is as it was and nothing half-written is left.
-    Raises OSError where the folder does not exist or cannot be written.
+    Where `path` is a link, what it leads to is replaced, not the link. After any exception, Ctrl-C included,
+    `path` is as it was and nothing half-written is left; after a power cut it is the old file or the new one.
+    With `new` nothing is replaced.
+
+    Raises OSError where the folder does not exist or cannot be written and for a device or a pipe;
+    FileExistsError, with `new`, where something is there in the end.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", os.fspath(path))
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "this is a folder, not a file", os.fspath(path))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    target = _target(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{path.stem}{MARK}", suffix=path.suffix)
     os.close(handle)
     try:
         yield Path(name)
         os.chmod(name, 0o666 & ~_umask())  # mkstemp gives a file that its owner alone may read
-        os.replace(name, path)
+        _to_disk(Path(name))
+        if new:
+            _give_new_name(name, target)
+        else:
+            os.replace(name, target)
+        _to_disk(target.parent)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Return the files in a folder that `atomic` was writing when somebody killed it, or still is."""
+    return [path for path in folder.glob(f".*{MARK}*") if path.is_file()]
+
+
+def check_readable(path: str | os.PathLike[str]) -> None:
+    """Raise OSError for a device or a pipe: to read one may take for ever, or all memory."""
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "this is a device or a pipe, not a file", os.fspath(path))
+
+
+def _target(path: Path) -> Path:
+    """Return the file that `path` names, behind all links, or raise OSError where none can be written."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", os.fspath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, not a file", os.fspath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, "this link leads back to itself", os.fspath(path))
+    check_readable(path)
+    return target
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write out what it still holds in memory of a file, or of a folder's names."""
+    if os.name == "nt":  # where neither can be asked for by a path
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _give_new_name(name: str, target: Path) -> None:
+    """Rename a file, but replace nothing."""
+    try:
+        os.link(name, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system that has no links
+        target.touch(exist_ok=False)
+        os.replace(name, target)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The digits that a command is asked about: the files that were named, or one digit of the run's test set."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,22 @@ def test_files_come_in_the_order_in_which_they_were_named(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.png"):
         load_digits(SAMPLE, [tmp_path / "absent.png"], None)
+
+
+def test_an_image_of_another_size_than_the_network_has_learned_is_refused(own, tmp_path):
+    Image.fromarray(load_mnist("sample")[1][0][3]).save(tmp_path / "three.png")
+    words = (
+        "three.png is an image of 28 x 28, but this network was trained on images of 14 x 28: .*--test-index"
+    )
+    with pytest.raises(ValueError, match=words):
+        load_digits(SAMPLE, [tmp_path / "three.png"], None, (14, 28))
+    with pytest.raises(ValueError, match=r"test-2 is an image of 6 x 4, but .* of 28 x 28"):
+        load_digits(own[0], [], 2, (28, 28))
+    assert load_digits(own[0], [], 2, (6, 4))[1].shape == (1, 6, 4)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_that_is_no_utf_8_can_be_drawn(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff3.png"))
+    Image.fromarray(load_mnist("sample")[1][0][3]).save(path)
+    assert load_digits(SAMPLE, [path], None)[0] == ["\ufffd3.png"]

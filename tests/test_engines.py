@@ -352,3 +352,16 @@ def test_ctrl_c_while_threads_are_started_puts_everything_back(monkeypatch):
 def test_a_batch_without_items_has_no_results():
     with Threads(2, lambda item, memory: item, lambda _: []) as engine:
         assert engine.map() == []
+
+
+def test_where_the_system_gives_no_more_threads_that_is_an_error_and_nothing_goes_on(monkeypatch):
+    done = []
+    engine = Threads(3, lambda item, memory: done.append(item), lambda _: range(9))
+
+    def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor.submit", none_left)
+    with engine, pytest.raises(OSError, match=r"gives no 3 threads .*start new thread.*: take fewer"):
+        engine.map()
+    assert done == []

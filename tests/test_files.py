@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from scratch_rnn.files import atomic, atomic_folder, unused
+from scratch_rnn.files import atomic, atomic_folder, check_readable, unused
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 
@@ -94,6 +94,64 @@ def test_a_folder_in_the_place_of_the_file_is_told_before_anything_is_written(tm
     with pytest.raises(IsADirectoryError, match="this is a folder, not a file"), atomic(tmp_path / "a"):
         raise AssertionError("nothing may be written")
     assert names_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_behind_a_link_the_file_that_it_leads_to_is_written(old, tmp_path):
+    target, link = tmp_path / "elsewhere" / "a.txt", tmp_path / "link.txt"
+    target.parent.mkdir()
+    if old:
+        target.write_text(old)
+    link.symlink_to(target)
+    with atomic(link) as unfinished:
+        unfinished.write_text("new")
+        assert (unfinished.parent, unfinished.suffix) == (target.parent, ".txt")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert names_in(tmp_path) == ["elsewhere", "link.txt"]
+    assert names_in(target.parent) == ["a.txt"]
+
+
+def test_a_link_that_leads_back_to_itself_is_refused_and_stays(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(OSError, match="leads back to itself"), atomic(link):
+        pass
+    assert link.is_symlink()
+
+
+@posix
+def test_a_pipe_or_a_device_is_neither_replaced_nor_read(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link, "/dev/null"):
+        with pytest.raises(OSError, match="this is a device or a pipe, not a file"), atomic(path):
+            pass
+        with pytest.raises(OSError, match="this is a device or a pipe, not a file"):
+            check_readable(path)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert names_in(tmp_path) == ["link", "pipe"]
+
+
+def test_files_folders_and_what_is_not_there_may_be_read(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file", tmp_path / "missing"):
+        check_readable(path)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_takes_no_place_that_is_taken_in_the_end(links, tmp_path, monkeypatch):
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: os.stat(tmp_path / "no such file"))
+    path = tmp_path / "a.txt"
+    with atomic(path, new=True) as unfinished:
+        unfinished.write_text("first")
+    assert path.read_text() == "first"
+    with pytest.raises(FileExistsError), atomic(path, new=True) as unfinished:
+        unfinished.write_text("second")
+    assert path.read_text() == "first"
+    assert names_in(tmp_path) == ["a.txt"]
 
 
 # A folder ---------------------------------------------------------------------------------------------------

@@ -470,3 +470,9 @@ def test_a_sweep_computes_in_double_precision_from_float32_arrays_too():
     errors = sweep_steps(layer, x, [1e-200, 1e-5])
     assert errors["complex128"][0] < 1e-13
     assert errors["float64"][1] < 1e-8
+
+
+@pytest.mark.parametrize("x", [np.full((2, 3, 4), "1"), np.full((2, 3, 4), None)])
+def test_what_is_no_number_is_not_checked(x):
+    with pytest.raises(ValueError, match="expected numbers"):
+        check_layer(SimpleRNN(2, dtype="float64"), x)

@@ -1,5 +1,6 @@
 """Pictures of digits become what MNIST would have made of them; bad ones are refused in plain words."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -619,3 +620,11 @@ def test_the_library_itself_does_not_load_pillow():
         "assert 'PIL' not in sys.modules and 'scratch_rnn.data.images' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("path", ["pipe", "/dev/zero"])
+def test_a_pipe_or_a_device_is_no_picture_and_is_not_waited_for(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="this is a device or a pipe, not a file"):
+        load_digit(tmp_path / path)

@@ -270,3 +270,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 def test_what_is_no_initializer_is_refused():
     with pytest.raises(TypeError, match="must be a name, an array or a callable, not float"):
         initializers.get(0.5)
+
+
+@pytest.mark.parametrize("made", [0.5, None, np.zeros(3), "zeros"])
+@pytest.mark.parametrize("which", ["kernel", "bias", "recurrent"])
+@pytest.mark.parametrize("layer", [SimpleRNN, Dense])
+def test_what_an_initializer_makes_must_have_the_shape_of_the_weight(layer, which, made):
+    if which == "recurrent" and layer is Dense:
+        pytest.skip("it has no such weight")
+    with pytest.raises(ValueError, match=r"made .*, expected numbers \("):
+        layer(2, **{f"{which}_initializer": lambda shape, rng: made}).build((None, 5, 4))

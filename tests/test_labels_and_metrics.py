@@ -199,3 +199,10 @@ def test_every_row_counts_once_however_the_batches_fall(batch_size, as_rows):
     assert model.evaluate(x, y, batch_size) == pytest.approx(expected, rel=1e-13)
     history = model.fit(x, y, batch_size, verbose=0, validation_data=(x[:3], y[:3])).history
     assert {name: history[name][0] for name in expected} == pytest.approx(expected, rel=1e-7)
+
+
+def test_times_are_no_labels():
+    with pytest.raises(ValueError, match=r"labels must be integers or one-hot rows, not timedelta64"):
+        checked_labels(np.array([0, 1], "timedelta64[s]"), (2, 3))
+    with pytest.raises(ValueError, match="one-hot labels must be finite numbers"):
+        checked_labels(np.zeros((2, 3), "timedelta64[s]"), (2, 3))

@@ -1749,3 +1749,14 @@ def test_a_tape_makes_what_a_step_declares(dtype):
     tape.clear_sums()
     assert not first.dp.any()
     assert not first.dmatrix.any()
+
+
+def test_the_tape_of_another_dense_is_refused():
+    x = np.ones((2, 3))
+    one, other = (Dense(3, dtype="float64", seed=0) for _ in range(2))
+    other.build(x.shape)
+    _, tape = one.forward(x)
+    for wrong in (tape, None):
+        with pytest.raises(ValueError, match="needs the tape of its own forward pass"):
+            other.backward(x, wrong)
+    one.backward(x, tape)

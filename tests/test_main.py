@@ -3,12 +3,15 @@
 import errno
 import io
 import os
+import signal
+import subprocess
 import sys
 import warnings
 from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
+from helpers import environment
 
 from scratch_rnn.commands import main as module
 from scratch_rnn.commands.main import build_parser, main
@@ -71,12 +74,66 @@ def test_a_mistake_of_the_programs_own_is_not_hidden(error, end_with):
         end_with(error)
 
 
-def test_a_reader_that_has_gone_is_no_error(end_with, monkeypatch, tmp_path):
-    with (tmp_path / "out").open("w") as stream:
-        monkeypatch.setattr(sys, "stdout", stream)
-        assert end_with(BrokenPipeError()) == 0
-        os.write(stream.fileno(), b"to nobody")
+class Closed(io.StringIO):
+    """A stream whose reader has gone."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.file = path.open("w")
+
+    def write(self, *text):
+        raise BrokenPipeError
+
+    flush = write
+
+    def fileno(self):
+        return self.file.fileno()
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_where_the_reader_has_gone_the_work_goes_on_to_its_own_end(status, end_with, monkeypatch, tmp_path):
+    stream, done = Closed(tmp_path / "out"), []
+
+    def command():
+        for line in range(3):
+            print(line, flush=True)
+            done.append(line)
+        return status
+
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert end_with(command) == status
+    assert done == [0, 1, 2]
+    os.write(stream.fileno(), b"to nobody")
     assert (tmp_path / "out").read_text() == ""
+    assert sys.stdout is stream
+
+
+def test_a_command_whose_output_nobody_reads_says_by_its_status_what_it_found(tmp_path):
+    wrong = ("gradcheck", "--cell", "simple_rnn", "--inject", "carried-gradient-dropped", "--json")
+    command = [sys.executable, "-m", "scratch_rnn", *wrong]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), **pipes) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
+
+
+def test_what_is_not_printed_is_asked_of_the_stream_itself(end_with, capsys):
+    assert end_with(lambda: print(sys.stdout.encoding, sys.stdout.isatty())) == 0
+    assert capsys.readouterr().out == f"{sys.stdout.encoding} False\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_sigterm_ends_a_command_as_ctrl_c_does(end_with, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert end_with(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_warning_that_is_to_be_an_error_gets_one_line(end_with, capsys):
+    assert end_with(UserWarning("the sample stands in")) == 2
+    assert capsys.readouterr().err == "scratch-rnn: the sample stands in\n"
 
 
 def test_a_warning_is_framed_with_its_kind_and_without_a_line_of_code(end_with, capsys):

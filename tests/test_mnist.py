@@ -901,3 +901,18 @@ def test_unfit_idx_files_are_refused_by_file(tmp_path):
     assert refusal(tmp_path).startswith(f"{tmp_path / 't10k-labels-idx1-ubyte'}: expected labels 0..9")
     write_idx_folder(tmp_path, {**arrays, "y_train": arrays["y_train"][:-3]})
     assert refusal(tmp_path).startswith(f"{tmp_path / 'train-labels-idx1-ubyte'}: expected 20 labels")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("path", ["pipe", "/dev/zero"])
+def test_a_pipe_or_a_device_holds_no_data_and_is_not_waited_for(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="this is a device or a pipe, not a file"):
+        load_mnist(tmp_path / path)
+
+
+def test_times_are_no_labels(tmp_path):
+    x, y = np.zeros((2, 3, 3), np.uint8), np.array([0, 1], "timedelta64[s]")
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=np.array([0, 1]))
+    with pytest.raises(ValueError, match="y_train: expected integer labels"):
+        load_mnist(tmp_path / "a.npz")

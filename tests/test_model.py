@@ -1,6 +1,7 @@
 """Sequential: what fit, evaluate and predict mean, the same bits on any threads, and what is refused."""
 
 import math
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -1329,6 +1330,7 @@ def test_what_is_not_said_is_as_in_keras():
         for name in ("fit", "evaluate", "predict")
     }
     fit = {"batch_size": 32, "epochs": 1, "verbose": 1, "validation_split": 0.0, "shuffle": True}
+    fit["initial_epoch"] = 0
     assert defaults == {"fit": fit, "evaluate": {"batch_size": 32}, "predict": {"batch_size": 32}}
 
 
@@ -1613,3 +1615,35 @@ def test_values_of_the_history_are_in_the_order_of_the_epochs():
     logs = dict(call for call in recorder.calls if not isinstance(call, str))
     assert history.history["loss"] == [logs[f"epoch {epoch} end"]["loss"] for epoch in range(4)]
     assert len(set(history.history["loss"])) == 4
+
+
+@pytest.mark.parametrize(
+    "x", [np.full((2, 3, 4), "1"), np.full((2, 3, 4), None), np.zeros((2, 3, 4), "M8[s]")]
+)
+def test_what_is_no_number_goes_into_no_model(x):
+    model = Sequential([SimpleRNN(2), Dense(3)], seed=0)
+    model.build((None, 3, 4))
+    with pytest.raises(ValueError, match=rf"x is {re.escape(str(x.dtype))}, expected float"):
+        model.forward(x)
+
+
+def test_a_callback_alone_is_no_list():
+    with pytest.raises(TypeError, match=r"callbacks must be a list: write \[callback\]"):
+        tiny().fit(X, Y, callbacks=Callback(), verbose=0)
+
+
+def test_weights_that_the_dtype_cannot_hold_are_refused_and_nothing_is_changed(tmp_path):
+    model = classifier(SimpleRNN)
+    before = model.get_weights()
+    large = [weight.astype("float64") for weight in before]
+    large[1][0, 0] = 1e300
+    with pytest.raises(ValueError, match=r"weight 'simple_rnn/recurrent_kernel' of .* float32 cannot hold"):
+        model.set_weights(large)
+    assert all(map(np.array_equal, model.get_weights(), before))
+    model.set_weights([weight.astype("float64") for weight in before])
+
+
+@pytest.mark.parametrize("weights", [None, 3])
+def test_weights_come_in_a_list(weights):
+    with pytest.raises(TypeError, match="weights must be a list of arrays, not"):
+        classifier(SimpleRNN).set_weights(weights)

@@ -31,6 +31,7 @@ DEFAULTS = {
     "seed": 1,
     "data": "auto",
     "dtype": "float32",
+    "shard_rows": 64,
     "validation_split": 0.1,
 }
 CHANGES = [
@@ -44,6 +45,7 @@ CHANGES = [
     (["--seed", "0"], {"seed": 0}),
     (["--data", "sample"], {"data": "sample"}),
     (["--dtype", "float64"], {"dtype": "float64"}),
+    (["--shard-rows", "16"], {"shard_rows": 16}),
     (["--quick"], {"epochs": 3, "data": "sample"}),
     (["--quick", "--epochs", "13"], {"epochs": 13, "data": "sample"}),
     (["--data", "auto", "--quick"], {"epochs": 3, "data": "auto"}),
@@ -133,6 +135,7 @@ def test_the_options_of_a_recipe_are_those_of_the_command_in_its_order():
         "--seed": "4",
         "--data": "sample",
         "--dtype": "float64",
+        "--shard-rows": "16",
     }
     assert set(options_of(RECIPES[1])) - set(options_of(Recipe())) == {"--learning-rate"}
 

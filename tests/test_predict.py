@@ -6,7 +6,7 @@ from PIL import Image
 
 from scratch_rnn import load_mnist
 from scratch_rnn.commands import digits as digits_module
-from scratch_rnn.commands import predict, terminal
+from scratch_rnn.commands import predict
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.main import main
 from scratch_rnn.data.images import load_digit
@@ -48,7 +48,7 @@ def shown(monkeypatch):
 
         monkeypatch.setattr(module, name, noting)
 
-    wrap(terminal, "draw_prediction", "printed")
+    wrap(predict, "draw_prediction", "printed")
     wrap(figures, "predictions", "drawn")
     return calls
 

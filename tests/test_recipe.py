@@ -73,7 +73,14 @@ def test_what_is_no_recipe_is_refused(values):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"cell": "rnn"}, "'rnn'"), ({"optimizer": "nadam"}, "'nadam'")]
+    ("change", "words"),
+    [
+        ({"cell": "rnn"}, "'rnn'"),
+        ({"optimizer": "nadam"}, "'nadam'"),
+        ({"layers": 0}, "layers must be a whole number above zero, not 0"),
+        ({"layers": 1_000_000}, "layers must be at most 100, not 1000000"),
+        ({"dtype": "complex128"}, "dtype must be float32 or float64, not 'complex128'"),
+    ],
 )
 def test_what_does_not_exist_is_named(change, words):
     with pytest.raises(ValueError, match=words):

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from scratch_rnn.files import atomic
-from scratch_rnn.runs.folder import Interrupted, create_runs, load_run, new_folder, removing_empty_runs
+from scratch_rnn.runs.folder import (
+    FIGURES,
+    Interrupted,
+    Run,
+    create_new_runs,
+    create_runs,
+    load_run,
+    new_folder,
+    read_recipe,
+    removing_empty_runs,
+)
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
 
@@ -16,6 +26,51 @@ SMALL = Recipe(cell="gru", units=3)
 def small_run(folder):
     (run,) = create_runs(folder, [SMALL], (28, 28))
     return run
+
+
+def test_the_size_of_its_images_comes_back_too(tmp_path):
+    create_runs(tmp_path, [SMALL], (14, 28))
+    assert read_recipe(tmp_path) == (SMALL, (14, 28))
+
+
+def test_of_two_runs_that_begin_at_once_in_one_folder_one_has_it_and_the_other_leaves_nothing(
+    tmp_path, monkeypatch
+):
+    """The other has looked before the first one writes."""
+    recipes = [SMALL, Recipe(cell="lstm", units=3)]
+    monkeypatch.setattr("pathlib.Path.iterdir", lambda _: iter(()))
+    create_runs(tmp_path / "run" / "lstm", recipes[1:], (28, 28))
+    before = (tmp_path / "run" / "lstm" / "recipe.json").read_bytes()
+    with pytest.raises(FileExistsError, match=r"another run has just taken .*lstm: name a new folder"):
+        create_runs(tmp_path / "run", recipes, (28, 28))
+    assert (tmp_path / "run" / "lstm" / "recipe.json").read_bytes() == before
+    assert not (tmp_path / "run" / "gru").exists()
+
+
+def test_of_two_that_name_no_folder_the_second_takes_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = iter(["first", "first", "second"])
+    monkeypatch.setattr("scratch_rnn.runs.folder.new_folder", lambda *_: tmp_path / next(names))
+    folders = [create_new_runs("train", [SMALL], (28, 28))[0].folder.name for _ in range(2)]
+    assert folders == ["first", "second"]
+
+
+def test_a_folder_that_can_never_be_had_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "taken").touch()
+    monkeypatch.setattr("scratch_rnn.runs.folder.new_folder", lambda *_: tmp_path / "taken")
+    with pytest.raises(FileExistsError, match="taken is a file"):
+        create_new_runs("train", [SMALL], (28, 28))
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("disk full"), ValueError("no such backend"), ImportError("no font")]
+)
+def test_where_a_picture_fails_it_is_said_which_are_missing_and_where_the_rest_is(error, tmp_path):
+    run = Run(tmp_path, SMALL)
+    (tmp_path / "curves.png").touch()
+    words = rf"^predictions.png, confusion.png could not be made \({error}\); all else, .* is in "
+    with pytest.raises(OSError, match=words), run.saying_what_is_missing(*FIGURES):
+        raise error
 
 
 def trained(*losses):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,3 +88,32 @@ def test_the_weights_that_are_saved_are_the_network_s(trained):
     with np.load(trained.run.folder / "scratch_rnn.weights.npz") as saved:
         for name, weight in zip(trained.model.weight_names, trained.model.weights, strict=True):
             np.testing.assert_array_equal(saved[name], weight)
+
+
+def test_a_picture_that_fails_costs_no_numbers(tmp_path, monkeypatch):
+    (x, y), _ = load_mnist("sample")
+    recipe = replace(RECIPE, epochs=1)
+    (run,) = create_runs(tmp_path / "m[/b]", [recipe], (28, 28))
+    console = Console(file=io.StringIO(), width=90)
+
+    def full(figure, path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("scratch_rnn.style.save", full)
+    with pytest.raises(
+        OSError, match=r"curves.png, predictions.png, confusion.png could not be made .*No space"
+    ):
+        train_one(recipe.build_model((28, 28), threads=1), run, (x[:99], y[:99]), (x[:9], y[:9]), console)
+    summary = json.loads((run.folder / "summary.json").read_text())
+    assert "test accuracy" in console.file.getvalue()
+    assert set(summary["test"]["scratch_rnn"]) == {"loss", "accuracy"}
+
+
+def test_brackets_in_a_path_are_printed_as_they_are(tmp_path, monkeypatch):
+    (x, y), _ = load_mnist("sample")
+    recipe = replace(RECIPE, epochs=1)
+    (run,) = create_runs(tmp_path / "m[/b] [red]", [recipe], (28, 28))
+    console = Console(file=io.StringIO(), width=300)
+    monkeypatch.setattr("scratch_rnn.style.save", lambda figure, path: None)
+    train_one(recipe.build_model((28, 28), threads=1), run, (x[:99], y[:99]), (x[:9], y[:9]), console)
+    assert f"are in {tmp_path}/m[/b] [red]\n" in console.file.getvalue()

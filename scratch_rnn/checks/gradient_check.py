@@ -309,6 +309,8 @@ class _Subject:
         mask: Array | None,
         rng: np.random.Generator,
     ) -> None:
+        if x.dtype.kind not in "biufc":
+            raise ValueError(f"x is {x.dtype}, expected numbers")
         if not layer.built:
             layer.build(x.shape)
         self.layer = layer.astype(layer.dtype)

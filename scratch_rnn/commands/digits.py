@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,18 +13,33 @@ from scratch_rnn.runs.recipe import Recipe
 
 
 def load_digits(
+    recipe: Recipe, paths: Sequence[Path], test_index: int | None, image_shape: tuple[int, int] | None = None
+) -> tuple[list[str], np.ndarray, np.ndarray | None]:
+    """Return names, images (N, H, W) and, for a test digit, its label (1,). Image files become 28 x 28.
+
+    Raises ValueError for both, for an index out of range and for images of another shape than `image_shape`,
+    where that is given, and what `load_digit` and `load_mnist` raise.
+    """
+    names, images, labels = _load_digits(recipe, paths, test_index)
+    if image_shape not in (None, images.shape[1:]):
+        height, width = images.shape[1:]
+        expected = " x ".join(map(str, image_shape or ()))
+        raise ValueError(
+            f"{names[0]} is an image of {height} x {width}, but this network was trained on images of "
+            f"{expected}: take a digit of its own test set with --test-index"
+        )
+    return names, images, labels
+
+
+def _load_digits(
     recipe: Recipe, paths: Sequence[Path], test_index: int | None
 ) -> tuple[list[str], np.ndarray, np.ndarray | None]:
-    """Return names, images (N, 28, 28) and, for a test digit, its label (1,).
-
-    Raises ValueError for both or an index out of range, and what `load_digit` and `load_mnist` raise.
-    """
     if paths and test_index is not None:
         raise ValueError("name image files or --test-index, not both")
     if test_index is None:
         from scratch_rnn.data.images import load_digit
 
-        return [path.name for path in paths], np.stack([load_digit(path) for path in paths]), None
+        return [_in_utf8(path.name) for path in paths], np.stack([load_digit(path) for path in paths]), None
     _, (x_test, y_test) = load_mnist(recipe.data)
     if test_index >= len(x_test):
         raise ValueError(
@@ -31,3 +47,8 @@ def load_digits(
         )
     rows = slice(test_index, test_index + 1)
     return [f"test-{test_index}"], x_test[rows], y_test[rows]
+
+
+def _in_utf8(name: str) -> str:
+    """Return a file's name as it can be drawn: bytes that are no UTF-8 become question marks."""
+    return os.fsencode(name).decode("utf-8", errors="replace")

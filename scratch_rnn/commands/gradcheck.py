@@ -16,6 +16,7 @@ from scratch_rnn.checks.gradient_check import METHODS, Report, sweep_steps
 from scratch_rnn.checks.known_bugs import BUGS
 from scratch_rnn.checks.variants import BATCH, FEATURES, LAYERS, TIME, random_check, variants
 from scratch_rnn.commands.options import check_new_figure, path, positive_float, positive_int
+from scratch_rnn.commands.terminal import say
 from scratch_rnn.layers import LSTM
 
 
@@ -90,7 +91,7 @@ def draw_sweep(arguments: argparse.Namespace) -> None:
     errors = sweep_steps(layer, rng.normal(size=(BATCH, TIME, FEATURES)), list(steps))
     figure = step_sweep(list(steps), errors, "How wrong a numeric derivative is")
     save(figure, arguments.sweep)
-    Console().print(f"drawn in {arguments.sweep}", soft_wrap=True, highlight=False)
+    say(Console(), f"drawn in {arguments.sweep}")
 
 
 def as_table(reports: list[Report]) -> Table:

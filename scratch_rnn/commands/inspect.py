@@ -13,11 +13,12 @@ from rich.markup import escape
 
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import natural_int, path
+from scratch_rnn.commands.terminal import say
 from scratch_rnn.data.mnist import load_mnist
 from scratch_rnn.files import atomic_folder, unused
 from scratch_rnn.inside import Reading, answers, gradient_reach, read
 from scratch_rnn.layers import CELLS
-from scratch_rnn.runs.folder import load_run, run_folders
+from scratch_rnn.runs.folder import load_run, read_recipe, run_folders
 from scratch_rnn.runs.recipe import Recipe
 
 REACH_DIGITS = 200  # test digits over which the size of the gradients is averaged
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
     console = Console()
     folders = run_folders(arguments.folder)
     runs = [load_run(folder) for folder in folders]
-    name, digit, label = _digit(runs[0][0], arguments.image, arguments.test_index)
+    _, image_shape = read_recipe(folders[0])
+    name, digit, label = _digit(runs[0][0], arguments.image, arguments.test_index, image_shape)
     inspections = []
     for folder, (recipe, model) in zip(folders, runs, strict=True):
         _, (x, y) = load_mnist(recipe.data)
@@ -77,13 +79,16 @@ def run(arguments: argparse.Namespace) -> None:
         drawn = _draw_all(inspections, arguments.folder, name, len(x))
     for folder in drawn:
         files = ", ".join(sorted(file.name for file in folder.iterdir()))
-        console.print(f"{files}: in {folder}", soft_wrap=True, highlight=False)
+        say(console, f"{files}: in {folder}")
 
 
-def _digit(recipe: Recipe, image: Path | None, test_index: int | None) -> tuple[str, np.ndarray, int | None]:
+def _digit(
+    recipe: Recipe, image: Path | None, test_index: int | None, image_shape: tuple[int, int]
+) -> tuple[str, np.ndarray, int | None]:
     """Return the digit's name, the digit itself and, of a test digit, its label."""
     paths = [] if image is None else [image]
-    names, digits, labels = load_digits(recipe, paths, 0 if not paths and test_index is None else test_index)
+    test_index = 0 if not paths and test_index is None else test_index
+    names, digits, labels = load_digits(recipe, paths, test_index, image_shape)
     return names[0], digits[0], None if labels is None else int(labels[0])
 
 

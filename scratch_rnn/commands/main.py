@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import entry_points, version
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,17 +49,62 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead
     try:
-        arguments = build_parser().parse_args(argv)
-        return int(arguments.run(arguments) or 0)
+        with ending_as_by_ctrl_c(), redirect_stdout(Patient(sys.stdout)):
+            arguments = build_parser().parse_args(argv)
+            status = int(arguments.run(arguments) or 0)
+            sys.stdout.flush()
+            return status
     except KeyboardInterrupt as interruption:
         print(f"\nscratch-rnn: {str(interruption) or 'interrupted: nothing was saved'}", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError, Warning) as error:
         print(f"scratch-rnn: {_one_line(error)}", file=sys.stderr)
         return 2
+
+
+class Patient:
+    """A stream that goes on where its reader, such as `head`, has gone: the work does not end with it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or do nothing where nobody reads."""
+        with self._nobody_may_read():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written, or do nothing where nobody reads."""
+        with self._nobody_may_read():
+            self._stream.flush()
+
+    @contextmanager
+    def _nobody_may_read(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def ending_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, with which systems ask a program to end, do what Ctrl-C does: what there is is saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _one_line(error: Exception) -> str:

@@ -34,6 +34,21 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")
+    add(
+        "--resume",
+        type=path,
+        metavar="RUN",
+        help="go on with a run that was interrupted; it ends as if it had not been, to the bit",
+    )
+
+
+def check_resume_alone(arguments: argparse.Namespace) -> None:
+    """Raise ValueError where --resume stands beside options that decide what its run has decided."""
+    given = [name for name in (*recipe_options(), "out") if getattr(arguments, name) is not None]
+    given += ["quick"] * arguments.quick
+    if given:
+        options = ", ".join(map(option_of, given))
+        raise ValueError(f"--resume goes on with what its run was asked for: leave out {options}")
 
 
 def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
@@ -51,14 +66,14 @@ def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
         "learning_rate": (f"default: {rates}", {"type": positive_float}),
         "epochs": ("how often all training digits are seen", {"type": positive_int}),
         "batch_size": ("digits for each change of the weights", {"type": positive_int}),
+        "seed": ("of weights and row order", {"type": natural_int}),
+        "data": (data, {"type": data_source, "metavar": "auto|sample|PATH"}),
+        "dtype": ("of all computations", {"choices": ["float32", "float64"]}),
         "shard_rows": (
             "digits of a batch that one core computes at a time: fewer keep more cores busy, and change the "
             "last bits of the results",
             {"type": positive_int},
         ),
-        "seed": ("of weights and row order", {"type": natural_int}),
-        "data": (data, {"type": data_source, "metavar": "auto|sample|PATH"}),
-        "dtype": ("of all computations", {"choices": ["float32", "float64"]}),
     }
 
 

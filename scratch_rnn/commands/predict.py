@@ -11,8 +11,9 @@ from rich.console import Console
 
 from scratch_rnn.commands.digits import load_digits
 from scratch_rnn.commands.options import check_new_figure, natural_int, path
+from scratch_rnn.commands.terminal import draw_prediction, say
 from scratch_rnn.files import unused
-from scratch_rnn.runs.folder import load_run
+from scratch_rnn.runs.folder import load_run, read_recipe
 from scratch_rnn.runs.result import SCRATCH, Result
 
 
@@ -36,7 +37,6 @@ def add_command(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print and draw the predictions."""
-    from scratch_rnn.commands import terminal
     from scratch_rnn.runs import figures
     from scratch_rnn.style import save
 
@@ -45,16 +45,17 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.figure is not None:
         check_new_figure(arguments.figure, "--figure")
     recipe, model = load_run(arguments.folder)
-    names, digits, labels = load_digits(recipe, arguments.images, arguments.test_index)
+    _, image_shape = read_recipe(arguments.folder)
+    names, digits, labels = load_digits(recipe, arguments.images, arguments.test_index, image_shape)
     result = Result(SCRATCH, probabilities=model.predict(digits))
     console = Console()
     for row, name in enumerate(names):
         label = None if labels is None else int(labels[row])
-        console.print(terminal.draw_prediction(_grey(digits[row]), result.probabilities[row], name, label))
+        console.print(draw_prediction(_grey(digits[row]), result.probabilities[row], name, label))
     drawn = arguments.figure or unused(arguments.folder / f"predict-{_stem(names)}", ".png")
     figure = figures.predictions(digits, labels, [result], str(recipe), names)
     save(figure, drawn)
-    console.print(f"drawn in {drawn}", soft_wrap=True, highlight=False)
+    say(console, f"drawn in {drawn}")
 
 
 def _grey(digit: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A digit and what a model says of it, drawn in the terminal, with colours or without."""
+"""What commands print: a line as it is, and a digit with what a model says of it, in colours or without."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from rich.bar import Bar
 from rich.color import Color
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 BAR_WIDTH = 24
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line with a path in it: whole, and with no bracket taken for markup."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def draw_digit(image: np.ndarray) -> Text:

@@ -8,12 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scratch_rnn.commands.options import add_recipe_options, recipes_from
-from scratch_rnn.data.mnist import Split, load_mnist
-from scratch_rnn.runs.folder import Run, create_runs, new_folder, removing_empty_runs
+from scratch_rnn.commands.beginning import begin
+from scratch_rnn.commands.options import add_recipe_options
+from scratch_rnn.commands.terminal import say
+from scratch_rnn.data.mnist import Split
+from scratch_rnn.runs.folder import FIGURES, Run, removing_empty_runs
 from scratch_rnn.runs.result import SCRATCH, Result
+from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, Logs
-from scratch_rnn.training.model import Sequential, split_row
+from scratch_rnn.training.model import Sequential
 
 
 def add_command(commands: Any) -> None:
@@ -30,14 +33,13 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train one model for each cell that was asked for."""
     console = Console()
-    recipes = recipes_from(arguments)
-    train, test = load_mnist(recipes[0].data)
-    split_row(len(train[0]), recipes[0].validation_split)  # raises for too few, before anything is written
-    image_shape = train[0].shape[1:]
-    models = [recipe.build_model(image_shape, arguments.threads, arguments.processes) for recipe in recipes]
-    runs = create_runs(arguments.out or new_folder("train", recipes), recipes, image_shape)
+    runs, train, test = begin(arguments, "train")
     with removing_empty_runs(runs):
-        for model, run in zip(models, runs, strict=True):
+        for run in runs:
+            if run.finished:
+                say(console, f"{run.folder} is finished")
+                continue
+            model = run.recipe.build_model(train[0].shape[1:], arguments.threads, arguments.processes)
             train_one(model, run, train, test, console)
 
 
@@ -51,16 +53,16 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             validation_split=recipe.validation_split,
-            callbacks=[_EpochSaver(run, result)],
+            callbacks=[BackupAndRestore(run.state, delete=False), _EpochSaver(run, result)],
         )
         result.scores = model.evaluate(*test, batch_size=recipe.batch_size)
         result.probabilities = model.predict(test[0], batch_size=recipe.batch_size)
-        run.save_figures([result], *test)
         run.write_json("summary.json", _summary(run, result, history.workers))
-    console.print(_summary_table(result, history.workers))
-    console.print(
-        f"figures, weights, history and summary.json are in {run.folder}", soft_wrap=True, highlight=False
-    )
+        console.print(_summary_table(result, history.workers))
+        with run.saying_what_is_missing(*FIGURES):
+            run.save_figures([result], *test)
+        run.state.unlink(missing_ok=True)
+    say(console, f"figures, weights, history and summary.json are in {run.folder}")
 
 
 class _EpochSaver(Callback):
@@ -68,6 +70,12 @@ class _EpochSaver(Callback):
 
     def __init__(self, run: Run, result: Result) -> None:
         self.run, self.result = run, result
+
+    def on_train_begin(self) -> None:
+        if done := self.model.history.history:  # the run is resumed
+            self.result.history = {name: list(values) for name, values in done.items()}
+            self.result.seconds = list(self.model.history.seconds)
+            self.run.save_epoch([(self.result, self.model)])  # a kill may have come before these files
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.result.add_epoch(logs, self.model.history.seconds[-1])

@@ -15,6 +15,8 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps
 
+from scratch_rnn.files import check_readable
+
 SIDE = 28  # of an MNIST image
 BOX = 20  # the side of the square that holds its ink
 LARGEST_SIDE = 560  # a larger picture shows the digit no better, only more slowly
@@ -36,6 +38,7 @@ def load_digit(path: str | os.PathLike[str]) -> np.ndarray:
         ValueError: it is no picture that can be read, or shows no digit. The message names the file,
             what was expected and what was found.
     """
+    check_readable(path)
     with open(os.fspath(path), "rb") as file:
         try:
             ink = _ink(_read_grey(file))

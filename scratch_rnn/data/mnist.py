@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratch_rnn.files import atomic
+from scratch_rnn.files import atomic, check_readable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -362,6 +362,7 @@ def _progress_bar() -> Progress:
 def _read_path(path: Path) -> Arrays:
     if path.is_dir():
         return _read_idx_folder(path)
+    check_readable(path)
     try:
         return _read_npz(path)
     except FileNotFoundError:
@@ -484,7 +485,7 @@ def _check_images(x: np.ndarray, name: str) -> None:
 
 
 def _check_labels(y: np.ndarray, name: str) -> None:
-    if y.ndim != 1 or y.size == 0 or not np.issubdtype(y.dtype, np.integer):
+    if y.ndim != 1 or y.size == 0 or y.dtype.kind not in "iu":  # NumPy calls timedelta64 a kind of integer
         raise ValueError(
             f"{name}: expected integer labels (N,), at least one, found {_kind(y)}."
             " Store class numbers as integers, such as labels.astype(np.uint8)."

@@ -136,7 +136,7 @@ def _least_logits(shape: tuple[int, ...], dtype: np.dtype) -> Array:
     return least
 
 
-_BY_NAME = {cls.name: cls() for cls in (Linear, Tanh, Sigmoid, ReLU, Softmax)}
+NAMES: dict[str, Activation] = {cls.name: cls() for cls in (Linear, Tanh, Sigmoid, ReLU, Softmax)}
 
 
 def get(identifier: str | Activation | None) -> Activation:
@@ -147,10 +147,10 @@ def get(identifier: str | Activation | None) -> Activation:
     if isinstance(identifier, Activation):
         return identifier
     if identifier is None:
-        return _BY_NAME["linear"]
-    if identifier not in _BY_NAME:
-        raise ValueError(f"unknown activation {identifier!r}: use one of {', '.join(_BY_NAME)}, or None")
-    return _BY_NAME[identifier]
+        return NAMES["linear"]
+    if identifier not in NAMES:
+        raise ValueError(f"unknown activation {identifier!r}: use one of {', '.join(NAMES)}, or None")
+    return NAMES[identifier]
 
 
 def for_cell(identifier: str | Activation | None) -> Activation:

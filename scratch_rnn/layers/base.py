@@ -111,6 +111,8 @@ class Layer:
 
     def check_weights(self, weights: Sequence[Array]) -> None:
         """Raise ValueError where `set_weights` cannot take these arrays."""
+        if not isinstance(weights, Sequence):
+            raise TypeError(f"weights must be a list of arrays, not {type(weights).__name__}")
         arrays = [np.asarray(weight) for weight in weights]
         if len(arrays) != len(self.weights):
             raise ValueError(
@@ -122,6 +124,8 @@ class Layer:
                 raise ValueError(f"weight {name!r} of {self._title} has shape {own.shape}, not {given.shape}")
             if not np.can_cast(given.dtype, own.dtype, casting="same_kind"):
                 raise ValueError(f"weight {name!r} of {self._title} is {own.dtype}, not {given.dtype}")
+            if not _fits(given, own.dtype):
+                raise ValueError(f"weight {name!r} of {self._title} has numbers that {own.dtype} cannot hold")
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return a copy of the layer with its weights in another dtype, complex128 for the complex step."""
@@ -176,6 +180,21 @@ def positive_integer(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a whole number above zero, not {value!r}")
     return int(value)
+
+
+def natural_number(value: Any, name: str) -> int:
+    """Return `value` as an int; raise ValueError naming it where it is no whole number, zero or above."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"{name} must be a whole number, zero or above, not {value!r}")
+    return int(value)
+
+
+def _fits(array: Array, dtype: np.dtype[Any]) -> bool:
+    """Return whether what is finite in an array stays so in another dtype."""
+    if np.can_cast(array.dtype, dtype):
+        return True
+    with np.errstate(over="ignore"):
+        return bool((np.isfinite(array.astype(dtype)) | ~np.isfinite(array)).all())
 
 
 def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import activations, initializers
 from scratch_rnn.layers.base import Gradients, Layer, SeedLike, Shape, positive_integer
+from scratch_rnn.layers.initializers import initial
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class DenseTape:
     y  (..., U) the output itself
     """
 
+    layer: Dense = field(repr=False)
     x: Array
     z: Array
     y: Array
@@ -66,8 +68,10 @@ class Dense(Layer):
             raise ValueError(f"layer {self.name!r} needs inputs (batch, ..., features), not {input_shape}")
         rng = self._generator(rng)
         self.features = positive_integer(input_shape[-1], "the number of features")
-        self.kernel = self.kernel_initializer((self.features, self.units), rng).astype(self.dtype)
-        self.bias = self.bias_initializer((self.units,), rng).astype(self.dtype) if self.use_bias else None
+        self.kernel = initial(self.kernel_initializer, (self.features, self.units), rng).astype(self.dtype)
+        self.bias = None
+        if self.use_bias:
+            self.bias = initial(self.bias_initializer, (self.units,), rng).astype(self.dtype)
         self.built = True
 
     def _cast_weights(self) -> None:
@@ -93,10 +97,12 @@ class Dense(Layer):
         x = self._cast(x, "the input", (*(None,) * max(x.ndim - 1, 1), self.features))
         z = x @ self.kernel if self.bias is None else x @ self.kernel + self.bias  # (D1)
         y = self.activation(z)
-        return y, DenseTape(x, z, y)
+        return y, DenseTape(self, x, z, y)
 
     def backward(self, dy: Array | None, tape: DenseTape, *, input_gradient: bool = True) -> Gradients:
         """Return the gradients from dy, like y."""
+        if not isinstance(tape, DenseTape) or tape.layer is not self:
+            raise ValueError(f"backward of layer {self.name!r} needs the tape of its own forward pass")
         dy = self._cast(dy, "the gradient of the output", tape.y.shape)
         return self.backward_from_pre_activation(self.activation.backward(dy, tape.y), tape, input_gradient)
 

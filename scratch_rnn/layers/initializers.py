@@ -148,6 +148,17 @@ def get(identifier: str | Array | Initializer) -> Initializer:
     raise TypeError(f"initializer must be a name, an array or a callable, not {type(identifier).__name__}")
 
 
+def initial(initializer: Initializer, shape: Shape, rng: np.random.Generator) -> Array:
+    """Return what an initializer, perhaps one of the user's own, makes for a weight of this shape.
+
+    Raises ValueError where that is no array of numbers of the shape.
+    """
+    array = np.asarray(initializer(shape, rng))
+    if array.shape != shape or array.dtype.kind not in "biufc":
+        raise ValueError(f"{initializer!r} made {array.dtype} {array.shape}, expected numbers {shape}")
+    return array
+
+
 def _matrix_shape(shape: Shape, name: str) -> tuple[int, int]:
     if len(shape) != 2:
         raise ValueError(f"{name} makes matrices only, not an array of shape {shape}")

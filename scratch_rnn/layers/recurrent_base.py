@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import activations, initializers
 from scratch_rnn.layers.base import Layer, SeedLike, Shape, positive_integer
+from scratch_rnn.layers.initializers import initial
 from scratch_rnn.layers.masks import seen
 from scratch_rnn.layers.tape import SpareTapes, Step, Tape
 
@@ -89,11 +90,11 @@ class RecurrentBase(Layer):
         bias_rows = int(np.prod(self.bias_shape)) // self.columns if self.use_bias else 0
         past_rows = self.units if self.recurrent else 0
         self.matrix = np.empty((self.features + bias_rows + past_rows, self.columns), self.dtype)
-        self.kernel[...] = self.kernel_initializer(self.kernel.shape, rng)
+        self.kernel[...] = initial(self.kernel_initializer, self.kernel.shape, rng)
         if self.recurrent:
-            self.recurrent_kernel[...] = self.recurrent_initializer(self.recurrent_kernel.shape, rng)
+            self.recurrent_kernel[...] = initial(self.recurrent_initializer, self.recurrent_kernel.shape, rng)
         if self.bias is not None:
-            self.bias[...] = self.bias_initializer(self.bias_shape, rng)
+            self.bias[...] = initial(self.bias_initializer, self.bias_shape, rng)
         self.own_weights = {
             own: initializers.get(own.initializer)((own.blocks * self.units, 1), rng).astype(self.dtype)
             for own in self.step_class.own_weights()

@@ -1,11 +1,12 @@
 """A run's folder: what it holds, and when each file is written.
 
     recipe.json             at the start: what was asked for, and the size of the images
+    state.npz               after each epoch: all that --resume needs; removed when the run is finished
     history.json            after each epoch, for each model
     scratch_rnn.weights.npz, keras.weights.npz     after each epoch, in one format and order
-    curves.png, predictions.png, confusion.png     at the end
-    report.html             then, by `scratch-rnn compare`: all of it on one page
-    summary.json            last of all: a folder without it holds an unfinished run
+    summary.json            after the test: a folder without it holds an unfinished run
+    curves.png, predictions.png, confusion.png     then, for a picture can fail and the numbers are there
+    report.html             last, by `scratch-rnn compare`: all of it on one page
     inspect-.../            by `scratch-rnn inspect`: a network's inside
 
 Every file appears whole or not at all. `scratch-rnn compare --cell all` makes a folder a cell, and when all
@@ -19,6 +20,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,15 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.files import atomic, unused
+from scratch_rnn.files import atomic, unfinished, unused
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import Sequential
+
+STATE = "state.npz"
+FIGURES = ("curves.png", "predictions.png", "confusion.png")
+ATTEMPTS = 9  # to find a folder that no other run takes at the same moment
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,6 +49,51 @@ class Run:
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
         self.recipe = recipe
+
+    def claim(self, image_shape: tuple[int, int]) -> None:
+        """Make the folder, where it is not there yet, and write its recipe.json.
+
+        Raises FileExistsError where another run has done so first.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        content = self.recipe.to_dict() | {"image_shape": list(image_shape)}
+        try:
+            self.write_json("recipe.json", content, new=True)
+        except FileExistsError:
+            raise FileExistsError(f"another run has just taken {self.folder}: name a new folder") from None
+
+    @property
+    def state(self) -> Path:
+        """The file with all that the training needs to go on."""
+        return self.folder / STATE
+
+    @property
+    def begun(self) -> bool:
+        """Whether an epoch of it is saved."""
+        return self.state.is_file() or (self.folder / "history.json").is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do: the state is removed last of all."""
+        return (self.folder / "summary.json").is_file() and not self.state.is_file()
+
+    def read(self) -> tuple[dict[str, Any], list[Result]]:
+        """Return the summary of a finished run, and of each model the result as far as epochs go."""
+        names = ("summary.json", "history.json")
+        summary, histories = (json.loads((self.folder / name).read_text(encoding="utf-8")) for name in names)
+        return summary, [Result(name, history) for name, history in histories.items()]
+
+    def reopen(self, image_shape: tuple[int, int]) -> None:
+        """Get ready to go on: claim a folder that is gone, remove what a kill has left half-written.
+
+        Raises ValueError for a run that cannot be gone on with.
+        """
+        if not (self.folder / "recipe.json").is_file():
+            self.claim(image_shape)
+        elif self.begun and not self.state.is_file() and not self.finished:
+            raise ValueError(f"{self.folder} has no {STATE}: the version that made it cannot be resumed from")
+        for leftover in unfinished(self.folder):
+            leftover.unlink(missing_ok=True)
 
     @contextmanager
     def saying_what_is_saved(self) -> Iterator[None]:
@@ -60,23 +111,31 @@ class Run:
 
     def _saved(self) -> str:
         path = self.folder / "history.json"
-        if not path.is_file():
+        if not self.begun:
             self.remove_if_empty()
             return f"no epoch of {self.folder} was finished and nothing is saved of it"
+        if not path.is_file():
+            return f"--resume {self.folder} goes on"
         histories = json.loads(path.read_text(encoding="utf-8"))
         epochs = ", ".join(f"{name} {len(history['loss'])}" for name, history in histories.items())
-        return f"weights and history are saved in {self.folder} (epochs finished: {epochs})"
+        return (
+            f"weights and history are saved in {self.folder} (epochs finished: {epochs}); "
+            f"--resume {self.folder} goes on"
+        )
 
     def remove_if_empty(self) -> None:
         """Remove the folder of a run that has no epoch yet."""
-        if not (self.folder / "history.json").is_file():
+        if not self.begun:
             (self.folder / "recipe.json").unlink(missing_ok=True)
             with suppress(OSError):  # somebody has put something else into it
                 self.folder.rmdir()
 
-    def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file; JSON has no word for NaN and infinity: they become null."""
-        with atomic(self.folder / name) as path:
+    def write_json(self, name: str, content: Any, new: bool = False) -> None:
+        """Write a JSON file; JSON has no word for NaN and infinity: they become null.
+
+        Raises FileExistsError, with `new`, where it is there already.
+        """
+        with atomic(self.folder / name, new) as path:
             path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
     def save_epoch(self, trained: Iterable[tuple[Result, Sequential]]) -> None:
@@ -96,6 +155,19 @@ class Run:
                     f"the training of {result.name} diverged: its loss is {losses[-1]} after epoch "
                     f"{len(losses)}; take a smaller learning rate ({self.folder} holds the history)"
                 )
+
+    @contextmanager
+    def saying_what_is_missing(self, *names: str) -> Iterator[None]:
+        """Where one of these pictures or pages fails, say which are missing, and that the numbers are not.
+
+        Raises OSError, ValueError and ImportError as OSError.
+        """
+        try:
+            yield
+        except (OSError, ValueError, ImportError) as error:
+            missing = ", ".join(name for name in names if not (self.folder / name).is_file())
+            reason = f"{missing} could not be made ({error}); all else, summary.json too, is in {self.folder}"
+            raise OSError(reason) from error
 
     def save_figures(self, results: Sequence[Result], images: Array, labels: Array) -> None:
         """Draw curves.png, predictions.png and confusion.png of models tested on these images and labels."""
@@ -124,10 +196,37 @@ def create_runs(
         raise FileExistsError(f"{out} is not empty: name a new folder, so that nothing in it is lost")
     folders = [out] if len(recipes) == 1 else [out / recipe.cell for recipe in recipes]
     runs = [Run(folder, recipe) for folder, recipe in zip(folders, recipes, strict=True)]
-    for run in runs:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        run.write_json("recipe.json", run.recipe.to_dict() | {"image_shape": list(image_shape)})
+    for number, run in enumerate(runs):
+        with removing_empty_runs(runs[:number]):
+            run.claim(image_shape)
     return runs
+
+
+def reopen_runs(folder: str | os.PathLike[str]) -> tuple[list[Run], tuple[int, int]]:
+    """Return the run of a folder, or those of all cells where it holds such, and the size of their images.
+
+    A cell that has no folder any more, because Ctrl-C came before it began, gets one again. Raises
+    FileNotFoundError for a folder that holds no run, ValueError for a damaged recipe or a finished run.
+    """
+    folders = run_folders(folder)
+    recipe, image_shape = read_recipe(folders[0])
+    if folders == [Path(folder)]:
+        runs = [Run(folders[0], recipe)]
+    else:
+        runs = [Run(Path(folder, cell), replace(recipe, cell=cell)) for cell in CELLS]
+    if all(run.finished for run in runs):
+        raise ValueError(f"{folder} is finished: there is nothing to resume")
+    for run in runs:
+        run.reopen(image_shape)
+    return runs, image_shape
+
+
+def create_new_runs(command: str, recipes: list[Recipe], image_shape: tuple[int, int]) -> list[Run]:
+    """Do the same in a folder below runs/ that no other run has, even if several begin at once."""
+    for _ in range(ATTEMPTS):
+        with suppress(FileExistsError):
+            return create_runs(new_folder(command, recipes), recipes, image_shape)
+    return create_runs(new_folder(command, recipes), recipes, image_shape)
 
 
 @contextmanager
@@ -184,19 +283,36 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[Recipe, Sequential]:
     weights = folder / "scratch_rnn.weights.npz"
     if not weights.is_file():
         raise FileNotFoundError(f"{folder} has no scratch_rnn.weights.npz, the weights that every run saves")
-    try:
-        values = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-        height, width = values.pop("image_shape")
-        recipe = Recipe.from_dict(values)
-        model = recipe.build_model((height, width))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{folder / 'recipe.json'} is damaged: {error!r}") from error
+    recipe, image_shape = read_recipe(folder)
+    with _damaged(folder / "recipe.json"):
+        model = recipe.build_model(image_shape)
     model.load_weights(weights)
     if not all(np.isfinite(weight).all() for weight in model.weights):
         raise ValueError(
             f"{weights} holds NaN or infinity: that training diverged; take a smaller learning rate"
         )
     return recipe, model
+
+
+def read_recipe(folder: str | os.PathLike[str]) -> tuple[Recipe, tuple[int, int]]:
+    """Return the recipe of a run, and the size (H, W) of its images.
+
+    Raises ValueError for a recipe.json that is damaged.
+    """
+    path = Path(folder, "recipe.json")
+    with _damaged(path):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        height, width = values.pop("image_shape")
+        return Recipe.from_dict(values), (height, width)
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """Say of whatever is wrong with what a file says that the file is damaged."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}") from error
 
 
 def _finite(content: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scratch_rnn.data.mnist import CLASSES
 from scratch_rnn.layers import CELLS, Dense, Layer
+from scratch_rnn.layers.base import positive_integer
 from scratch_rnn.training import optimizers
 from scratch_rnn.training.model import Sequential
 from scratch_rnn.training.shards import SHARD_ROWS
@@ -16,6 +17,7 @@ OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "adam": optimizers.Adam,
     "sgd": optimizers.SGD,
 }
+MOST_LAYERS = 100
 ADDED_LATER = {"shard_rows"}  # what recipes of earlier runs lack: their runs were made with the default
 
 
@@ -63,6 +65,12 @@ class Recipe:
             raise ValueError(f"unknown cell {self.cell!r}: use one of {', '.join(CELLS)}")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"unknown optimizer {self.optimizer!r}: use one of {', '.join(OPTIMIZERS)}")
+        if positive_integer(self.layers, "layers") > MOST_LAYERS:
+            raise ValueError(
+                f"layers must be at most {MOST_LAYERS}, not {self.layers}: deeper stacks do not learn"
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
         recurrent: list[Layer] = [
             CELLS[self.cell](self.units, return_sequences=number < self.layers, dtype=self.dtype)
             for number in range(1, self.layers + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from scratch_rnn.data.mnist import CLASSES
 from scratch_rnn.runs import quoted
 
 SCRATCH = "scratch_rnn"
+OF_EPOCHS = ("history", "seconds", "batch_losses")
 
 
 @dataclass(eq=False)
@@ -40,6 +42,15 @@ class Result:
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self.seconds.append(seconds)
+
+    def training(self) -> dict[str, Any]:
+        """Return what its epochs have left, as JSON can hold it."""
+        return {name: getattr(self, name) for name in OF_EPOCHS}
+
+    def restore(self, training: dict[str, Any]) -> None:
+        """Take over what `training` returned."""
+        for name in OF_EPOCHS:
+            setattr(self, name, training[name])
 
     def epoch(self, number: int) -> dict[str, float]:
         """Return the numbers of one epoch, counted from 0, by name."""

@@ -25,7 +25,7 @@ def checked_labels(y: Array, output_shape: tuple[int | None, ...]) -> Array:
     classes = output_shape[-1]
     assert classes is not None
     if y.shape == output_shape:
-        if not (np.issubdtype(y.dtype, np.number) or y.dtype == bool) or not np.isfinite(y).all():
+        if y.dtype.kind not in "biufc" or not np.isfinite(y).all():
             raise ValueError("one-hot labels must be finite numbers")
         return y
     if y.shape == (*output_shape[:-1], 1):
@@ -33,7 +33,7 @@ def checked_labels(y: Array, output_shape: tuple[int | None, ...]) -> Array:
     if y.shape != output_shape[:-1]:
         expected = f"integer labels {output_shape[:-1]} or one-hot rows {output_shape}"
         raise ValueError(f"y has shape {y.shape}, expected {expected}")
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in "iu":  # NumPy calls timedelta64 a kind of integer
         raise ValueError(f"labels must be integers or one-hot rows, not {y.dtype} {y.shape}")
     if y.min() < 0 or y.max() >= classes:
         wrong = int(y.min() if y.min() < 0 else y.max())

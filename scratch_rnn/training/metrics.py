@@ -46,6 +46,9 @@ _BY_NAME: dict[str, Metric] = {
 }
 
 
+NAMES = frozenset(_BY_NAME)
+
+
 def get(identifier: str | Metric) -> tuple[str, Metric]:
     """Return (name, function) of a metric given by name or as a function (y_true, y_pred) -> values.
 

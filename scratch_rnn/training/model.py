@@ -6,17 +6,17 @@ import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.files import atomic
+from scratch_rnn.files import atomic, check_readable
 from scratch_rnn.layers.activations import Softmax
-from scratch_rnn.layers.base import Gradients, Layer, Shape, positive_integer
+from scratch_rnn.layers.base import Gradients, Layer, Shape, natural_number, positive_integer
 from scratch_rnn.layers.dense import Dense
-from scratch_rnn.training import losses, optimizers
+from scratch_rnn.training import losses, optimizers, saving
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, prepare
 from scratch_rnn.training.engines import in_words, processes_for
@@ -24,6 +24,9 @@ from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, Engine, Memory, Shard, slices, total
 from scratch_rnn.training.threads import Threads, available_cores
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Sequential(Layer):
@@ -39,7 +42,7 @@ class Sequential(Layer):
     ) -> None:
         super().__init__(name=name, seed=seed)
         self.layers: list[Layer] = []
-        self.stop_training = False
+        self.stop_training, self.initial_epoch = False, 0
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss = losses.CategoricalCrossentropy()
@@ -47,6 +50,8 @@ class Sequential(Layer):
         self.threads = available_cores()
         self.processes: int | None = None  # None: as `fit` finds it best
         self.shard_rows = SHARD_ROWS
+        if seed is not None:
+            seed = natural_number(seed, "seed")
         weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
@@ -246,6 +251,7 @@ class Sequential(Layer):
         validation_split: float = 0.0,
         validation_data: tuple[Array, Array] | None = None,
         shuffle: bool = True,
+        initial_epoch: int = 0,
     ) -> History:
         """Train for a number of epochs and return the History.
 
@@ -254,21 +260,25 @@ class Sequential(Layer):
         validation_split  share of the rows, taken from the end before any shuffling
         validation_data   (x, y), instead of a split
         verbose           1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
+        initial_epoch     how many of the epochs are done already
 
         Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
         check_available(self.processes or 1)
+        if isinstance(callbacks, Callback):
+            raise TypeError("callbacks must be a list: write [callback]")
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
+        initial_epoch = natural_number(initial_epoch, "initial_epoch")
         (x, y), (x_val, y_val) = self._checked_splits(x, y, validation_split, validation_data)
         order = np.arange(len(x))
         history = History()
         with _progress(verbose) as progress:
             hooks = [history, *progress, *(callbacks or ())]
             prepare(hooks, self, {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)})
-            self.history, self.stop_training = history, False
+            self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
             call(hooks, "on_train_begin")
-            for epoch in range(epochs):
+            for epoch in range(self.initial_epoch, epochs):
                 call(hooks, "on_epoch_begin", epoch)
                 if shuffle:
                     order = self._shuffle_rng.permutation(len(x))
@@ -371,6 +381,24 @@ class Sequential(Layer):
         """`layer/weight` for each of `weights`, such as lstm/recurrent_kernel."""
         return [f"{layer.name}/{name}" for layer in self._built_layers() for name in layer.weight_names]
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the whole model to an .npz file: layers, weights, optimizer, loss, metrics and generators.
+
+        What `load_model` makes of it trains on as this one would, bit for bit. The file appears whole or not
+        at all. Raises ValueError for a model without weights, or with a part of the user's own.
+        """
+        saving.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the model that `save` wrote to a file; scratch_rnn.load_model is the same.
+
+        Threads and processes are chosen anew, for this machine. Raises ValueError for a file that is damaged,
+        of a newer version, or no such file; OSError for one that cannot be read.
+        """
+        model: Self = saving.load(cls, path)
+        return model
+
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights to an .npz file, each under its name. The file appears whole or not at all."""
         arrays = dict(zip(self.weight_names, self.weights, strict=True))
@@ -384,6 +412,7 @@ class Sequential(Layer):
         another architecture; OSError for one that cannot be read.
         """
         names = self.weight_names
+        check_readable(path)
         with open(path, "rb") as file:
             try:
                 with np.load(file) as archive:
@@ -483,7 +512,9 @@ class Sequential(Layer):
 
 
 def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Return x in the model's dtype, uint8 scaled to [0, 1]."""
+    """Return x in the model's dtype, uint8 scaled to [0, 1]; raise ValueError where it holds no numbers."""
+    if x.dtype.kind not in "biufc":
+        raise ValueError(f"x is {x.dtype}, expected float, or uint8, which is scaled to [0, 1]")
     return x.astype(dtype) / dtype.type(255) if x.dtype == np.uint8 else x.astype(dtype, copy=False)
 
 

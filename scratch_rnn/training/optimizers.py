@@ -77,6 +77,26 @@ class Optimizer:
                 weight -= weight * self.weight_decay * self.learning_rate
             self._update(gradient, weight, slots)
 
+    @property
+    def slots(self) -> list[dict[str, Array]]:
+        """The moving averages of each weight, by name; none before the first step."""
+        return self._slots
+
+    def restore(self, iterations: int, slots: Sequence[dict[str, Array]], weights: Sequence[Array]) -> None:
+        """Go on after so many steps with copies of these moving averages, kept for these weights.
+
+        Raises ValueError, and changes nothing, where they are not such as this optimizer keeps.
+        """
+        own = [self._new_slots(weight) for weight in weights]
+        shapes, given = ([{n: a.shape for n, a in each.items()} for each in of] for of in (own, slots))
+        if shapes != given:
+            raise ValueError(f"moving averages have shapes {given}, expected {shapes}")
+        for kept, new in zip(own, slots, strict=True):
+            for name, array in kept.items():
+                array[...] = new[name]
+        self.iterations, self._slots = iterations, own
+        self._shapes = [weight.shape for weight in weights]
+
     def _new_slots(self, weight: Array) -> dict[str, Array]:
         """Return the moving averages that go with one weight, all zero."""
         return {}

@@ -187,7 +187,8 @@ class _Helper:
 
 def _serve(compute: Callable[[int], None], ours: Connection, theirs: Connection) -> None:
     """Live as a helper: answer until the process that asks is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all processes; one handles it
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes, perhaps; one handles it
+        signal.signal(number, signal.SIG_IGN)
     theirs.close()
     # A share that warns is given up: the process that asked computes it again, and the warning is seen there.
     warnings.simplefilter("error", append=True)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from types import TracebackType
@@ -56,11 +56,22 @@ class Threads(Engine):
         left = deque(enumerate(self.items(batch)))
         results: list[Any] = [None] * len(left)
         own, *others = self._memories[: max(1, len(left))]
-        helpers = [self._pool.submit(self._work, left, results, other) for other in others if self._pool]
+        helpers = [self._begin(left, results, other) for other in others]
         self._work(left, results, own)
         for helper in helpers:
             helper.result()
         return results
+
+    def _begin(self, left: deque[tuple[int, Any]], results: list[Any], memory: Memory) -> Future[None]:
+        """Have one more thread work; raise OSError where the system has none to give."""
+        assert self._pool is not None
+        try:
+            return self._pool.submit(self._work, left, results, memory)
+        except RuntimeError as error:
+            left.clear()  # those that have begun end
+            raise OSError(
+                f"this system gives no {len(self._memories)} threads ({error}): take fewer with threads=..."
+            ) from error
 
     def _work(self, left: deque[tuple[int, Any]], results: list[Any], memory: Memory) -> None:
         """Compute one item after the other until none is left."""

@@ -1,0 +1,236 @@
+"""A whole model in one file, and out of it again: layers, weights, optimizer, loss, metrics and generators.
+
+The file is an .npz: `model`, the bytes of a JSON text, says what there is, and the other arrays are the
+weights and the optimizer's moving averages. It holds no code, and nothing in it is unpickled. So it can only
+name what the library defines: a cell, a loss or a metric of the user's own is refused.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.files import atomic, check_readable
+from scratch_rnn.layers import CELLS, Dense, activations
+from scratch_rnn.training import losses, metrics, optimizers
+
+FORMAT = 1  # of the files that are written here; a larger number is a later format
+MORE = "more/"  # begins the names of arrays that are not the model's
+ADVICE = "save its weights with save_weights, and make the model anew by the code that made it"
+
+CLASSES: dict[str, Any] = {
+    cls.__name__: cls
+    for cls in (
+        *CELLS.values(),
+        Dense,
+        optimizers.SGD,
+        optimizers.RMSprop,
+        optimizers.Adam,
+        losses.CategoricalCrossentropy,
+        losses.SparseCategoricalCrossentropy,
+        losses.MeanSquaredError,
+    )
+}
+
+
+def save(
+    model: Any,
+    path: str | os.PathLike[str],
+    more: Mapping[str, Any] | None = None,
+    more_arrays: Mapping[str, Array] | None = None,
+) -> None:
+    """Write a Sequential to a file, which appears whole or not at all; `more` JSON and arrays go with it.
+
+    Raises ValueError for a model without weights yet, or with a part that is not the library's own; OSError
+    where the file cannot be written.
+    """
+    content = {"format": FORMAT, "version": version("scratch_rnn"), **_description(model), "more": more or {}}
+    text = np.frombuffer(json.dumps(content).encode(), np.uint8)
+    arrays = _arrays(model) | {f"{MORE}{name}": array for name, array in (more_arrays or {}).items()}
+    with atomic(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez(file, model=text, **arrays)  # type: ignore[arg-type]
+
+
+def load(new: Callable[..., Any], path: str | os.PathLike[str]) -> Any:
+    """Return the model of a file, made by `new`, the class Sequential.
+
+    Raises ValueError for a file that is damaged, newer than this version, or no such file; OSError for one
+    that cannot be read.
+    """
+    content, arrays, _ = _read(path)
+    with _damaged(path):
+        model = _made_anew(new, content)
+        _fill(model, content, arrays)
+    return model
+
+
+def restore(model: Any, path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Give a model the weights, the optimizer's state and the generators of a file; return what went with it.
+
+    Raises ValueError for a file that is damaged, newer than this version, or of another model; OSError for
+    one that cannot be read. The model is then not to be used any more.
+    """
+    content, arrays, more_arrays = _read(path)
+    if _fixed(content) != _fixed(json.loads(json.dumps(_description(model)))):
+        raise ValueError(f"{os.fspath(path)} holds a model of other layers, or trained in another way")
+    with _damaged(path):
+        _fill(model, content, arrays)
+        return dict(content["more"]), more_arrays
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array], dict[str, Array]]:
+    """Return what a file says, the arrays of its model, and those that went with it."""
+    check_readable(path)
+    with open(path, "rb") as file:
+        try:
+            with np.load(file) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            content = json.loads(arrays.pop("model").tobytes())
+            written = int(content["format"])
+        except Exception as error:  # a damaged file makes zipfile, zlib, NumPy and json raise a dozen kinds
+            raise ValueError(f"{os.fspath(path)} is damaged, or holds no model of scratch_rnn") from error
+    if written > FORMAT:
+        raise ValueError(
+            f"{os.fspath(path)} was written by scratch_rnn {content.get('version')} in format {written}; "
+            f"this version reads up to {FORMAT}: update it"
+        )
+    own = {name: array for name, array in arrays.items() if not name.startswith(MORE)}
+    return content, own, {name.removeprefix(MORE): arrays[name] for name in arrays.keys() - own.keys()}
+
+
+@contextmanager
+def _damaged(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of whatever goes wrong with what a file says that the file is damaged."""
+    try:
+        yield
+    except Exception as error:  # as many kinds
+        raise ValueError(f"{os.fspath(path)} is damaged: {error!r}") from error
+
+
+def _fixed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what training does not change of what a file says of its model."""
+    compiled = content["compiled"] or {}
+    changing = ("learning_rate", "iterations")
+    optimizer = {n: value for n, value in compiled.get("optimizer", {}).items() if n not in changing}
+    return {"layers": content["layers"], **compiled, "optimizer": optimizer}
+
+
+# Into the file -----------------------------------------------------------------------------------------
+
+
+def _description(model: Any) -> dict[str, Any]:
+    """Return all of a model but its arrays."""
+    return {
+        "name": model.name,
+        "layers": [{**_part(layer), "features": layer.features} for layer in model.layers],
+        "compiled": None if model.optimizer is None else _compiled(model),
+        "generators": {name: rng.bit_generator.state for name, rng in _generators(model).items()},
+    }
+
+
+def _generators(model: Any) -> dict[str, np.random.Generator]:
+    return {"weights": model._weights_rng, "shuffle": model._shuffle_rng}
+
+
+def _compiled(model: Any) -> dict[str, Any]:
+    for name, metric in model.metrics:
+        if name not in metrics.NAMES or metrics.get(name)[1] is not metric:
+            raise ValueError(f"metric {name!r} is not scratch_rnn's own and cannot be saved: {ADVICE}")
+    optimizer = _part(model.optimizer)
+    rate = optimizer["options"].pop("learning_rate")
+    return {
+        "optimizer": {**optimizer, "learning_rate": rate, "iterations": model.optimizer.iterations},
+        "loss": _part(model.loss),
+        "metrics": [name for name, _ in model.metrics],
+        "shard_rows": model.shard_rows,
+    }
+
+
+def _part(part: Any) -> dict[str, Any]:
+    """Return the class of a layer, an optimizer or a loss, and the options to make it with again."""
+    name = type(part).__name__
+    if CLASSES.get(name) is not type(part):
+        raise ValueError(f"{name} is not scratch_rnn's own and cannot be saved: {ADVICE}")
+    return {"class": name, "options": {option: _value(getattr(part, option)) for option in _options(part)}}
+
+
+def _options(part: Any) -> list[str]:
+    """Return what a class and its bases are made with; initializers have done their work."""
+    names: dict[str, None] = {}
+    for cls in type(part).__mro__:
+        if "__init__" in vars(cls):
+            names |= dict.fromkeys(inspect.signature(vars(cls)["__init__"]).parameters)
+    left_out = ("self", "options", "args", "kwargs", "seed")
+    return [name for name in names if name not in left_out and not name.endswith("_initializer")]
+
+
+def _value(value: Any) -> Any:
+    """Return an option as JSON can hold it."""
+    if isinstance(value, activations.Activation):
+        if type(activations.NAMES.get(value.name)) is not type(value):
+            raise ValueError(f"{value!r} is not scratch_rnn's own and cannot be saved: {ADVICE}")
+        return value.name
+    return value.name if isinstance(value, np.dtype) else value
+
+
+def _arrays(model: Any) -> dict[str, Array]:
+    """Return the weights and the optimizer's moving averages by name."""
+    weights = dict(zip(model.weight_names, model.weights, strict=True))
+    slots = [] if model.optimizer is None else model.optimizer.slots
+    return weights | {
+        f"optimizer/{number}/{name}": array
+        for number, of_weight in enumerate(slots)
+        for name, array in of_weight.items()
+    }
+
+
+# Out of the file ---------------------------------------------------------------------------------------
+
+
+def _made_anew(new: Callable[..., Any], content: Mapping[str, Any]) -> Any:
+    """Return a model of such layers, compiled as it says, with weights that do not count."""
+    layers = []
+    for description in content["layers"]:
+        layer = _made(description)
+        layer.build((None,) * (1 if isinstance(layer, Dense) else 2) + (description["features"],))
+        layers.append(layer)
+    model = new(layers, name=content["name"])
+    model.built = True
+    if compiled := content["compiled"]:
+        loss, shard_rows = _made(compiled["loss"]), compiled["shard_rows"]
+        model.compile(_made(compiled["optimizer"]), loss, compiled["metrics"], shard_rows=shard_rows)
+    return model
+
+
+def _fill(model: Any, content: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Give a model weights, generators and the optimizer's state."""
+    model.set_weights([arrays[name] for name in model.weight_names])
+    for name, rng in _generators(model).items():
+        rng.bit_generator.state = content["generators"][name]
+    if compiled := content["compiled"]:
+        state = compiled["optimizer"]
+        model.optimizer.learning_rate = state["learning_rate"]  # which callbacks may set, to zero too
+        if state["iterations"]:
+            slots = list(_slots(arrays, len(model.weights)))
+            model.optimizer.restore(state["iterations"], slots, model.weights)
+    if set(_arrays(model)) != set(arrays):
+        raise ValueError("it has other arrays than its model")
+
+
+def _made(description: Mapping[str, Any]) -> Any:
+    return CLASSES[description["class"]](**description["options"])
+
+
+def _slots(arrays: Mapping[str, Array], weights: int) -> Iterable[dict[str, Array]]:
+    """Yield the moving averages of each weight by name."""
+    for number in range(weights):
+        start = f"optimizer/{number}/"
+        yield {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}

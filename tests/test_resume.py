@@ -1,0 +1,267 @@
+"""A run that was killed goes on and ends as if it had not been: the same bits, and nothing left behind.
+
+SCRATCH_RNN_KILLS=50 kills as often, at random moments, in place of the few times that are enough every day.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from helpers import called, environment
+
+from scratch_rnn import LSTM, BackupAndRestore, Callback, Dense, Sequential, load_mnist, load_model
+from scratch_rnn.runs.folder import read_recipe
+
+KILLS = int(os.environ.get("SCRATCH_RNN_KILLS", "3"))
+OPTIONS = ["--units", "4", "--batch-size", "130", "--epochs", "4", "--seed", "5"]
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows kills in another way")
+
+
+def killed(arguments, seconds, cwd):
+    """Run the command line, kill it after so many seconds unless it has ended; return its exit status."""
+    command = [sys.executable, "-m", "scratch_rnn", *map(str, arguments)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=cwd, env=environment(), start_new_session=True, **quiet) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        status, errors = process.wait(), process.stderr.read().decode()
+    assert status in (0, -signal.SIGKILL), errors
+    assert nobody_is_left(process.pid)
+    return status
+
+
+def nobody_is_left(session):
+    """Wait for the helpers, which notice that they are alone, and return whether all have ended."""
+    for _ in range(100):
+        try:
+            os.killpg(session, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def finished(command, options, kills, longest, cwd):
+    """Begin a run, kill it so often, going on each time, and let it end; return its folder."""
+    rng, folder = random.Random(0), cwd / "killed"
+    for number in range(kills + 1):
+        begun = (folder / "recipe.json").is_file()
+        arguments = ["--resume", folder] if begun else [*options, "--out", folder]
+        seconds = rng.uniform(0.3, 1) * longest if number < kills else 600
+        status = killed([command, *arguments], seconds, cwd)
+        if status == 0 or ((folder / "summary.json").is_file() and not (folder / "state.npz").is_file()):
+            break
+        for path in folder.glob("*"):  # whole, all of them
+            if path.suffix == ".npz":
+                np.load(path)
+            if path.suffix == ".json":
+                json.loads(path.read_text())
+    return folder
+
+
+def assert_same_run(folder, expected):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in expected.iterdir())
+    for path in expected.glob("*.npz"):
+        with np.load(path) as theirs, np.load(folder / path.name) as ours:
+            assert ours.files == theirs.files
+            for name in theirs.files:
+                np.testing.assert_array_equal(ours[name], theirs[name])
+    for name in ("recipe.json", "history.json"):
+        assert (folder / name).read_bytes() == (expected / name).read_bytes()
+    ours, theirs = (json.loads((each / "summary.json").read_text()) for each in (folder, expected))
+    for changing in ("seconds_per_epoch", "ratio_of_seconds", "workers", "conditions"):
+        ours.pop(changing, None), theirs.pop(changing, None)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("how", [["--threads", "2"], ["--processes", "2"]], ids=" ".join)
+@pytest.mark.parametrize("cell", ["simple_rnn", "gru", "lstm"])
+def test_training_ends_as_if_it_had_not_been_killed(cell, how, tiny_data, tmp_path):
+    options = ["--cell", cell, "--data", tiny_data, *OPTIONS]
+    began = time.monotonic()
+    assert killed(["train", *options, "--out", tmp_path / "whole"], 600, tmp_path) == 0
+    longest = time.monotonic() - began
+    folder = finished("train", [*options, *how], KILLS, longest, tmp_path)
+    assert_same_run(folder, tmp_path / "whole")
+
+
+def test_so_does_a_comparison_its_twin_included(tiny_data, tmp_path):
+    pytest.importorskip("keras")
+    options = ["--cell", "gru", "--data", tiny_data, *OPTIONS]
+    began = time.monotonic()
+    assert killed(["compare", *options, "--out", tmp_path / "whole"], 600, tmp_path) == 0
+    longest = time.monotonic() - began
+    folder = finished("compare", options, -(-KILLS // 3), longest, tmp_path)
+    assert_same_run(folder, tmp_path / "whole")
+
+
+# A run of several cells ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(tiny_data, tmp_path, monkeypatch):
+    """The folder of a run of all cells, stopped in the second epoch of the second one, and of a whole one."""
+    options = ["--cell", "all", "--data", tiny_data, *OPTIONS[:4], "--epochs", "2", "--threads", "1"]
+    assert called("train", *options, "--out", "whole", cwd=tmp_path).returncode == 0
+
+    def stop(self, trained):
+        raise KeyboardInterrupt
+
+    save = "scratch_rnn.runs.folder.Run.save_epoch"
+    with monkeypatch.context() as patch:
+        from scratch_rnn.runs.folder import Run
+
+        before = Run.save_epoch
+        saved = []
+
+        def save_epoch(self, trained):
+            if len(saved) == 3:
+                raise KeyboardInterrupt
+            saved.append(before(self, trained))
+
+        patch.setattr(save, save_epoch)
+        done = called("train", *options, "--out", "stopped", cwd=tmp_path)
+    assert done.returncode == 130
+    assert "--resume stopped/gru goes on" in done.stderr
+    return tmp_path / "stopped", tmp_path / "whole"
+
+
+def test_a_run_of_all_cells_goes_on_with_those_that_are_not_finished(stopped):
+    folder, whole = stopped
+    assert not (folder / "lstm").exists()  # it had not begun
+    done = called("train", "--resume", folder, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    assert f"{folder}/simple_rnn is finished" in done.stdout
+    for cell in ("simple_rnn", "gru", "lstm"):
+        assert_same_run(folder / cell, whole / cell)
+    done = called("train", "--resume", folder, cwd=folder.parent)
+    assert (done.returncode, done.stderr.split(": ", 1)[1]) == (
+        2,
+        f"{folder} is finished: there is nothing to resume\n",
+    )
+
+
+# What is refused -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def interrupted(tiny_data, tmp_path_factory):
+    """A run with a state, and without a summary."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    options = ["--cell", "gru", "--data", tiny_data, *OPTIONS[:4], "--epochs", "1"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scratch_rnn.runs.folder.Run.save_figures", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            called("train", *options, "--out", "run", cwd=folder)
+    return folder / "run"
+
+
+def refused(*arguments, cwd):
+    done = called(*arguments, cwd=cwd)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--epochs", "9"], "--epochs"),
+        (["--quick", "--out", "x"], "--out, --quick"),
+        (["--seed", "0"], "--seed"),
+    ],
+)
+def test_what_the_run_has_decided_is_not_asked_again(options, named, interrupted, tmp_path):
+    words = f"--resume goes on with what its run was asked for: leave out {named}\n"
+    assert refused("train", "--resume", interrupted, *options, cwd=tmp_path).endswith(words)
+
+
+def test_what_is_no_run_or_damaged_cannot_be_gone_on_with(interrupted, tmp_path):
+    assert "nowhere does not exist" in refused("train", "--resume", "nowhere", cwd=tmp_path)
+    assert "is not the folder of a run" in refused("train", "--resume", tmp_path, cwd=tmp_path)
+    state, content = interrupted / "state.npz", (interrupted / "state.npz").read_bytes()
+    state.write_bytes(content[:-9])
+    assert "state.npz is damaged" in refused("train", "--resume", interrupted, cwd=tmp_path)
+    state.unlink()
+    words = "has no state.npz: the version that made it cannot be resumed from"
+    (interrupted / "summary.json").unlink()
+    assert words in refused("train", "--resume", interrupted, cwd=tmp_path)
+    state.write_bytes(content)
+    assert read_recipe(interrupted)[0].cell == "gru"
+
+
+def test_the_state_of_another_model_is_refused(tmp_path):
+    one, other = ((Sequential([LSTM(units), Dense(10, "softmax")], seed=0)) for units in (2, 3))
+    (x, y), _ = load_mnist("sample")
+    for model in (one, other):
+        model.compile("adam", "sparse_categorical_crossentropy", threads=1)
+    one.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz", delete=False)])
+    with pytest.raises(ValueError, match=r"b.npz holds a model of other layers, or trained in another way"):
+        other.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz")])
+
+
+# From Python -----------------------------------------------------------------------------------------------
+
+
+class StopIn(Callback):
+    """Raises in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        self.stop_in = epoch
+
+    def on_epoch_begin(self, epoch):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs):
+        if self.epoch == self.stop_in and batch == 1:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("stop_in", [0, 1, 2])
+def test_a_fit_with_a_backup_goes_on_and_ends_the_same(stop_in, tmp_path):
+    (x, y), _ = load_mnist("sample")
+    x, y = x[:200], y[:200]
+
+    def model():
+        made = Sequential([LSTM(4), Dense(10, "softmax")], seed=0)
+        made.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], threads=1)
+        return made
+
+    def train(trained, *callbacks):
+        options = {"epochs": 3, "verbose": 0, "validation_split": 0.1}
+        return trained.fit(x, y, callbacks=[BackupAndRestore(tmp_path / "b.npz"), *callbacks], **options)
+
+    whole = model()
+    expected = train(whole)
+    assert not (tmp_path / "b.npz").exists()
+    with pytest.raises(ZeroDivisionError):
+        train(model(), StopIn(stop_in))
+    assert (tmp_path / "b.npz").exists() == (stop_in > 0)
+    if stop_in:
+        assert len(load_model(tmp_path / "b.npz").weights) == 5
+    resumed = model()
+    history = train(resumed)
+    assert history.history == expected.history
+    assert history.epoch == [0, 1, 2]
+    assert len(history.seconds) == 3
+    for ours, theirs in zip(resumed.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not (tmp_path / "b.npz").exists()
+
+
+def test_fit_counts_epochs_that_are_done_as_keras_does():
+    (x, y), _ = load_mnist("sample")
+    model = Sequential([LSTM(2), Dense(10, "softmax")], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", threads=1)
+    assert model.fit(x[:40], y[:40], epochs=5, initial_epoch=3, verbose=0).epoch == [3, 4]
+    assert model.fit(x[:40], y[:40], epochs=3, initial_epoch=3, verbose=0).epoch == []
+    with pytest.raises(ValueError, match="initial_epoch must be a whole number, zero or above, not -1"):
+        model.fit(x[:40], y[:40], initial_epoch=-1, verbose=0)

@@ -1,0 +1,246 @@
+"""A saved model comes back whole: it answers and trains on as the one that was saved, to the bit."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from scratch_rnn import (
+    GRU,
+    LSTM,
+    SGD,
+    Adam,
+    CategoricalCrossentropy,
+    Dense,
+    MeanSquaredError,
+    RMSprop,
+    Sequential,
+    SimpleRNN,
+    load_model,
+)
+from scratch_rnn.layers.activations import Tanh
+from scratch_rnn.training import saving
+
+
+def digits():
+    rng = np.random.default_rng(0)
+    return rng.random((70, 4, 3), dtype="float32"), rng.integers(0, 5, 70)
+
+
+def classifier(
+    layer, optimizer="adam", loss="sparse_categorical_crossentropy", metrics=("accuracy",), **compiled
+):
+    model = Sequential([layer, Dense(5, "softmax")], seed=3, name="mine")
+    model.compile(optimizer, loss, metrics, threads=1, **compiled)
+    model.build((None, 4, 3))
+    return model
+
+
+def reloaded(model, folder):
+    model.save(folder / "model.npz")
+    return load_model(folder / "model.npz")
+
+
+def train(model):
+    x, y = digits()
+    history = model.fit(x, y, batch_size=20, epochs=2, verbose=0, validation_split=0.2)
+    return [*model.get_weights(), *map(np.array, history.history.values())]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: SimpleRNN(4, activation="relu", bptt_steps=2),
+        lambda: GRU(4, reset_after=False, use_bias=False),
+        lambda: GRU(4, go_backwards=True),
+        lambda: LSTM(4, "linear", "tanh", unit_forget_bias=False, name="first"),
+    ],
+)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: SGD(0.1),
+        lambda: SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.5),
+        lambda: RMSprop(0.01, centered=True, momentum=0.5, clipvalue=0.01),
+        lambda: Adam(0.02, beta_1=0.8, weight_decay=0.01),
+    ],
+)
+def test_it_trains_on_as_if_it_had_never_been_saved(layer, optimizer, tmp_path):
+    model = classifier(layer(), optimizer())
+    train(model)
+    other = reloaded(model, tmp_path)
+    for own, same in zip(train(model), train(other), strict=True):
+        np.testing.assert_array_equal(same, own)
+
+
+def test_all_that_was_chosen_comes_back(tmp_path):
+    loss = CategoricalCrossentropy(from_logits=True)
+    layers = [
+        LSTM(4, return_sequences=True, dtype="float64"),
+        GRU(3, "relu", dtype="float64"),
+        Dense(2, dtype="float64", use_bias=False),
+    ]
+    model = Sequential(layers, name="mine")
+    model.compile(RMSprop(0.5), loss, ["acc", "mse"], shard_rows=16)
+    model.build((None, 4, 3))
+    model.optimizer.learning_rate = 0
+    other = reloaded(model, tmp_path)
+    assert [repr(layer) for layer in other.layers] == [repr(layer) for layer in layers]
+    assert [saving._part(layer) for layer in other.layers] == [saving._part(layer) for layer in layers]
+    assert saving._part(other.optimizer) == saving._part(model.optimizer)
+    assert (other.name, other.dtype, other.loss, other.shard_rows) == ("mine", "float64", loss, 16)
+    assert other.metrics == model.metrics
+    assert other.optimizer.learning_rate == 0
+
+
+def test_a_model_that_is_not_compiled_comes_back_so(tmp_path):
+    model = Sequential([SimpleRNN(4), Dense(5)], seed=0)
+    model.build((None, 4, 3))
+    other = reloaded(model, tmp_path)
+    x, y = digits()
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+    with pytest.raises(ValueError, match="not compiled"):
+        other.fit(x, y)
+
+
+def test_a_class_of_ones_own_loads_as_itself(tmp_path):
+    class Mine(Sequential):
+        pass
+
+    classifier(GRU(2)).save(tmp_path / "a.npz")
+    assert type(Mine.load(tmp_path / "a.npz")) is Mine
+
+
+class OwnCell(LSTM):
+    pass
+
+
+class OwnTanh(Tanh):
+    pass
+
+
+class OwnLoss(MeanSquaredError):
+    pass
+
+
+class OwnOptimizer(SGD):
+    pass
+
+
+def accuracy(y_true, y_pred):
+    return y_pred[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: classifier(OwnCell(2)), "OwnCell"),
+        (lambda: classifier(LSTM(2, OwnTanh())), r"OwnTanh\(\)"),
+        (lambda: classifier(LSTM(2), loss=OwnLoss()), "OwnLoss"),
+        (lambda: classifier(LSTM(2), OwnOptimizer()), "OwnOptimizer"),
+        (lambda: classifier(LSTM(2), metrics=[accuracy]), "metric 'accuracy'"),
+        (lambda: classifier(LSTM(2), metrics=[lambda y, p: p[..., 0]]), "metric '<lambda>'"),
+    ],
+)
+def test_what_is_of_the_users_own_is_refused_by_name_and_nothing_is_written(make, name, tmp_path):
+    with pytest.raises(
+        ValueError, match=rf"^{name} is not scratch_rnn's own and cannot be saved: save its weights"
+    ):
+        make().save(tmp_path / "model.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_weights_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has no weights yet"):
+        Sequential([LSTM(2)]).save(tmp_path / "model.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    model = classifier(GRU(2))
+    train(model)
+    path = tmp_path_factory.mktemp("saved") / "model.npz"
+    model.save(path)
+    return model, path.read_bytes()
+
+
+def test_a_damaged_byte_is_noticed_or_does_no_harm(saved, tmp_path):
+    """What may change are dates and the like, which a zip file keeps of its parts."""
+    model, content = saved
+    noticed, path = 0, tmp_path / "damaged.npz"
+    for place in range(0, len(content), 23):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+        try:
+            loaded = load_model(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path} is damaged")
+            noticed += 1
+        else:
+            assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
+            assert loaded.optimizer.iterations == model.optimizer.iterations
+    assert noticed > len(content) / 23 / 2
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, -1])
+def test_a_file_that_is_cut_short_is_refused(length, saved, tmp_path):
+    path = tmp_path / "short.npz"
+    path.write_bytes(saved[1][:length])
+    with pytest.raises(ValueError, match=r"short.npz is damaged, or holds no model of scratch_rnn"):
+        load_model(path)
+
+
+def changed(content, change):
+    """Return the bytes of a saved model after a change of what it says of itself."""
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = dict(archive)
+    said = json.loads(arrays["model"].tobytes())
+    change(said)
+    out = io.BytesIO()
+    np.savez(out, **arrays | {"model": np.frombuffer(json.dumps(said).encode(), np.uint8)})
+    return out.getvalue()
+
+
+def test_a_file_of_a_newer_format_is_refused_by_name(saved, tmp_path):
+    path = tmp_path / "new.npz"
+    path.write_bytes(changed(saved[1], lambda said: said.update(format=saving.FORMAT + 1, version="9.9")))
+    with pytest.raises(
+        ValueError, match=r"new.npz was written by scratch_rnn 9.9 in format 2; .* up to 1: update it"
+    ):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: said["layers"][0].update({"class": "Sequential"}),
+        lambda said: said["layers"][0]["options"].update(units=3),
+        lambda said: said["layers"].pop(),
+        lambda said: said["compiled"]["optimizer"].update({"class": "SGD"}),
+        lambda said: said["compiled"]["optimizer"]["options"].update(rho=1),
+        lambda said: said["generators"].pop("shuffle"),
+        lambda said: said["generators"]["weights"].update(bit_generator="MT19937"),
+        lambda said: said.pop("name"),
+    ],
+)
+def test_what_does_not_fit_together_is_damage(change, saved, tmp_path):
+    path = tmp_path / "wrong.npz"
+    path.write_bytes(changed(saved[1], change))
+    with pytest.raises(ValueError, match=r"wrong.npz is damaged"):
+        load_model(path)
+
+
+def test_weights_alone_are_no_model_and_pickles_are_never_loaded(tmp_path):
+    classifier(GRU(2)).save_weights(tmp_path / "weights.npz")
+    np.savez(tmp_path / "pickle.npz", model=np.array([{"format": 1}], dtype=object))
+    for name in ("weights.npz", "pickle.npz"):
+        with pytest.raises(ValueError, match=f"{name} is damaged, or holds no model of scratch_rnn"):
+            load_model(tmp_path / name)
+
+
+def test_the_file_is_a_zip_of_arrays_and_text_that_anyone_can_read(saved):
+    with zipfile.ZipFile(io.BytesIO(saved[1])) as file:
+        assert all(name.endswith(".npy") for name in file.namelist())
+        assert b"PCG64" in file.read("model.npy")
