@@ -24,6 +24,7 @@ BELOW = {
     "minimal": {"data"},
     "layers": {"arrays"},
     "training": {"arrays", "files", "layers"},
+    "interop": {"arrays", "layers"},
     "checks": {"arrays", "layers", "style", "training"},
     "inside": {"arrays", "files", "layers", "style", "training"},
     "runs": {"arrays", "data", "files", "layers", "style", "training"},
