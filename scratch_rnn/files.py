@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MARK = "-unfinished-"  # in the name of a file that is being written
@@ -31,13 +31,14 @@ def atomic(path: str | os.PathLike[str], new: bool = False) -> Iterator[Path]:
     os.close(handle)
     try:
         yield Path(name)
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp gives a file that its owner alone may read
         _to_disk(Path(name))
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp gives a file that its owner alone may read
         if new:
             _give_new_name(name, target)
         else:
             os.replace(name, target)
-        _to_disk(target.parent)
+        with suppress(OSError):  # some file systems keep no folder's names in memory, and say so
+            _to_disk(target.parent)
     finally:
         Path(name).unlink(missing_ok=True)
 

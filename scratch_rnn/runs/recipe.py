@@ -66,9 +66,7 @@ class Recipe:
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"unknown optimizer {self.optimizer!r}: use one of {', '.join(OPTIMIZERS)}")
         if positive_integer(self.layers, "layers") > MOST_LAYERS:
-            raise ValueError(
-                f"layers must be at most {MOST_LAYERS}, not {self.layers}: deeper stacks do not learn"
-            )
+            raise ValueError(f"layers must be at most {MOST_LAYERS}, not {self.layers}")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
         recurrent: list[Layer] = [
