@@ -87,10 +87,13 @@ class Pair:
 
     def _restore(self, path: Path) -> None:
         done, arrays = saving.restore(self.model, path)
-        self.workers = done["workers"]
-        for side in self.sides:
-            side.result.restore(done["results"][side.result.name])
-            side.restore(arrays)
+        try:
+            self.workers = done["workers"]
+            for side in self.sides:
+                side.result.restore(done["results"][side.result.name])
+                side.restore(arrays)
+        except KeyError as error:
+            raise ValueError(f"{path} is no state of scratch-rnn compare: it has no {error}") from error
 
     def _workers(self) -> str:
         """Return what computed the last epoch of the scratch_rnn model."""

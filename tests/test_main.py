@@ -118,6 +118,11 @@ def test_a_command_whose_output_nobody_reads_says_by_its_status_what_it_found(tm
         assert process.wait(60) == 1
 
 
+def test_a_command_whose_output_was_closed_before_it_began_does_its_work(end_with, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert end_with(lambda: print("to nobody")) == 0
+
+
 def test_what_is_not_printed_is_asked_of_the_stream_itself(end_with, capsys):
     assert end_with(lambda: print(sys.stdout.encoding, sys.stdout.isatty())) == 0
     assert capsys.readouterr().out == f"{sys.stdout.encoding} False\n"

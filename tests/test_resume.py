@@ -198,6 +198,20 @@ def test_what_is_no_run_or_damaged_cannot_be_gone_on_with(interrupted, tmp_path)
     assert read_recipe(interrupted)[0].cell == "gru"
 
 
+def test_a_run_goes_on_with_the_command_that_began_it(interrupted, tiny_data, tmp_path):
+    pytest.importorskip("keras")
+    words = "state.npz is no state of scratch-rnn compare: it has no"
+    assert words in refused("compare", "--resume", interrupted, cwd=tmp_path)
+    options = ["--cell", "gru", "--data", tiny_data, *OPTIONS[:4], "--epochs", "1"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scratch_rnn.runs.folder.Run.save_figures", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            called("compare", *options, "--out", "pair", cwd=tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "pair").iterdir()}
+    assert "is no backup of a fit: compare wrote it" in refused("train", "--resume", "pair", cwd=tmp_path)
+    assert {path: path.read_bytes() for path in (tmp_path / "pair").iterdir()} == before
+
+
 def test_the_state_of_another_model_is_refused(tmp_path):
     one, other = ((Sequential([LSTM(units), Dense(10, "softmax")], seed=0)) for units in (2, 3))
     (x, y), _ = load_mnist("sample")

@@ -49,10 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead
     try:
-        with ending_as_by_ctrl_c(), redirect_stdout(Patient(sys.stdout)):
+        with ending_as_by_ctrl_c(), redirect_stdout(sys.stdout and Patient(sys.stdout)):
             arguments = build_parser().parse_args(argv)
             status = int(arguments.run(arguments) or 0)
-            sys.stdout.flush()
+            if sys.stdout:  # None where the caller has closed it
+                sys.stdout.flush()
             return status
     except KeyboardInterrupt as interruption:
         print(f"\nscratch-rnn: {str(interruption) or 'interrupted: nothing was saved'}", file=sys.stderr)
