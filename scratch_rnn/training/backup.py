@@ -29,9 +29,7 @@ class BackupAndRestore(Callback):
             return
         done, _ = saving.restore(self.model, self.path)
         if not done.keys() >= set(RECORDED):
-            raise ValueError(
-                f"{self.path} is no backup of a fit, but of scratch-rnn compare, or a model alone"
-            )
+            raise ValueError(f"{self.path} is no backup of a fit: compare wrote it, or save")
         for name in RECORDED:
             setattr(self.model.history, name, done[name])
         self.model.initial_epoch = done["epoch"][-1] + 1
