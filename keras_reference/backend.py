@@ -1,4 +1,4 @@
-"""Importing Keras: quietly, and with a clear word where it is not installed."""
+"""Importing Keras or PyTorch: quietly, and with a clear word where it is not installed."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def import_keras() -> ModuleType:
     except ValueError as error:
         raise ValueError(f"KERAS_BACKEND={backend!r} is no backend of Keras: {error}") from error
     return keras
+
+
+def import_pytorch() -> ModuleType:
+    """Return torch. Raises ModuleNotFoundError with one line that says what to install."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"PyTorch is not installed (no module {error.name!r}): on Linux without a GPU "
+            "pip install torch --index-url https://download.pytorch.org/whl/cpu, elsewhere pip install torch",
+            name=error.name,
+        ) from error
+    return torch
 
 
 @contextmanager

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import keras
-import numpy as np
 
+from keras_reference.rows import labels_for, scaled
 from scratch_rnn.arrays import Array
-from scratch_rnn.training.losses import SparseCategoricalCrossentropy
 from scratch_rnn.training.model import Sequential
 
 
@@ -20,23 +19,11 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, scratch: Sequential, x: Array, y: Array, batch_size: int) -> None:
         super().__init__()
-        self.x, self.y, self.batch_size = x, keras_labels(scratch, y), batch_size
-        self.dtype = scratch.dtype
+        self.scratch, self.x, self.y, self.batch_size = scratch, x, labels_for(scratch, y), batch_size
 
     def __len__(self) -> int:
         return math.ceil(len(self.x) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Array, Array]:
         rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        x = self.x[rows].astype(self.dtype)
-        if self.x.dtype == np.uint8:
-            x /= self.dtype.type(255)
-        return x, self.y[rows]
-
-
-def keras_labels(model: Sequential, y: Array) -> Array:
-    """Return integer labels (N,) in the form that Keras's counterpart of the model's loss takes."""
-    if isinstance(model.loss, SparseCategoricalCrossentropy):
-        return y
-    classes = model.layers[-1].units  # type: ignore[attr-defined]
-    return np.eye(classes, dtype=model.dtype)[y]
+        return scaled(self.scratch, self.x[rows]), self.y[rows]

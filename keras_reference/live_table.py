@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from keras_reference.comparison import KERAS, MODELS, SCRATCH
 from keras_reference.sides import Watcher
 from keras_reference.tables import NUMBERS, epoch_texts, number_of
 from scratch_rnn.runs.result import Result
 
-COLOURS = {SCRATCH: "cyan", KERAS: "yellow"}
+COLOURS = ("cyan", "yellow")  # of scratch_rnn and of its twin
 LINES_AROUND = 8  # header, borders and prompt: what a terminal shows beside the rows
 
 
@@ -22,10 +21,11 @@ class LiveTable(Watcher):
     """A row per epoch, both models beside each other; the running epoch's numbers change as it goes.
 
     On a terminal the table is drawn over itself. Elsewhere, in a log file, each epoch is printed once.
+    `models` are the names of the two.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, models: tuple[str, str]) -> None:
+        self.console, self.models = console, models
         self.rows: list[dict[str, list[str]]] = []
         self.finished = False
         self.live = Live(get_renderable=self._table, console=console, refresh_per_second=4)
@@ -58,23 +58,22 @@ class LiveTable(Watcher):
 
     def _show(self, model: str, epoch: int, texts: list[str]) -> None:
         while len(self.rows) <= epoch:
-            self.rows.append({name: [""] * len(texts) for name in MODELS})
+            self.rows.append({name: [""] * len(texts) for name in self.models})
         self.rows[epoch][model] = texts
 
     def _table(self) -> Table:
-        title = " beside ".join(f"[{COLOURS[model]}]{model}[/]" for model in MODELS)
+        coloured = list(zip(self.models, COLOURS, strict=True))
+        title = " beside ".join(f"[{colour}]{model}[/]" for model, colour in coloured)
         table = Table(
             title=f"{title}, a row per epoch", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
         )
         table.add_column("", justify="right")
-        for model in MODELS:
+        for _, colour in coloured:
             for name in (*NUMBERS.values(), "s"):
                 heading = name.replace("accuracy", "acc").replace("val. ", "val\n")
                 width = 4 if name == "s" else 6
-                table.add_column(
-                    heading, justify="right", style=COLOURS[model], no_wrap=True, min_width=width
-                )
+                table.add_column(heading, justify="right", style=colour, no_wrap=True, min_width=width)
         first = 0 if self.finished else max(0, len(self.rows) - max(1, self.console.height - LINES_AROUND))
         for epoch, row in enumerate(self.rows[first:], start=first + 1):
-            table.add_row(str(epoch), *(text for model in MODELS for text in row[model]))
+            table.add_row(str(epoch), *(text for model in self.models for text in row[model]))
         return table

@@ -1,4 +1,4 @@
-"""A scratch_rnn model and its Keras twin, from a recipe to the summary of a run."""
+"""A scratch_rnn model and its twin in another library, from a recipe to the summary of a run."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 from rich.console import Console
 
 from keras_reference.comparison import Comparison
 from keras_reference.conditions import conditions
 from keras_reference.live_table import LiveTable
+from keras_reference.references import twin_side
 from keras_reference.report import NAME as REPORT
 from keras_reference.report import write_report
-from keras_reference.side_by_side import train_sides
-from keras_reference.sides import KerasSide, ScratchSide, Side, Split, Watcher
-from keras_reference.twin import build_twin
+from keras_reference.sides import ScratchSide, Side, Split, Watcher, train_sides
 from scratch_rnn.runs.folder import FIGURES, Run
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
@@ -27,7 +25,8 @@ from scratch_rnn.training.model import Sequential
 class Pair:
     """Both models of a recipe, with the same initial weights, for images (H, W).
 
-    `threads` and `processes` are those of the scratch_rnn model; Keras takes all cores.
+    `threads` and `processes` are those of the scratch_rnn model; its twin takes all cores. Raises ValueError
+    for a recipe of which the other library has no counterpart.
     """
 
     def __init__(
@@ -41,30 +40,35 @@ class Pair:
         self.asked_for = {"threads": threads, "processes": processes}
         self.model = recipe.build_model(image_shape, threads, processes)
         self.scratch = ScratchSide(self.model)
-        self.keras = KerasSide(self.model, build_twin(self.model, (None, *image_shape)))
+        self.reference = twin_side(recipe.reference, self.model, (None, *image_shape))
         self.digits = {"train_digits": 0, "validation_digits": 0}
         self.workers = ""
 
     @property
     def sides(self) -> tuple[Side, Side]:
         """Both, in the order in which they train and are shown."""
-        return self.scratch, self.keras
+        return self.scratch, self.reference
 
     @property
     def results(self) -> tuple[Result, Result]:
         """What both have done so far."""
-        return self.scratch.result, self.keras.result
+        return self.scratch.result, self.reference.result
 
-    def train(self, train: Split, validation: Split, run: Run, console: Console) -> None:
+    def train(
+        self, train: Split, validation: Split, run: Run, console: Console, save_every: int | None = None
+    ) -> None:
         """Train both, show it live, and save histories, weights and state after each epoch.
 
-        Where a state is there they go on from it. Raises ValueError for one that is damaged.
+        With `save_every` the state is saved within the epochs too, after so many batches each time. Where a
+        state is there they go on from it. Raises ValueError for one that is damaged.
         """
         self.digits = {"train_digits": len(train[0]), "validation_digits": len(validation[0])}
         if run.state.is_file():
             self._restore(run.state)
-            run.save_epoch(self.trained())  # a kill may have come before these files
-        with LiveTable(console) as table:
+            if not any(side.within_epoch for side in self.sides):
+                run.save_epoch(self.trained())  # a kill may have come before these files
+        names = self.scratch.result.name, self.reference.result.name
+        with LiveTable(console, names) as table:
             train_sides(
                 self.sides,
                 train,
@@ -72,7 +76,7 @@ class Pair:
                 epochs=self.recipe.epochs,
                 batch_size=self.recipe.batch_size,
                 seed=self.recipe.seed,
-                watchers=[table, _Saver(self, run)],
+                watchers=[table, _Saver(self, run, save_every)],
             )
 
     def trained(self) -> Iterator[tuple[Result, Sequential]]:
@@ -82,7 +86,7 @@ class Pair:
     def save(self, path: Path) -> None:
         """Write what both models need to train on to one file, which appears whole or not at all."""
         done = {side.result.name: side.result.training() for side in self.sides}
-        arrays = {name: array for side in self.sides for name, array in side.state().items()}
+        arrays = {f"{side.result.name}/{n}": a for side in self.sides for n, a in side.state().items()}
         saving.save(self.model, path, {"results": done, "workers": self._workers()}, arrays)
 
     def _restore(self, path: Path) -> None:
@@ -91,7 +95,8 @@ class Pair:
             self.workers = done["workers"]
             for side in self.sides:
                 side.result.restore(done["results"][side.result.name])
-                side.restore(arrays)
+                start = f"{side.result.name}/"
+                side.restore({n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)})
         except KeyError as error:
             raise ValueError(f"{path} is no state of scratch-rnn compare: it has no {error}") from error
 
@@ -103,7 +108,7 @@ class Pair:
         """Test both models, and write the summary; return it."""
         for side in self.sides:
             side.test(*test, self.recipe.batch_size)
-        comparison = Comparison(scratch=self.scratch.result, keras=self.keras.result, labels=test[1])
+        comparison = Comparison(self.scratch.result, self.reference.result, labels=test[1])
         summary = self._summary(comparison)
         run.write_json("summary.json", summary)
         return summary
@@ -125,16 +130,22 @@ class Pair:
         }
 
     def _conditions(self) -> dict[str, Any]:
-        backend = keras.config.backend()
-        found = conditions(("scratch_rnn", "numpy", "keras", backend))
-        return {**found, "backend": backend, **self.asked_for, "workers": self._workers()}
+        found = conditions(("scratch_rnn", "numpy", *self.reference.packages))
+        return {**found, **self.reference.conditions, **self.asked_for, "workers": self._workers()}
 
 
 class _Saver(Watcher):
-    """Saves state, histories and weights of both models whenever the second in turn ends an epoch."""
+    """Saves state, histories and weights of both models whenever the second in turn ends an epoch.
 
-    def __init__(self, pair: Pair, run: Run) -> None:
-        self.pair, self.run = pair, run
+    The state alone also after every so many batches of either, where `every` says so.
+    """
+
+    def __init__(self, pair: Pair, run: Run, every: int | None) -> None:
+        self.pair, self.run, self.every = pair, run, every
+
+    def on_batch(self, result: Result, epoch: int, batch: int, batches: int, logs: dict[str, float]) -> None:
+        if self.every and (batch + 1) % self.every == 0 and batch + 1 < batches:
+            self.pair.save(self.run.state)
 
     def on_epoch(self, result: Result, epoch: int) -> None:
         if result is self.pair.results[-1]:

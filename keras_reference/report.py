@@ -15,8 +15,8 @@ from typing import Any
 
 from PIL import Image
 
-from keras_reference.comparison import KERAS, MODELS, SCRATCH
-from keras_reference.tables import CELLS_HEAD, NUMBERS, SUMMARY_HEAD, cell_row, epoch_texts, summary_rows
+from keras_reference.comparison import models_of, wrong_alone
+from keras_reference.tables import CELLS_HEAD, NUMBERS, cell_row, epoch_texts, summary_head, summary_rows
 from scratch_rnn.commands.options import options_of
 from scratch_rnn.files import atomic
 from scratch_rnn.layers import CELLS
@@ -55,7 +55,8 @@ def write_report(folder: Path, summary: Summary, results: Sequence[Result]) -> N
         "run.html",
         recipe=recipe,
         summary=summary,
-        head=SUMMARY_HEAD,
+        models=models_of(summary),
+        head=summary_head(summary),
         rows=summary_rows(summary),
         verdict=mcnemar_in_words(summary),
         curves=_curves(folder, results),
@@ -89,6 +90,7 @@ def write_report_of_cells(folder: Path, runs: Sequence[tuple[Summary, Sequence[R
         folder,
         "cells.html",
         summary=summaries[0],
+        models=models_of(summaries[0]),
         head=CELLS_HEAD,
         cells=cells,
         settings=_settings(summaries),
@@ -101,16 +103,15 @@ def write_report_of_cells(folder: Path, runs: Sequence[tuple[Summary, Sequence[R
 
 def mcnemar_in_words(summary: Summary) -> str:
     """Return what the counts of digits that one model alone gets wrong, and their p, mean."""
-    scratch, keras, p = (
-        summary[name] for name in ("only_scratch_rnn_wrong", "only_keras_wrong", "mcnemar_p")
-    )
-    if not scratch + keras:
+    scratch, reference = models_of(summary)
+    ours, theirs, p = (summary[n] for n in (wrong_alone(scratch), wrong_alone(reference), "mcnemar_p"))
+    if not ours + theirs:
         return "No digit is wrong with one model and right with the other: on these digits the two are equal."
-    counts = f"{SCRATCH} alone is wrong on {_count(scratch, 'digit')}, {KERAS} alone on {keras:,}. "
+    counts = f"{scratch} alone is wrong on {_count(ours, 'digit')}, {reference} alone on {theirs:,}. "
     chance = f"Were both equally good, counts at least so uneven would come with probability {p:.2g}: "
     if p >= CHANCE:
         return f"{counts}{chance}no sign that either is better."
-    better = KERAS if scratch > keras else SCRATCH
+    better = reference if ours > theirs else scratch
     return (
         f"{counts}{chance}this is hardly chance, and {better} is the better one here. That is said of these "
         "two trained networks, not of the libraries; another seed may turn it round."
@@ -123,9 +124,10 @@ def _count(number: int, of: str) -> str:
 
 def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
     """Return the command that repeats a run, as a shell takes it, in pieces that belong together."""
-    backend, threads, processes = (conditions[name] for name in ("backend", "threads", "processes"))
+    threads, processes = conditions["threads"], conditions["processes"]
+    backend = conditions.get("backend", "tensorflow")
     variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
-    options = options_of(recipe)
+    options = options_of(recipe) | {"--reference": recipe.reference}
     if threads is not None:
         options["--threads"] = str(threads)
     if processes is not None:
@@ -136,10 +138,12 @@ def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
 def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
     """The settings of a run, or of one a cell, each with its name."""
     summary = summaries[0]  # only the cell and its weights differ
+    scratch, reference = models_of(summary)
     recipe, conditions = Recipe.from_dict(summary["recipe"]), summary["conditions"]
     networks = [f"{Recipe.from_dict(s['recipe']).network}, {s['weights']:,} weights" for s in summaries]
     machine = (conditions["processor"], conditions["system"], _count(conditions["cores"], "core"))
     versions = {"Python": conditions["python"], **conditions["versions"]}
+    backend = [("backend of Keras", conditions["backend"])] if "backend" in conditions else []
     return [
         ("network" if len(networks) == 1 else "networks", f"{'; '.join(networks)}; {recipe.dtype}"),
         ("training", f"{recipe.training}, {_count(recipe.epochs, 'epoch')}, seed {recipe.seed}"),
@@ -151,9 +155,9 @@ def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
         ),
         ("date", conditions["date"]),
         ("machine", ", ".join(machine)),
-        ("cores used", f"{conditions['workers']} in {SCRATCH}; {KERAS} takes all cores"),
+        ("cores used", f"{conditions['workers']} in {scratch}; {reference} takes all cores"),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
-        ("backend of Keras", conditions["backend"]),
+        *backend,
     ]
 
 
@@ -200,11 +204,11 @@ def _predictions(folder: Path) -> Picture:
 
 
 def _confusion(folder: Path, summary: Summary) -> Picture:
-    digits = summary["test_digits"]
-    wrong = {model: round((1 - summary["test"][model]["accuracy"]) * digits) for model in MODELS}
+    digits, (scratch, reference) = summary["test_digits"], models_of(summary)
+    ours, theirs = (round((1 - scores["accuracy"]) * digits) for scores in summary["test"].values())
     alt = (
         "Two tables, right classes down and predicted classes across, a count in each field. "
-        f"{SCRATCH} has {wrong[SCRATCH]:,} wrong of {digits:,}, {KERAS} {wrong[KERAS]:,}."
+        f"{scratch} has {ours:,} wrong of {digits:,}, {reference} {theirs:,}."
     )
     return _picture(folder / "confusion.png", alt)
 
@@ -221,7 +225,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(models=MODELS, colours=MODEL_COLOURS, numbers=NUMBERS, texts=epoch_texts)
+    environment.globals.update(colours=MODEL_COLOURS, numbers=NUMBERS, texts=epoch_texts)
     return environment
 
 

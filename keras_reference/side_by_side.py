@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from keras_reference.comparison import KERAS, SCRATCH
-from keras_reference.sides import (
-    KerasSide,
-    ScratchSide,
-    Side,
-    Split,
-    Watcher,
-    evaluate_twin,
-    predict_twin,
-)
+from keras_reference.keras_side import KerasSide, evaluate_twin, predict_twin
+from keras_reference.sides import ScratchSide, Split, Watcher, train_sides
 from keras_reference.twin import Twin
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import Sequential
@@ -53,28 +44,3 @@ def train_side_by_side(
     sides = ScratchSide(scratch), KerasSide(scratch, twin)
     train_sides(sides, train, validation, epochs=epochs, batch_size=batch_size, seed=seed, watchers=watchers)
     return {side.result.name: side.result for side in sides}
-
-
-def train_sides(
-    sides: Sequence[Side],
-    train: Split,
-    validation: Split | None,
-    *,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    watchers: Sequence[Watcher] = (),
-) -> None:
-    """Train the models in turn, as `train_side_by_side` says; their results tell what came of it.
-
-    Models that have trained before, as their results say, train the epochs that are left.
-    """
-    rng = np.random.default_rng(seed)
-    x, y = train
-    for epoch in range(epochs):
-        order = rng.permutation(len(x))
-        if epoch < len(sides[0].result.seconds):
-            continue
-        shuffled = x[order], y[order]
-        for side in sides:
-            side.train_epoch(shuffled, validation, batch_size, watchers)

@@ -1,21 +1,20 @@
-"""The two models that train side by side, behind one small interface, each with what came of it."""
+"""The models that train side by side, behind one small interface, each with what came of it.
+
+`Side` is what a comparison asks of a library; keras_side.py and pytorch_side.py are its twins of a model.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
-from keras_reference.batches import Batches
-from keras_reference.comparison import KERAS
-from keras_reference.twin import Twin, floatx_of, weights_from_keras
 from scratch_rnn.arrays import Array
 from scratch_rnn.runs.result import SCRATCH, Result
 from scratch_rnn.training.callbacks import Callback
 from scratch_rnn.training.model import Sequential
+from scratch_rnn.training.running import Running
 
 Split = tuple[Array, Array]
 Logs = dict[str, float]
@@ -33,15 +32,22 @@ class Watcher:
 
 
 class Side:
-    """A model of one library, and in `result` all that it has done."""
+    """A model of one library, and in `result` all that it has done.
+
+    packages    whose versions its numbers depend on
+    conditions  what else they depend on, by name
+    """
+
+    packages: tuple[str, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.result = Result(name)
+        self.conditions: dict[str, Any] = {}
 
     def train_epoch(
         self, train: Split, validation: Split | None, batch_size: int, watchers: Sequence[Watcher] = ()
     ) -> None:
-        """Train for one more epoch, on the rows in their order, and note its numbers."""
+        """Train for one more epoch, or what is left of it, on the rows in their order; note its numbers."""
         epoch = len(self.result.seconds)
 
         def note(batch: int, batches: int, logs: Logs) -> None:
@@ -62,15 +68,21 @@ class Side:
     def fit(
         self, train: Split, validation: Split | None, batch_size: int, on_batch: OnBatch
     ) -> tuple[Logs, float]:
-        """Train for an epoch; return its numbers, validation included, and its seconds."""
+        """Train for an epoch, or what is left of it; return its numbers, validation included, and seconds."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Array]:
-        """Return what the training needs to go on, beside what the scratch_rnn model's own file holds."""
-        return {}
+        """Return what the training needs to go on, also within an epoch, beside the scratch_rnn model."""
+        raise NotImplementedError
 
-    def restore(self, state: dict[str, Array]) -> None:
-        """Take over what `state` returned; it may hold other arrays too."""
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take over what `state` returned. Raises KeyError where something is missing."""
+        raise NotImplementedError
+
+    @property
+    def within_epoch(self) -> bool:
+        """Whether some batches of an epoch are done and others are left."""
+        raise NotImplementedError
 
     def evaluate(self, x: Array, y: Array, batch_size: int) -> Logs:
         """Return mean loss and metrics by name."""
@@ -91,6 +103,7 @@ class ScratchSide(Side):
     def __init__(self, model: Sequential) -> None:
         super().__init__(SCRATCH)
         self.model = model
+        self.running: Running | None = None  # what `fit` is to go on with
 
     def fit(
         self, train: Split, validation: Split | None, batch_size: int, on_batch: OnBatch
@@ -101,9 +114,20 @@ class ScratchSide(Side):
             shuffle=False,
             verbose=0,
             validation_data=validation,
-            callbacks=[_ScratchHooks(on_batch)],
+            callbacks=[_ScratchHooks(on_batch, self.running)],
         )
+        self.running = None
         return {name: values[-1] for name, values in history.history.items()}, history.seconds[-1]
+
+    def state(self) -> dict[str, Array]:
+        return self.model.running.arrays if self.model.running else {}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        self.running = Running.of(state) if state else None
+
+    @property
+    def within_epoch(self) -> bool:
+        return self.running is not None
 
     def evaluate(self, x: Array, y: Array, batch_size: int) -> Logs:
         return self.model.evaluate(x, y, batch_size)
@@ -115,97 +139,41 @@ class ScratchSide(Side):
         return self.model
 
 
-class KerasSide(Side):
-    """The Keras twin of a scratch_rnn model, which says what the twin's inputs and labels look like."""
+def train_sides(
+    sides: Sequence[Side],
+    train: Split,
+    validation: Split | None,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    watchers: Sequence[Watcher] = (),
+) -> None:
+    """Train models in turn, each epoch on the same batches; their results tell what came of it.
 
-    def __init__(self, model: Sequential, twin: Twin) -> None:
-        super().__init__(KERAS)
-        self.model, self.twin = model, twin
+    train, validation  x (N, ...) uint8 or float, y (N,) integer labels; validation may be None
+    seed               decides the order of the rows, a new one for each epoch
 
-    def fit(
-        self, train: Split, validation: Split | None, batch_size: int, on_batch: OnBatch
-    ) -> tuple[Logs, float]:
-        hooks = _KerasHooks(on_batch)
-        with floatx_of(self.model):
-            history = self.twin.fit(
-                Batches(self.model, *train, batch_size),
-                shuffle=False,
-                verbose=0,
-                validation_data=validation and Batches(self.model, *validation, batch_size),
-                callbacks=[hooks],
-            )
-        return _without_batch_loss({name: v[-1] for name, v in history.history.items()}), hooks.seconds
-
-    def state(self) -> dict[str, Array]:
-        return {
-            f"{KERAS}/{number}": np.asarray(variable) for number, variable in enumerate(self._variables())
-        }
-
-    def restore(self, state: dict[str, Array]) -> None:
-        for number, variable in enumerate(self._variables()):
-            variable.assign(state[f"{KERAS}/{number}"])
-
-    def _variables(self) -> list[Any]:
-        """Return weights and the optimizer's variables, which Keras makes when it first needs them."""
-        if not self.twin.optimizer.built:
-            self.twin.optimizer.build(self.twin.trainable_variables)
-        return [*self.twin.variables, *self.twin.optimizer.variables]
-
-    def evaluate(self, x: Array, y: Array, batch_size: int) -> Logs:
-        with floatx_of(self.model):
-            batches = Batches(self.model, x, y, batch_size)
-            return _without_batch_loss(self.twin.evaluate(batches, verbose=0, return_dict=True))
-
-    def predict(self, x: Array, batch_size: int) -> Array:
-        with floatx_of(self.model):
-            batches = Batches(self.model, x, np.zeros(len(x), int), batch_size)  # labels are not used
-            return np.asarray(self.twin.predict(batches, verbose=0))
-
-    def network(self) -> Sequential:
-        copy = self.model.astype(self.model.dtype)
-        weights_from_keras(self.twin, copy)
-        return copy
-
-
-def evaluate_twin(scratch: Sequential, twin: Twin, x: Array, y: Array, batch_size: int) -> Logs:
-    """Return the twin's mean loss and metrics over all rows, by name."""
-    return KerasSide(scratch, twin).evaluate(x, y, batch_size)
-
-
-def predict_twin(scratch: Sequential, twin: Twin, x: Array, batch_size: int) -> Array:
-    """Return the twin's outputs for all rows."""
-    return KerasSide(scratch, twin).predict(x, batch_size)
+    Models that have trained before, as their results say, train what is left.
+    """
+    rng = np.random.default_rng(seed)
+    x, y = train
+    for epoch in range(epochs):
+        order = rng.permutation(len(x))
+        shuffled = x[order], y[order]
+        for side in sides:
+            if len(side.result.seconds) <= epoch:
+                side.train_epoch(shuffled, validation, batch_size, watchers)
 
 
 class _ScratchHooks(Callback):
     weights_at_most = True
 
-    def __init__(self, on_batch: OnBatch) -> None:
-        self.on_batch = on_batch
+    def __init__(self, on_batch: OnBatch, running: Running | None) -> None:
+        self.on_batch, self.running = on_batch, running
+
+    def on_train_begin(self) -> None:
+        self.model.running = self.running
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         self.on_batch(batch, self.params["steps"], logs)
-
-
-class _KerasHooks(keras.callbacks.Callback):
-    """Hands on each batch, and times the epoch as scratch_rnn's History does."""
-
-    def __init__(self, on_batch: OnBatch) -> None:
-        super().__init__()
-        self.on_batch = on_batch
-        self.seconds = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.seconds = time.perf_counter() - self._started
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        numbers = {name: float(value) for name, value in (logs or {}).items()}
-        self.on_batch(batch, self.params["steps"], numbers)
-
-
-def _without_batch_loss(logs: dict[str, Any]) -> Logs:
-    """Return the numbers that scratch_rnn has too: without the loss of the last batch alone."""
-    return {name: float(value) for name, value in logs.items() if not name.endswith("batch_loss")}

@@ -13,7 +13,7 @@ HEADS = ["loss", "acc", "val\nloss", "val\nacc", "s"]
 
 def on(terminal):
     console = Console(file=io.StringIO(), width=100, height=12, force_terminal=terminal, no_color=True)
-    return LiveTable(console)
+    return LiveTable(console, ("scratch_rnn", "Keras"))
 
 
 def told_everything(table):
@@ -43,7 +43,7 @@ def test_a_model_s_columns_have_the_colour_of_its_name():
     table = on(terminal=True)._table()
     assert [column.header for column in table.columns] == ["", *HEADS, *HEADS]
     assert [column.style for column in table.columns[1:]] == ["cyan"] * 5 + ["yellow"] * 5
-    assert COLOURS == {"scratch_rnn": "cyan", "Keras": "yellow"}
+    assert COLOURS == ("cyan", "yellow")
     assert table.title == "[cyan]scratch_rnn[/] beside [yellow]Keras[/], a row per epoch"
 
 

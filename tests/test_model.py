@@ -15,6 +15,7 @@ from helpers import assert_gradients, random_arrays, randomize
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Callback, Dense, History, RMSprop, Sequential, SimpleRNN
 from scratch_rnn.layers.activations import Softmax
+from scratch_rnn.training import running
 from scratch_rnn.training.labels import one_hot
 from scratch_rnn.training.losses import CategoricalCrossentropy, Loss
 from scratch_rnn.training.shards import SHARD_ROWS
@@ -1592,9 +1593,7 @@ def test_the_seconds_of_an_epoch_are_those_from_its_begin_to_the_end_of_its_vali
     """Not those between two epochs, in which callbacks draw and save, and none before or after training."""
     clock, layer = Clock(), SlowToValidate(2, dtype="float64")
     layer.clock = clock
-    monkeypatch.setattr(
-        "scratch_rnn.training.callbacks.time", SimpleNamespace(perf_counter=clock.perf_counter)
-    )
+    monkeypatch.setattr(running, "time", SimpleNamespace(perf_counter=clock.perf_counter))
     model = Sequential([layer, Dense(3, "softmax", dtype="float64")], seed=0)
     model.compile(threads=1)
     x, y = tiny_data(10)

@@ -178,8 +178,8 @@ def test_every_number_of_a_run_stands_in_its_field(run):
     page = run()
     assert page.tables == [RESULT, EPOCHS]
     assert page.classes == {"scratch_rnn": {"model-1"}, "Keras": {"model-2"}}
-    assert "--scratch-rnn: #E69F00; --keras: #0072B2;" in page.source
-    assert ".model-2::before { background: var(--keras); }" in page.source
+    assert "--model-1: #E69F00; --model-2: #0072B2;" in page.source
+    assert ".model-2::before { background: var(--model-2); }" in page.source
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_minus(run):
@@ -231,7 +231,7 @@ def test_the_page_s_title_and_the_command_are_those_of_the_run(run):
     command = page.text.partition("To repeat it: ")[2].partition(" Written by")[0]
     assert command == (
         "scratch-rnn compare --cell gru --units 5 --layers 1 --optimizer rmsprop --epochs 3 --batch-size 128 "
-        "--seed 9 --data sample --dtype float32 --shard-rows 64"
+        "--seed 9 --data sample --dtype float32 --shard-rows 64 --reference keras"
     )
 
 
@@ -372,7 +372,8 @@ def test_a_report_is_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
     ],
 )
 def test_mcnemar_is_put_into_words(scratch, keras, p, words):
-    summary = {"only_scratch_rnn_wrong": scratch, "only_keras_wrong": keras, "mcnemar_p": p}
+    counts = {"only_scratch_rnn_wrong": scratch, "only_keras_wrong": keras, "mcnemar_p": p}
+    summary = {"test": {"scratch_rnn": {}, "Keras": {}}, **counts}
     assert re.search(words, report.mcnemar_in_words(summary))
 
 

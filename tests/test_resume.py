@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +18,12 @@ from helpers import called, environment
 
 from scratch_rnn import LSTM, BackupAndRestore, Callback, Dense, Sequential, load_mnist, load_model
 from scratch_rnn.runs.folder import read_recipe
+from scratch_rnn.training import running
 
 KILLS = int(os.environ.get("SCRATCH_RNN_KILLS", "3"))
-OPTIONS = ["--units", "4", "--batch-size", "130", "--epochs", "4", "--seed", "5"]
+OPTIONS = ["--units", "4", "--batch-size", "30", "--epochs", "4", "--seed", "5"]
+SHORT = [*OPTIONS[:2], "--batch-size", "130"]
+WITHIN = ["--save-every", "5"]  # of the twelve batches of an epoch
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows kills in another way")
 
@@ -56,6 +60,7 @@ def finished(command, options, kills, longest, cwd):
     for number in range(kills + 1):
         begun = (folder / "recipe.json").is_file()
         arguments = ["--resume", folder] if begun else [*options, "--out", folder]
+        arguments = [*arguments, *WITHIN]
         seconds = rng.uniform(0.3, 1) * longest if number < kills else 600
         status = killed([command, *arguments], seconds, cwd)
         if status == 0 or ((folder / "summary.json").is_file() and not (folder / "state.npz").is_file()):
@@ -94,9 +99,11 @@ def test_training_ends_as_if_it_had_not_been_killed(cell, how, tiny_data, tmp_pa
     assert_same_run(folder, tmp_path / "whole")
 
 
-def test_so_does_a_comparison_its_twin_included(tiny_data, tmp_path):
-    pytest.importorskip("keras")
+@pytest.mark.parametrize(("reference", "library"), [("keras", "keras"), ("pytorch", "torch")])
+def test_so_does_a_comparison_its_twin_included(reference, library, tiny_data, tmp_path):
+    pytest.importorskip(library)
     options = ["--cell", "gru", "--data", tiny_data, *OPTIONS]
+    options += ["--reference", reference, "--optimizer", "adam"]
     began = time.monotonic()
     assert killed(["compare", *options, "--out", tmp_path / "whole"], 600, tmp_path) == 0
     longest = time.monotonic() - began
@@ -110,7 +117,7 @@ def test_so_does_a_comparison_its_twin_included(tiny_data, tmp_path):
 @pytest.fixture
 def stopped(tiny_data, tmp_path, monkeypatch):
     """The folder of a run of all cells, stopped in the second epoch of the second one, and of a whole one."""
-    options = ["--cell", "all", "--data", tiny_data, *OPTIONS[:4], "--epochs", "2", "--threads", "1"]
+    options = ["--cell", "all", "--data", tiny_data, *SHORT, "--epochs", "2", "--threads", "1"]
     assert called("train", *options, "--out", "whole", cwd=tmp_path).returncode == 0
 
     def stop(self, trained):
@@ -157,7 +164,7 @@ def test_a_run_of_all_cells_goes_on_with_those_that_are_not_finished(stopped):
 def interrupted(tiny_data, tmp_path_factory):
     """A run with a state, and without a summary."""
     folder = tmp_path_factory.mktemp("interrupted")
-    options = ["--cell", "gru", "--data", tiny_data, *OPTIONS[:4], "--epochs", "1"]
+    options = ["--cell", "gru", "--data", tiny_data, *SHORT, "--epochs", "1"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scratch_rnn.runs.folder.Run.save_figures", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -202,7 +209,7 @@ def test_a_run_goes_on_with_the_command_that_began_it(interrupted, tiny_data, tm
     pytest.importorskip("keras")
     words = "state.npz is no state of scratch-rnn compare: it has no"
     assert words in refused("compare", "--resume", interrupted, cwd=tmp_path)
-    options = ["--cell", "gru", "--data", tiny_data, *OPTIONS[:4], "--epochs", "1"]
+    options = ["--cell", "gru", "--data", tiny_data, *SHORT, "--epochs", "1"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scratch_rnn.runs.folder.Run.save_figures", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -217,7 +224,7 @@ def test_the_state_of_another_model_is_refused(tmp_path):
     (x, y), _ = load_mnist("sample")
     for model in (one, other):
         model.compile("adam", "sparse_categorical_crossentropy", threads=1)
-    one.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz", delete=False)])
+    one.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz", delete_checkpoint=False)])
     with pytest.raises(ValueError, match=r"b.npz holds a model of other layers, or trained in another way"):
         other.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz")])
 
@@ -226,7 +233,7 @@ def test_the_state_of_another_model_is_refused(tmp_path):
 
 
 class StopIn(Callback):
-    """Raises in the middle of an epoch."""
+    """Raises in the middle of an epoch, after its second batch."""
 
     def __init__(self, epoch):
         self.stop_in = epoch
@@ -239,36 +246,83 @@ class StopIn(Callback):
             raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("stop_in", [0, 1, 2])
-def test_a_fit_with_a_backup_goes_on_and_ends_the_same(stop_in, tmp_path):
+def small_model(cell=LSTM):
+    model = Sequential([cell(4), Dense(10, "softmax")], seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], threads=1)
+    return model
+
+
+def backed_up(model, path, *callbacks, rows=200, save_freq="epoch", **options):
+    """Train for three epochs of six batches, with a backup."""
     (x, y), _ = load_mnist("sample")
-    x, y = x[:200], y[:200]
+    options = {"epochs": 3, "verbose": 0, "validation_split": 0.1} | options
+    return model.fit(
+        x[:rows], y[:rows], callbacks=[BackupAndRestore(path, save_freq), *callbacks], **options
+    )
 
-    def model():
-        made = Sequential([LSTM(4), Dense(10, "softmax")], seed=0)
-        made.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], threads=1)
-        return made
 
-    def train(trained, *callbacks):
-        options = {"epochs": 3, "verbose": 0, "validation_split": 0.1}
-        return trained.fit(x, y, callbacks=[BackupAndRestore(tmp_path / "b.npz"), *callbacks], **options)
-
-    whole = model()
-    expected = train(whole)
-    assert not (tmp_path / "b.npz").exists()
+@pytest.mark.parametrize("save_freq", ["epoch", 1, 2, 4])
+@pytest.mark.parametrize("stop_in", [0, 1, 2])
+def test_a_fit_with_a_backup_goes_on_and_ends_the_same(stop_in, save_freq, tmp_path):
+    path, whole, resumed = tmp_path / "b.npz", small_model(), small_model()
+    expected = backed_up(whole, path, save_freq=save_freq)
+    assert not path.exists()
     with pytest.raises(ZeroDivisionError):
-        train(model(), StopIn(stop_in))
-    assert (tmp_path / "b.npz").exists() == (stop_in > 0)
-    if stop_in:
-        assert len(load_model(tmp_path / "b.npz").weights) == 5
-    resumed = model()
-    history = train(resumed)
+        backed_up(small_model(), path, StopIn(stop_in), save_freq=save_freq)
+    assert path.exists() == (stop_in > 0 or save_freq in (1, 2))
+    if path.exists():
+        assert len(load_model(path).weights) == 5
+    seen = Seen()
+    history = backed_up(resumed, path, seen, save_freq=save_freq)
+    assert len(seen.batches) == 6 * (3 - stop_in) - (2 if save_freq in (1, 2) else 0)
     assert history.history == expected.history
     assert history.epoch == [0, 1, 2]
     assert len(history.seconds) == 3
     for ours, theirs in zip(resumed.weights, whole.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert not (tmp_path / "b.npz").exists()
+    assert not path.exists()
+
+
+class Seen(Callback):
+    """Notes the batches that are trained on."""
+
+    def __init__(self):
+        self.batches = []
+
+    def on_train_batch_end(self, batch, logs):
+        self.batches.append(batch)
+
+
+def test_what_an_epoch_took_before_the_interruption_counts(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(running, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    class Slow(Callback):
+        def on_train_batch_begin(self, batch):
+            now[0] += 1
+
+    with pytest.raises(ZeroDivisionError):
+        backed_up(small_model(), tmp_path / "b.npz", Slow(), StopIn(1), save_freq=1)
+    now[0] += 1000
+    history = backed_up(small_model(), tmp_path / "b.npz", Slow(), save_freq=1)
+    assert history.seconds == [6, 6, 6]
+
+
+def test_a_backup_within_an_epoch_is_for_the_same_batches_alone(tmp_path):
+    path = tmp_path / "b.npz"
+    with pytest.raises(ZeroDivisionError):
+        backed_up(small_model(), path, StopIn(0), save_freq=1)
+    before = path.read_bytes()
+    for changed in ({"batch_size": 16}, {"rows": 150}):
+        with pytest.raises(ValueError, match=r"b.npz is of an epoch of 180 rows in 6 batches, but this one"):
+            backed_up(small_model(), path, save_freq=1, **changed)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("save_freq", [0, -1, 1.5, "batch", None])
+def test_a_backup_is_made_each_epoch_or_after_so_many_batches(save_freq, tmp_path):
+    with pytest.raises(ValueError, match=r"save_freq must be .* not"):
+        BackupAndRestore(tmp_path / "b.npz", save_freq)
 
 
 def test_fit_counts_epochs_that_are_done_as_keras_does():

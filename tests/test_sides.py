@@ -17,11 +17,10 @@ from scratch_rnn.runs.recipe import Recipe
 
 keras = pytest.importorskip("keras")
 
-from keras_reference import sides as sides_module  # noqa: E402
+from keras_reference import keras_side  # noqa: E402
 from keras_reference.command import compare  # noqa: E402
 from keras_reference.pair import Pair  # noqa: E402
-from keras_reference.side_by_side import train_sides  # noqa: E402
-from keras_reference.sides import Side, Watcher  # noqa: E402
+from keras_reference.sides import Side, Watcher, train_sides  # noqa: E402
 
 ROWS = 10
 
@@ -140,10 +139,10 @@ def unlike(tmp_path_factory):
     (run,) = create_runs(tmp_path_factory.mktemp("unlike") / "run", [RECIPE], (28, 28))
     pair = Pair(RECIPE, (28, 28), threads=3)
     says(pair.model, OURS)
-    says(pair.keras.twin, THEIRS)
+    says(pair.reference.twin, THEIRS)
     console, drawn = Console(file=io.StringIO(), width=90), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sides_module, "time", Clock())
+        patch.setattr(keras_side, "time", Clock())
         patch.setattr("scratch_rnn.style.save", lambda figure, path: drawn.update({path.name: figure}))
         patch.setattr("keras_reference.pair.write_report", lambda *arguments: drawn.update(report=arguments))
         summary = compare(pair, run, train, test, console)
@@ -175,7 +174,7 @@ def test_the_test_of_each_model_tells_what_that_model_said(unlike):
     assert theirs["accuracy"] == pytest.approx(share(unlike.y_test[:80], THEIRS))
     assert ours["accuracy"] != theirs["accuracy"]
     x, labels = unlike.x_test[:80].astype("float32") / 255, unlike.y_test[:80]
-    for scores, p in ((ours, unlike.pair.model.predict(x)), (theirs, np.asarray(unlike.pair.keras.twin(x)))):
+    for scores, p in ((ours, unlike.pair.model.predict(x)), (theirs, np.asarray(unlike.pair.reference.twin(x)))):
         assert scores["loss"] == pytest.approx(-np.log(p[np.arange(80), labels]).mean(), rel=1e-5)
 
 
@@ -195,7 +194,7 @@ def test_the_summary_counts_each_model_s_own_mistakes(unlike):
 def test_seconds_are_a_model_s_own(unlike):
     """Keras's are taken from a clock of which every look is a second; ours from the real one."""
     ours, theirs = both(unlike.files["summary.json"]["seconds_per_epoch"])
-    assert unlike.pair.keras.result.seconds == [1, 1]
+    assert unlike.pair.reference.result.seconds == [1, 1]
     assert theirs == 1
     assert unlike.pair.scratch.result.seconds[-1] == unlike.pair.model.history.seconds[-1]
     assert ours == pytest.approx(np.mean(unlike.pair.scratch.result.seconds))

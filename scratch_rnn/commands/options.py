@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")
     add(
+        "--save-every",
+        type=positive_int,
+        metavar="N",
+        help="save what --resume needs after every N batches too (default: after each epoch)",
+    )
+    add(
         "--resume",
         type=path,
         metavar="RUN",
@@ -44,8 +50,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
 
 def check_resume_alone(arguments: argparse.Namespace) -> None:
     """Raise ValueError where --resume stands beside options that decide what its run has decided."""
-    given = [name for name in (*recipe_options(), "out") if getattr(arguments, name) is not None]
-    given += ["quick"] * arguments.quick
+    given = [*asked_for(arguments), *["out"] * bool(arguments.out), *["quick"] * arguments.quick]
     if given:
         options = ", ".join(map(option_of, given))
         raise ValueError(f"--resume goes on with what its run was asked for: leave out {options}")
@@ -84,10 +89,14 @@ def option_of(name: str) -> str:
 
 def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
     """Return the recipe that the options ask for, or those of all three cells."""
-    asked = {name: getattr(arguments, name) for name in recipe_options()}
-    given = {name: value for name, value in asked.items() if value is not None}
-    recipe = replace(Recipe(), **((QUICK if arguments.quick else {}) | given))
+    recipe = replace(Recipe(), **((QUICK if arguments.quick else {}) | asked_for(arguments)))
     return [replace(recipe, cell=cell) for cell in (CELLS if recipe.cell == "all" else [recipe.cell])]
+
+
+def asked_for(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options say of a recipe; not all commands have an option for each of its fields."""
+    given = {field.name: getattr(arguments, field.name, None) for field in fields(Recipe)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def options_of(recipe: Recipe) -> dict[str, str]:

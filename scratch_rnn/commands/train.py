@@ -40,12 +40,18 @@ def run(arguments: argparse.Namespace) -> None:
                 say(console, f"{run.folder} is finished")
                 continue
             model = run.recipe.build_model(train[0].shape[1:], arguments.threads, arguments.processes)
-            train_one(model, run, train, test, console)
+            train_one(model, run, train, test, console, arguments.save_every)
 
 
-def train_one(model: Sequential, run: Run, train: Split, test: Split, console: Console) -> None:
-    """Train one model, show its results and leave them in the run's folder."""
+def train_one(
+    model: Sequential, run: Run, train: Split, test: Split, console: Console, save_every: int | None = None
+) -> None:
+    """Train one model, show its results and leave them in the run's folder.
+
+    With `save_every` the state is saved within the epochs too, after so many batches each time.
+    """
     recipe, result = run.recipe, Result(SCRATCH)
+    backup = BackupAndRestore(run.state, save_every or "epoch", delete_checkpoint=False)
     console.print(f"[bold]{recipe}[/bold], {model.count_params():,} weights", soft_wrap=True)
     with run.saying_what_is_saved():
         history = model.fit(
@@ -53,7 +59,7 @@ def train_one(model: Sequential, run: Run, train: Split, test: Split, console: C
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             validation_split=recipe.validation_split,
-            callbacks=[BackupAndRestore(run.state, delete=False), _EpochSaver(run, result)],
+            callbacks=[backup, _EpochSaver(run, result)],
         )
         result.scores = model.evaluate(*test, batch_size=recipe.batch_size)
         result.probabilities = model.predict(test[0], batch_size=recipe.batch_size)
@@ -75,7 +81,8 @@ class _EpochSaver(Callback):
         if done := self.model.history.history:  # the run is resumed
             self.result.history = {name: list(values) for name, values in done.items()}
             self.result.seconds = list(self.model.history.seconds)
-            self.run.save_epoch([(self.result, self.model)])  # a kill may have come before these files
+            if self.model.running is None:
+                self.run.save_epoch([(self.result, self.model)])  # a kill may have come before these files
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.result.add_epoch(logs, self.model.history.seconds[-1])

@@ -18,14 +18,15 @@ OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "sgd": optimizers.SGD,
 }
 MOST_LAYERS = 100
-ADDED_LATER = {"shard_rows"}  # what recipes of earlier runs lack: their runs were made with the default
+ADDED_LATER = {"shard_rows", "reference"}  # what recipes of earlier runs lack: their runs were made with the default
 
 
 @dataclass(frozen=True)
 class Recipe:
     """LSTM(128) and Dense(10, softmax), RMSprop, batches of 128, 10 epochs, the last 10 % for validation.
 
-    `data` is "auto", "sample" or a path, as for `load_mnist`; `learning_rate` None the optimizer's own.
+    `data` is "auto", "sample" or a path, as for `load_mnist`; `learning_rate` None the optimizer's own;
+    `reference` the library that `scratch-rnn compare` trains beside this one, "keras" or "pytorch".
     """
 
     cell: str = "lstm"
@@ -40,6 +41,7 @@ class Recipe:
     data: str = "auto"
     dtype: str = "float32"
     shard_rows: int = SHARD_ROWS
+    reference: str = "keras"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict that JSON can hold."""

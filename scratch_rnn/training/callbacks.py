@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,11 +55,8 @@ class History(Callback):
         self.seconds: list[float] = []
         self.workers = ""
 
-    def on_epoch_begin(self, epoch: int) -> None:
-        self._started = time.perf_counter()
-
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.seconds.append(time.perf_counter() - self._started)
+        self.seconds.append(self.model.running.seconds)
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)

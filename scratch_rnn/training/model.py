@@ -22,6 +22,7 @@ from scratch_rnn.training.callbacks import Callback, History, call, prepare
 from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.processes import Processes, check_available
+from scratch_rnn.training.running import Running
 from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, Engine, Memory, Shard, slices, total
 from scratch_rnn.training.threads import Threads, available_cores
 
@@ -44,6 +45,7 @@ class Sequential(Layer):
         self.layers: list[Layer] = []
         self.stop_training, self.initial_epoch = False, 0
         self.history: History | None = None
+        self.running: Running | None = None  # the epoch that `fit` is in
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss = losses.CategoricalCrossentropy()
         self.metrics: list[tuple[str, metric_functions.Metric]] = []
@@ -271,42 +273,47 @@ class Sequential(Layer):
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         initial_epoch = natural_number(initial_epoch, "initial_epoch")
         (x, y), (x_val, y_val) = self._checked_splits(x, y, validation_split, validation_data)
-        order = np.arange(len(x))
         history = History()
         with _progress(verbose) as progress:
             hooks = [history, *progress, *(callbacks or ())]
             prepare(hooks, self, {"epochs": epochs, "steps": -(-len(x) // batch_size), "samples": len(x)})
             self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
+            self.running = None
             call(hooks, "on_train_begin")
             for epoch in range(self.initial_epoch, epochs):
+                running = self.running = self.running or Running(self._order(len(x), shuffle))
                 call(hooks, "on_epoch_begin", epoch)
-                if shuffle:
-                    order = self._shuffle_rng.permutation(len(x))
-                batches = Batches(x, y, order, batch_size, self.shard_rows)
+                batches = Batches(x, y, running.order, batch_size, self.shard_rows)
                 processes = self.processes or processes_for(batches, self._parts, hooks)
                 history.workers = in_words(self.threads, processes)
-                logs = self._train_epoch(batches, processes, hooks)
+                logs = self._train_epoch(batches, running, processes, hooks)
                 if len(x_val):
                     scores = self._evaluate(x_val, y_val, batch_size)
                     logs |= {f"val_{name}": value for name, value in scores.items()}
                 call(hooks, "on_epoch_end", epoch, logs)
+                self.running = None
                 if self.stop_training:
                     break
             call(hooks, "on_train_end")
         return history
 
-    def _train_epoch(self, batches: Batches, processes: int, hooks: Sequence[Callback]) -> dict[str, float]:
-        """Make one step for each batch; return the epoch's means."""
+    def _order(self, rows: int, shuffle: bool) -> Array:
+        """Return the order of the rows in an epoch."""
+        return self._shuffle_rng.permutation(rows) if shuffle else np.arange(rows)
+
+    def _train_epoch(
+        self, batches: Batches, running: Running, processes: int, hooks: Sequence[Callback]
+    ) -> dict[str, float]:
+        """Make one step for each batch that is left; return the epoch's means."""
         optimizer, weights = self._compiled(), self.weights
-        sums, count = np.zeros(1 + len(self.metrics)), 0
         logs: dict[str, float] = {}
         with self._engine(batches, processes) as engine:
-            for batch in range(len(batches)):
+            for batch in range(running.batches, len(batches)):
                 call(hooks, "on_train_batch_begin", batch)
                 result = total(engine.map(batch))
                 optimizer.apply(result.gradients, weights)
-                sums, count = sums + result.sums, count + result.count
-                logs = self._means(sums, count)
+                running.add(result)
+                logs = self._means(running.sums, running.count)
                 call(hooks, "on_train_batch_end", batch, logs | {"batch_loss": result.mean_loss})
         return logs
 

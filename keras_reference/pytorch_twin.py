@@ -1,0 +1,180 @@
+"""The PyTorch module that corresponds to a scratch_rnn model: same layers, weights, optimizer and loss.
+
+PyTorch keeps two biases where the LSTM and the SimpleRNN have one here and in Keras. Both get the same
+gradient, so that together they would learn twice as fast: the second one stays at zero and is not trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.interop import from_pytorch, to_pytorch
+from scratch_rnn.layers import GRU, LSTM, Dense, SimpleRNN
+from scratch_rnn.layers.activations import Softmax
+from scratch_rnn.training import losses, optimizers
+from scratch_rnn.training.model import Sequential
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "linear": nn.Identity(),
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "softmax": nn.Softmax(dim=-1),
+}
+
+
+class PyTorchTwin(nn.Module):
+    """nn.RNN, nn.GRU, nn.LSTM and nn.Linear under the names of a built model's layers, with its weights.
+
+    So its state_dict is that of `interop.to_pytorch`. Raises ValueError for a layer or an option that PyTorch
+    has no counterpart of.
+    """
+
+    def __init__(self, model: Sequential) -> None:
+        super().__init__()
+        self.layers_of_model = model.layers
+        weights = to_pytorch(model)
+        for layer in model.layers:
+            try:
+                self.add_module(layer.name, _module(layer))
+            except KeyError as error:  # a dot in it, or what nn.Module calls something of its own
+                raise ValueError(f"PyTorch takes no layer with the name {layer.name!r}: {error}") from error
+        self.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what enters the softmax of the last layer, or its outputs where it has none."""
+        for layer in self.layers_of_model:
+            x = _outputs(layer, self.get_submodule(layer.name), x)
+        return x
+
+    def ending(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of the last layer from what `forward` returns."""
+        return scores.softmax(dim=-1) if _ends_in_softmax(self.layers_of_model) else scores
+
+    def trained(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that are trained."""
+        return (parameter for parameter in self.parameters() if parameter.requires_grad)
+
+    def weights_into(self, model: Sequential) -> None:
+        """Copy the weights to a scratch_rnn model of the same layers."""
+        from_pytorch(model, {name: value.numpy() for name, value in self.state_dict().items()})
+
+
+def _module(layer: Any) -> nn.Module:
+    """Return the PyTorch layer with the same options."""
+    dtype = getattr(torch, layer.dtype.name)
+    if type(layer) is Dense:
+        if layer.activation.name not in _ACTIVATIONS:
+            raise ValueError(f"PyTorch has no activation {layer.activation.name!r}")
+        return nn.Linear(layer.features, layer.units, bias=layer.use_bias, dtype=dtype)
+    if layer.bptt_steps is not None:
+        raise ValueError(f"layer {layer.name!r} has bptt_steps, and PyTorch has none: leave it out")
+    options = {"bias": layer.use_bias, "batch_first": True, "dtype": dtype}
+    if type(layer) is SimpleRNN:
+        options["nonlinearity"] = layer.activation.name
+    classes: dict[Any, Any] = {SimpleRNN: nn.RNN, GRU: nn.GRU, LSTM: nn.LSTM}
+    module: nn.Module = classes[type(layer)](layer.features, layer.units, **options)
+    if layer.use_bias and type(layer) is not GRU:
+        module.bias_hh_l0.requires_grad_(False)  # type: ignore[operator, union-attr]
+    return module
+
+
+def _outputs(layer: Any, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return what comes out of one layer; of a softmax, what goes in."""
+    if type(layer) is Dense:
+        z = module(x)
+        return z if type(layer.activation) is Softmax else _ACTIVATIONS[layer.activation.name](z)
+    y, _ = module(x.flip(1) if layer.go_backwards else x)
+    return y if layer.return_sequences else y[:, -1]
+
+
+def _ends_in_softmax(layers: list[Any]) -> bool:
+    return type(layers[-1]) is Dense and type(layers[-1].activation) is Softmax
+
+
+def loss_of(model: Sequential) -> Loss:
+    """Return the mean loss of a batch, of what `PyTorchTwin` returns and of one-hot rows.
+
+    Raises ValueError for a loss that PyTorch has no counterpart of.
+    """
+    if type(model.loss) is losses.MeanSquaredError:
+        return nn.MSELoss()
+    if losses.on_logits(model.loss) is None:
+        raise ValueError(f"loss {type(model.loss).__name__} has no counterpart in PyTorch")
+    if not (_ends_in_softmax(model.layers) or model.loss.from_logits):  # type: ignore[attr-defined]
+        raise ValueError("PyTorch has no cross-entropy of bare probabilities: end in softmax, or in logits")
+    return nn.CrossEntropyLoss()
+
+
+# Optimizers --------------------------------------------------------------------------------------------
+
+
+def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.Optimizer:
+    """Return PyTorch's optimizer with the same formulas as one of scratch_rnn and Keras.
+
+    Raises ValueError where there is none: for RMSprop, whose ε PyTorch adds behind the root; for the clips by
+    norm, where it adds 1e-6 to the norm; for SGD with momentum and weight decay, which it lets run through
+    the momentum.
+    """
+    if ours.clipnorm is not None or ours.global_clipnorm is not None:
+        raise ValueError("PyTorch adds 1e-6 to the norm by which it clips: leave out clipnorm")
+    if type(ours) is optimizers.SGD:
+        return _sgd(ours, twin)
+    if type(ours) is optimizers.Adam:
+        return _adam(ours, twin)
+    if type(ours) is optimizers.RMSprop:
+        raise ValueError(
+            "PyTorch's RMSprop adds epsilon behind the root, where Keras and scratch_rnn add it before taking "
+            "the root: take adam or sgd (--optimizer adam)"
+        )
+    raise ValueError(f"optimizer {type(ours).__name__} has no counterpart in PyTorch")
+
+
+def _sgd(ours: optimizers.SGD, twin: PyTorchTwin) -> torch.optim.Optimizer:
+    if ours.weight_decay and ours.momentum:
+        raise ValueError("PyTorch's SGD lets weight_decay run through the momentum: leave out one of them")
+    return torch.optim.SGD(
+        twin.trained(),
+        ours.learning_rate,
+        momentum=ours.momentum,
+        nesterov=ours.nesterov and ours.momentum > 0,
+        weight_decay=ours.weight_decay or 0.0,
+    )
+
+
+def _adam(ours: optimizers.Adam, twin: PyTorchTwin) -> torch.optim.Optimizer:
+    """Return AdamW, which is Adam with the decay that Keras has.
+
+    It divides by sqrt(v) / sqrt(1 - β₂ᵗ) + ε', Keras by (sqrt(v) + ε) / sqrt(1 - β₂ᵗ): the same for an ε' that
+    is set anew before each step.
+    """
+    betas = ours.beta_1, ours.beta_2
+    adam = torch.optim.AdamW(
+        twin.trained(), ours.learning_rate, betas, ours.epsilon, weight_decay=ours.weight_decay or 0.0
+    )
+
+    def set_epsilon(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        (group,) = optimizer.param_groups
+        done = optimizer.state[group["params"][0]].get("step", 0)
+        group["eps"] = ours.epsilon / (1 - ours.beta_2 ** (int(done) + 1)) ** 0.5
+
+    adam.register_step_pre_hook(set_epsilon)
+    return adam
+
+
+def clip(ours: optimizers.Optimizer, twin: PyTorchTwin) -> None:
+    """Clip the gradients as the optimizer does."""
+    if ours.clipvalue is not None:
+        nn.utils.clip_grad_value_(twin.trained(), ours.clipvalue)
+
+
+def tensor(array: Array) -> torch.Tensor:
+    """Return a copy of an array as a tensor."""
+    return torch.from_numpy(array.copy())
