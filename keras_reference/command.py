@@ -28,8 +28,8 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
         help="train the NumPy network and its Keras twin side by side",
-        description="Train the NumPy network and its twin in Keras or PyTorch on the same MNIST rows, from the "
-        "same weights, on the same batches, and compare them.",
+        description="Train the NumPy network and its twin in Keras or PyTorch on the same MNIST rows, from "
+        "the same weights, on the same batches, and compare them.",
     )
     add_recipe_options(parser)
     parser.add_argument(

@@ -32,6 +32,8 @@ class KerasSide(Side):
         self, train: Split, validation: Split | None, batch_size: int, on_batch: OnBatch
     ) -> tuple[Logs, float]:
         x, y = (array[self.batches * batch_size :] for array in train)
+        if self.running:
+            self.evaluate(x[:1], y[:1], 1)  # makes the metrics, as Keras does where they are first needed
         with floatx_of(self.model):
             history = self.twin.fit(
                 Batches(self.model, x, y, batch_size),
@@ -108,8 +110,9 @@ class _KerasHooks(keras.callbacks.Callback):
         """Begin the epoch's time; in one that goes on, let the metrics go on, which Keras has just reset."""
         if not self.done:
             self.side.began = time.perf_counter()
-        for number, value in enumerate(self.side.running):
-            self.side.twin.metrics_variables[number].assign(value)
+        if self.side.running:
+            for variable, value in zip(self.side.twin.metrics_variables, self.side.running, strict=True):
+                variable.assign(value)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.side.seconds = time.perf_counter() - self.side.began

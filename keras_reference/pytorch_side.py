@@ -31,7 +31,7 @@ class PyTorchSide(Side):
         assert model.optimizer is not None
         self.model, self.ours = model, model.optimizer
         self.twin = PyTorchTwin(model)
-        self.loss, self.optimizer = loss_of(model), optimizer_of(model.optimizer, self.twin)
+        self.loss, self.optimizer = loss_of(model, self.twin), optimizer_of(model.optimizer, self.twin)
         self.running: Running | None = None  # the epoch that `fit` is in, or is to go on with
 
     @property
@@ -60,7 +60,7 @@ class PyTorchSide(Side):
         """Make one step of training; return what the batch had before it."""
         self.optimizer.zero_grad()
         loss, result = self._forward(x, y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         clip(self.ours, self.twin)
         self.optimizer.step()
         return result

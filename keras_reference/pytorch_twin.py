@@ -70,7 +70,8 @@ class PyTorchTwin(nn.Module):
 def _module(layer: Any) -> nn.Module:
     """Return the PyTorch layer with the same options."""
     dtype = getattr(torch, layer.dtype.name)
-    if type(layer) is Dense:
+    if isinstance(layer, Dense):
+        assert layer.features is not None
         if layer.activation.name not in _ACTIVATIONS:
             raise ValueError(f"PyTorch has no activation {layer.activation.name!r}")
         return nn.Linear(layer.features, layer.units, bias=layer.use_bias, dtype=dtype)
@@ -82,7 +83,7 @@ def _module(layer: Any) -> nn.Module:
     classes: dict[Any, Any] = {SimpleRNN: nn.RNN, GRU: nn.GRU, LSTM: nn.LSTM}
     module: nn.Module = classes[type(layer)](layer.features, layer.units, **options)
     if layer.use_bias and type(layer) is not GRU:
-        module.bias_hh_l0.requires_grad_(False)  # type: ignore[operator, union-attr]
+        module.bias_hh_l0.requires_grad_(False)
     return module
 
 
@@ -99,18 +100,18 @@ def _ends_in_softmax(layers: list[Any]) -> bool:
     return type(layers[-1]) is Dense and type(layers[-1].activation) is Softmax
 
 
-def loss_of(model: Sequential) -> Loss:
-    """Return the mean loss of a batch, of what `PyTorchTwin` returns and of one-hot rows.
+def loss_of(model: Sequential, twin: PyTorchTwin) -> Loss:
+    """Return the mean loss of a batch, of what the twin's `forward` returns and of one-hot rows.
 
     Raises ValueError for a loss that PyTorch has no counterpart of.
     """
     if type(model.loss) is losses.MeanSquaredError:
-        return nn.MSELoss()
+        return lambda scores, rows: nn.functional.mse_loss(twin.ending(scores), rows)
     if losses.on_logits(model.loss) is None:
         raise ValueError(f"loss {type(model.loss).__name__} has no counterpart in PyTorch")
     if not (_ends_in_softmax(model.layers) or model.loss.from_logits):  # type: ignore[attr-defined]
         raise ValueError("PyTorch has no cross-entropy of bare probabilities: end in softmax, or in logits")
-    return nn.CrossEntropyLoss()
+    return nn.functional.cross_entropy
 
 
 # Optimizers --------------------------------------------------------------------------------------------
@@ -131,8 +132,8 @@ def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.O
         return _adam(ours, twin)
     if type(ours) is optimizers.RMSprop:
         raise ValueError(
-            "PyTorch's RMSprop adds epsilon behind the root, where Keras and scratch_rnn add it before taking "
-            "the root: take adam or sgd (--optimizer adam)"
+            "PyTorch's RMSprop adds epsilon behind the root, Keras and scratch_rnn under it: "
+            "take adam or sgd (--optimizer adam)"
         )
     raise ValueError(f"optimizer {type(ours).__name__} has no counterpart in PyTorch")
 
@@ -152,8 +153,8 @@ def _sgd(ours: optimizers.SGD, twin: PyTorchTwin) -> torch.optim.Optimizer:
 def _adam(ours: optimizers.Adam, twin: PyTorchTwin) -> torch.optim.Optimizer:
     """Return AdamW, which is Adam with the decay that Keras has.
 
-    It divides by sqrt(v) / sqrt(1 - β₂ᵗ) + ε', Keras by (sqrt(v) + ε) / sqrt(1 - β₂ᵗ): the same for an ε' that
-    is set anew before each step.
+    It divides by sqrt(v) / sqrt(1 - β₂ᵗ) + ε', Keras by (sqrt(v) + ε) / sqrt(1 - β₂ᵗ): the same for an ε'
+    that is set anew before each step.
     """
     betas = ours.beta_1, ours.beta_2
     adam = torch.optim.AdamW(

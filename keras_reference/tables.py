@@ -43,7 +43,8 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ("test loss", *_of_both(loss, ".4f"), _signed(loss[scratch] - loss[reference], 4)),
         (
             "wrong alone",
-            *(f"{summary[wrong_alone(model)]}" for model in models),
+            f"{summary[wrong_alone(scratch)]}",
+            f"{summary[wrong_alone(reference)]}",
             f"p = {summary['mcnemar_p']:.2g} (McNemar, exact)",
         ),
         ("same answer", "", "", f"{summary['agreement']:.2%} of the digits"),
@@ -59,7 +60,9 @@ def summary_rows(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def table_of_cells(summaries: list[dict[str, Any]]) -> Table:
     """Return the summaries of several cells, a row per cell; scratch_rnn's numbers stand first."""
-    table = Table(title=" / ".join(models_of(summaries[0])), box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = Table(
+        title=" / ".join(models_of(summaries[0])), box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
     for name in CELLS_HEAD:
         table.add_column(name, justify="left" if not name else "right")
     for summary in summaries:

@@ -2,9 +2,11 @@
 
 import os
 
-# Each worker of pytest-xdist has one core, and must know it before NumPy and TensorFlow are imported.
+# Each worker of pytest-xdist has one core, and must know it before NumPy, TensorFlow and PyTorch are imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for name in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
 
 import numpy as np

@@ -32,6 +32,7 @@ DEFAULTS = {
     "data": "auto",
     "dtype": "float32",
     "shard_rows": 64,
+    "reference": "keras",
     "validation_split": 0.1,
 }
 CHANGES = [
@@ -79,6 +80,14 @@ def recipes(*words, command="train"):
 def test_without_options_the_recipe_is_the_default_one(command):
     (recipe,) = recipes(command=command)
     assert asdict(recipe) == DEFAULTS
+
+
+def test_the_library_of_the_twin_is_for_compare_alone(capsys):
+    (recipe,) = recipes("--reference", "pytorch", command="compare")
+    assert asdict(recipe) == DEFAULTS | {"reference": "pytorch"}
+    with pytest.raises(SystemExit):
+        recipes("--reference", "pytorch", command="train")
+    assert "unrecognized arguments: --reference" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("words", "change"), CHANGES, ids=[" ".join(words) for words, _ in CHANGES])

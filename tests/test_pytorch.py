@@ -1,4 +1,4 @@
-"""The PyTorch twin: trained side by side it makes the same steps, and what PyTorch lacks is refused by name."""
+"""The PyTorch twin: side by side it makes the same steps, and what PyTorch lacks is refused by name."""
 
 import json
 
@@ -18,12 +18,12 @@ from keras_reference.sides import ScratchSide, train_sides  # noqa: E402
 CELLS = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 OPTIMIZERS = {
     "sgd": lambda: SGD(0.05),
-    "momentum": lambda: SGD(0.02, momentum=0.9),
-    "nesterov": lambda: SGD(0.02, momentum=0.9, nesterov=True),
+    "momentum": lambda: SGD(0.003, momentum=0.9),
+    "nesterov": lambda: SGD(0.003, momentum=0.9, nesterov=True),
     "decay": lambda: SGD(0.05, weight_decay=0.1),
     "adam": lambda: Adam(0.01),
     "adam with a large epsilon": lambda: Adam(0.01, epsilon=0.01),
-    "adam with decay and clips": lambda: Adam(0.01, weight_decay=0.1, clipvalue=0.001),
+    "adam with decay and clips": lambda: Adam(0.002, weight_decay=0.1, clipvalue=0.01),
 }
 
 
@@ -146,7 +146,10 @@ class Own(LSTM):
         (lambda: {"optimizer": Adam(global_clipnorm=1.0)}, "PyTorch adds 1e-6 to the norm"),
         (lambda: {"optimizer": SGD(0.1, momentum=0.9, weight_decay=0.1)}, "run through the momentum"),
         (lambda: {"layer": Own(2, dtype="float64")}, "PyTorch has no Own"),
-        (lambda: {"layer": GRU(2, reset_after=False, dtype="float64")}, "PyTorch has no GRU that resets before"),
+        (
+            lambda: {"layer": GRU(2, reset_after=False, dtype="float64")},
+            "PyTorch has no GRU that resets before",
+        ),
         (lambda: {"layer": LSTM(2, bptt_steps=3, dtype="float64")}, "bptt_steps, and PyTorch has none"),
         (lambda: {"layer": LSTM(2, name="a.b", dtype="float64")}, "no layer with the name 'a.b'"),
         (lambda: {"layer": LSTM(2, name="forward", dtype="float64")}, "no layer with the name 'forward'"),

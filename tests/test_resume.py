@@ -1,7 +1,7 @@
 """A run that was killed goes on and ends as if it had not been: the same bits, and nothing left behind.
 
-SCRATCH_RNN_KILLS=9 kills each run so often, at random moments, and every cell on threads and on processes: more
-than fifty kills in all, in place of the few that are enough every day.
+SCRATCH_RNN_KILLS=9 kills each run so often, at random moments, and every cell on threads and on processes:
+more than fifty kills in all, in place of the few that are enough every day.
 """
 
 import json
@@ -112,6 +112,52 @@ def test_so_does_a_comparison_its_twin_included(reference, library, tiny_data, t
     longest = time.monotonic() - began
     folder = finished("compare", options, -(-KILLS // 2), longest, tmp_path)
     assert_same_run(folder, tmp_path / "whole")
+
+
+@pytest.fixture(
+    scope="module", params=[("keras", "Keras"), ("pytorch", "PyTorch")], ids=lambda names: names[0]
+)
+def side_by_side(request, tiny_data, tmp_path_factory):
+    """Options of a comparison, the name of its twin, and the folder in which it ran from begin to end."""
+    reference, name = request.param
+    pytest.importorskip({"pytorch": "torch"}.get(reference, reference))
+    folder = tmp_path_factory.mktemp(reference)
+    options = ["--reference", reference, "--optimizer", "adam", "--cell", "lstm", "--data", tiny_data]
+    options += ["--units", "4", "--batch-size", "60", "--epochs", "2"]  # six batches an epoch
+    done = called("compare", *options, "--out", "whole", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return options, name, folder / "whole"
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("twin", [False, True], ids=["scratch_rnn", "twin"])
+def test_a_comparison_goes_on_within_the_epoch_of_either_model(twin, epoch, side_by_side, tmp_path):
+    from keras_reference import pair
+
+    options, name, whole = side_by_side
+    turn, trained = name if twin else "scratch_rnn", []
+
+    class Stopping(pair._Saver):
+        def on_batch(self, result, number, batch, batches, logs):
+            super().on_batch(result, number, batch, batches, logs)
+            trained.append((result.name, number, batch))
+            if (result.name, number, batch) == (turn, epoch, 4):
+                raise KeyboardInterrupt
+
+    class Listening(pair._Saver):
+        def on_batch(self, result, number, batch, batches, logs):
+            trained.append((result.name, number, batch))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair, "_Saver", Stopping)
+        done = called("compare", *options, "--save-every", "2", "--out", "run", cwd=tmp_path)
+        assert done.returncode == 130
+        trained.clear()
+        patch.setattr(pair, "_Saver", Listening)
+        done = called("compare", "--resume", "run", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert trained[:2] == [(turn, epoch, 4), (turn, epoch, 5)]
+    assert_same_run(tmp_path / "run", whole)
 
 
 # A run of several cells ------------------------------------------------------------------------------------
@@ -227,7 +273,9 @@ def test_the_state_of_another_model_is_refused(tmp_path):
     (x, y), _ = load_mnist("sample")
     for model in (one, other):
         model.compile("adam", "sparse_categorical_crossentropy", threads=1)
-    one.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz", delete_checkpoint=False)])
+    one.fit(
+        x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz", delete_checkpoint=False)]
+    )
     with pytest.raises(ValueError, match=r"b.npz holds a model of other layers, or trained in another way"):
         other.fit(x[:50], y[:50], verbose=0, callbacks=[BackupAndRestore(tmp_path / "b.npz")])
 
@@ -259,9 +307,7 @@ def backed_up(model, path, *callbacks, rows=200, save_freq="epoch", **options):
     """Train for three epochs of six batches, with a backup."""
     (x, y), _ = load_mnist("sample")
     options = {"epochs": 3, "verbose": 0, "validation_split": 0.1} | options
-    return model.fit(
-        x[:rows], y[:rows], callbacks=[BackupAndRestore(path, save_freq), *callbacks], **options
-    )
+    return model.fit(x[:rows], y[:rows], callbacks=[BackupAndRestore(path, save_freq), *callbacks], **options)
 
 
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 2, 4])

@@ -174,7 +174,10 @@ def test_the_test_of_each_model_tells_what_that_model_said(unlike):
     assert theirs["accuracy"] == pytest.approx(share(unlike.y_test[:80], THEIRS))
     assert ours["accuracy"] != theirs["accuracy"]
     x, labels = unlike.x_test[:80].astype("float32") / 255, unlike.y_test[:80]
-    for scores, p in ((ours, unlike.pair.model.predict(x)), (theirs, np.asarray(unlike.pair.reference.twin(x)))):
+    for scores, p in (
+        (ours, unlike.pair.model.predict(x)),
+        (theirs, np.asarray(unlike.pair.reference.twin(x))),
+    ):
         assert scores["loss"] == pytest.approx(-np.log(p[np.arange(80), labels]).mean(), rel=1e-5)
 
 

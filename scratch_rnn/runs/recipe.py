@@ -18,7 +18,10 @@ OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "sgd": optimizers.SGD,
 }
 MOST_LAYERS = 100
-ADDED_LATER = {"shard_rows", "reference"}  # what recipes of earlier runs lack: their runs were made with the default
+ADDED_LATER = {
+    "shard_rows",
+    "reference",
+}  # what recipes of earlier runs lack: their runs were made with the default
 
 
 @dataclass(frozen=True)
