@@ -219,7 +219,7 @@ def step_time_entry(rounds: Rounds, name: str) -> str:
 
 
 def measured_on() -> str:
-    """Return a table of the runs that measured times and memory, each with its day, machine and versions."""
+    """Return a table of the runs that measured times and memory, with days, machines and versions."""
     rows = [["script", "measured on", "machine", "Python", "versions"]]
     for script in (
         "step_time",
@@ -235,7 +235,9 @@ def measured_on() -> str:
         for run in runs_of(script):
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
             versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-            rows.append([f"{script}.py", run["date"], machine, run["python"], versions])
+            row = [f"{script}.py", run["date"], machine, run["python"], versions]
+            if row != rows[-1]:  # two runs of one day
+                rows.append(row)
     return markdown(rows)
 
 

@@ -2,12 +2,10 @@
 
 import os
 
-# Each worker of pytest-xdist has one core, and must know it before NumPy, TensorFlow and PyTorch are imported.
+# Each worker of pytest-xdist has one core; NumPy, TensorFlow and PyTorch must know it when they are imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name in ("OPENBLAS_NUM", "OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
+        os.environ.setdefault(f"{name}_THREADS", "1")
 
 import numpy as np
 import pytest
