@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from types import ModuleType
 
 
-def import_keras() -> ModuleType:
+def import_keras(otherwise: str = "or use `scratch-rnn train`, which needs neither") -> ModuleType:
     """Return Keras on the backend that KERAS_BACKEND names, TensorFlow by default.
 
-    Raises ModuleNotFoundError with one line that says what to install.
+    Raises ModuleNotFoundError with one line that says what to install, or what to do `otherwise`.
     """
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,7 +28,7 @@ def import_keras() -> ModuleType:
         packages = f"keras {backend}" if missing == "keras" and backend != "tensorflow" else backend
         raise ModuleNotFoundError(
             f"Keras with its backend {backend} is not installed (no module {missing!r}): "
-            f"pip install {packages}, or use `scratch-rnn train`, which needs neither",
+            f"pip install {packages}, {otherwise}",
             name=missing,
         ) from error
     except ValueError as error:

@@ -61,24 +61,30 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
     """
     if not model.built:
         model.build(input_shape)
-    model.compute_output_shape(input_shape)  # raises where the shape does not fit
     with floatx_of(model):
-        twin = Twin(
-            [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)],
-            name=f"{model.name}_twin",
-        )
+        twin = Twin(_layers(model, input_shape), name=f"{model.name}_twin")
         if model.optimizer is not None:
             twin.compile(
                 optimizer=_optimizer(model.optimizer),
                 loss=_loss(model.loss, model.layers[-1]),
                 metrics=[_metric(name, metric) for name, metric in model.metrics],
             )
-    if any(keras.backend.standardize_dtype(weight.dtype) != model.dtype for weight in twin.weights):
-        raise ValueError(
-            f"Keras on {keras.config.backend()} does not compute in {model.dtype}: {_FLOAT64_HINT}"
-        )
+    _check_dtype(twin, model)
     weights_to_keras(model, twin)
     return twin
+
+
+def build_plain(model: Sequential, input_shape: tuple[int | None, ...]) -> keras.Sequential:
+    """Return a keras.Sequential of the same layers and weights, for files that others read.
+
+    It has no class of this project in it, and is not compiled. The model has to be built. Raises ValueError
+    as `build_twin` does for a layer, an activation and a backend.
+    """
+    with floatx_of(model):
+        plain = keras.Sequential(_layers(model, input_shape), name=model.name)
+    _check_dtype(plain, model)
+    weights_to_keras(model, plain)
+    return plain
 
 
 def weights_to_keras(model: Sequential, twin: keras.Model) -> None:
@@ -106,6 +112,19 @@ def _set_floatx(floatx: str, policy: str | keras.DTypePolicy) -> None:
     """Set what Keras computes in; its first layer makes the policy from floatx, once for all."""
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
+
+
+def _layers(model: Sequential, input_shape: tuple[int | None, ...]) -> list[Any]:
+    """Return the input and the layers of a model's counterpart."""
+    model.compute_output_shape(input_shape)  # raises where the shape does not fit
+    return [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)]
+
+
+def _check_dtype(twin: keras.Model, model: Sequential) -> None:
+    if any(keras.backend.standardize_dtype(weight.dtype) != model.dtype for weight in twin.weights):
+        raise ValueError(
+            f"Keras on {keras.config.backend()} does not compute in {model.dtype}: {_FLOAT64_HINT}"
+        )
 
 
 def _layer(layer: Layer) -> keras.layers.Layer:

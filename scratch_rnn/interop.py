@@ -14,6 +14,13 @@ PyTorch and ONNX have two biases everywhere, which they add up; where scratch_rn
 and the second is zero, and the sum of both comes back. A GRU with `reset_after` is PyTorch's, and ONNX's with
 linear_before_reset = 1; without it there is none in PyTorch. The formulas are those of the documentation of
 torch.nn.LSTM, GRU and RNN, and of the operators LSTM, GRU and RNN of ONNX.
+
+In a model each name begins with that of the layer: lstm.weight_ih_l0, lstm.W, dense.weight, dense.W. So a
+state_dict of modules with the layers' names, and the initializers of an ONNX graph that `scratch-rnn export`
+has written, go into a model as they are:
+
+    from_pytorch(model, module.state_dict())
+    from_onnx(model, {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer})
 """
 
 from __future__ import annotations
@@ -58,25 +65,27 @@ def from_pytorch(part: Any, state: Mapping[str, Any]) -> None:
     _fill(part, state, to_pytorch(part), _from_pytorch)
 
 
-def to_onnx(layer: Layer) -> Weights:
-    """Return copies of a layer's weights as ONNX's operators LSTM, GRU and RNN take them.
+def to_onnx(part: Any) -> Weights:
+    """Return copies of the weights of a layer, or of all layers of a model, as ONNX's operators take them.
 
-    Without a bias there is no B. A Dense has W (D, U) and B (U,). Raises ValueError for a layer that ONNX
-    does not have.
+    Those of a model's layer begin with its name: lstm.W. Without a bias there is no B. A Dense has W (D, U)
+    and B (U,). Raises ValueError for a layer that ONNX does not have.
     """
-    if type(layer) is Dense:
-        return dict(zip("WB", layer.get_weights(), strict=False))
-    kernel, recurrent, biases = _gates(layer, _order(layer, ONNX, "ONNX"))
+    if hasattr(part, "layers"):
+        return {f"{layer.name}.{name}": a for layer in part.layers for name, a in to_onnx(layer).items()}
+    if type(part) is Dense:
+        return dict(zip("WB", part.get_weights(), strict=False))
+    kernel, recurrent, biases = _gates(part, _order(part, ONNX, "ONNX"))
     weights = {"W": kernel.T[np.newaxis].copy(), "R": recurrent.T[np.newaxis].copy()}
     return weights | ({"B": np.concatenate(biases)[np.newaxis]} if biases else {})
 
 
-def from_onnx(layer: Layer, weights: Mapping[str, Any]) -> None:
-    """Copy the weights of an ONNX operator into a built layer.
+def from_onnx(part: Any, weights: Mapping[str, Any]) -> None:
+    """Copy arrays by name, such as the initializers of a graph, into a built layer or model.
 
     Raises ValueError, and changes nothing, where a name is missing or too many, or a shape does not fit.
     """
-    _fill(layer, weights, to_onnx(layer), _from_onnx)
+    _fill(part, weights, to_onnx(part), _from_onnx)
 
 
 # One layer ---------------------------------------------------------------------------------------------

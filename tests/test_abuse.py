@@ -40,7 +40,7 @@ OPTIONS = [
     ),
     *("--dtype", "--threads", "--processes", "--shard-rows", "--resume", "--no-such-option"),
 ]
-COMMANDS = ["predict", "inspect", "gradcheck", "compare", "trian", ""]
+COMMANDS = ["predict", "inspect", "gradcheck", "compare", "export", "trian", ""]
 
 
 def assert_refused(done, folder):
@@ -62,9 +62,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path_factory, pairs):
 
 
 @fuzzed
-@given(
-    st.sampled_from(["predict", "inspect", "gradcheck", "compare", "trian", ""]), st.lists(words, max_size=3)
-)
+@given(st.sampled_from(COMMANDS), st.lists(words, max_size=3))
 def test_words_that_make_no_sense_are_refused(tmp_path_factory, command, said):
     folder = tmp_path_factory.mktemp("words")
     extra = ["--data", "nowhere.npz"] if command == "compare" else ["--cell=no such cell"]

@@ -49,7 +49,7 @@ def test_a_folder_named_like_the_package_does_not_hide_it(tmp_path):
 def test_help_lists_the_commands(tmp_path):
     done = called("--help", cwd=tmp_path)
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("compare", "train", "predict", "inspect"))
+    assert all(command in done.stdout for command in ("compare", "train", "predict", "inspect", "export"))
 
 
 @pytest.mark.parametrize("command", ["compare", "train"])

@@ -12,7 +12,7 @@ MODULES = {
     for package in PACKAGES
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-FRAMEWORKS = {"tensorflow", "keras", "torch", "jax"}
+FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "onnx", "onnxruntime", "safetensors"}
 
 # What each part of the library may import of the others: those that stand below it.
 BELOW = {

@@ -161,15 +161,32 @@ def model(*layers):
     return randomize(made)
 
 
-def test_the_layers_of_a_model_are_told_apart_by_their_names():
+@pytest.mark.parametrize(
+    ("there", "back", "names"),
+    [
+        (to_pytorch, from_pytorch, ["dense.bias", "dense.weight", "first.bias_hh_l0"]),
+        (to_onnx, from_onnx, ["dense.B", "dense.W", "first.B"]),
+    ],
+)
+def test_the_layers_of_a_model_are_told_apart_by_their_names(there, back, names):
     one, other = (model(LSTM(H, return_sequences=True, name="first"), GRU(2)) for _ in range(2))
-    state = to_pytorch(one)
-    assert sorted(state)[:3] == ["dense.bias", "dense.weight", "first.bias_hh_l0"]
+    weights = there(one)
+    assert sorted(weights)[:3] == names
     for weight in other.weights:
         weight[...] = 0
-    from_pytorch(other, state)
+    back(other, dict(reversed(weights.items())))  # their order says nothing
     (x,) = random_arrays((B, T, D))
     np.testing.assert_allclose(other.predict(x), one.predict(x), rtol=1e-5)
+    assert all(map(np.array_equal, there(other).values(), weights.values()))
+
+
+def test_the_arrays_of_onnx_for_a_model_are_those_of_its_layers():
+    made = model(LSTM(H, return_sequences=True), GRU(2, use_bias=False))
+    weights = to_onnx(made)
+    assert list(weights) == ["lstm.W", "lstm.R", "lstm.B", "gru.W", "gru.R", "dense.W", "dense.B"]
+    for layer in made.layers:
+        for name, expected in to_onnx(layer).items():
+            np.testing.assert_array_equal(weights[f"{layer.name}.{name}"], expected)
 
 
 # What is refused -------------------------------------------------------------------------------------------
@@ -222,4 +239,27 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_is_changed(change, word
     change(state)
     with pytest.raises(ValueError, match=words):
         from_pytorch(made, state)
+    assert all(map(np.array_equal, made.get_weights(), before))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda weights: weights.pop("lstm.R"),
+            "expected the arrays lstm.W, lstm.R, lstm.B, .* found lstm.W",
+        ),
+        (lambda weights: weights.update(X=np.zeros(3)), "found .*, X"),
+        (
+            lambda weights: weights.update({"lstm.B": np.zeros((1, 4 * H))}),
+            r"lstm.B has shape \(1, 24\), expected \(1, 48\)",
+        ),
+    ],
+)
+def test_arrays_of_onnx_that_do_not_fit_are_refused_and_nothing_is_changed(change, words):
+    made = model(LSTM(H))
+    before, weights = made.get_weights(), to_onnx(made)
+    change(weights)
+    with pytest.raises(ValueError, match=words):
+        from_onnx(made, weights)
     assert all(map(np.array_equal, made.get_weights(), before))

@@ -197,5 +197,6 @@ def test_each_command_runs_its_own_module():
         ("inspect", "x"): "scratch_rnn.commands.inspect",
         ("gradcheck",): "scratch_rnn.commands.gradcheck",
         ("compare",): "keras_reference.command",
+        ("export", "x", "--to", "onnx"): "keras_reference.export",
     }.items():
         assert build_parser().parse_args(list(words)).run.__module__ == name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scratch_rnn.commands.terminal import draw_digit, draw_prediction, draw_probabilities
+from scratch_rnn.commands.terminal import draw_digit, draw_prediction, draw_probabilities, say
 from scratch_rnn.data.mnist import load_mnist
 
 DIGITS = load_mnist("sample")[1][0]
@@ -33,6 +33,13 @@ def pixels(text):
                 ]
             )
     return np.array(halves, dtype=np.uint8)
+
+
+def test_a_path_is_said_as_it_is():
+    path = "/a [b]folder/:x:/[/b]" + "/long" * 20
+    console = Console(file=io.StringIO(), width=80)
+    say(console, path)
+    assert console.file.getvalue() == f"{path}\n"
 
 
 def test_a_digit_takes_14_lines_of_28_characters():

@@ -15,8 +15,8 @@ BAR_WIDTH = 24
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line with a path in it: whole, and with no bracket taken for markup."""
-    console.print(line, soft_wrap=True, highlight=False, markup=False)
+    """Print a line with a path in it: whole, with no bracket taken for markup and no :x: for a sign."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def draw_digit(image: np.ndarray) -> Text:
