@@ -28,7 +28,8 @@ class PyTorchSide(Side):
 
     def __init__(self, model: Sequential) -> None:
         super().__init__(PYTORCH)
-        assert model.optimizer is not None
+        if model.optimizer is None:
+            raise ValueError("this model is not compiled: compile it first, its twin trains as it does")
         self.model, self.ours = model, model.optimizer
         self.twin = PyTorchTwin(model)
         self.loss, self.optimizer = loss_of(model, self.twin), optimizer_of(model.optimizer, self.twin)

@@ -49,6 +49,14 @@ class Twin(keras.Sequential):
         self.batch_loss.update_state(loss)
         return loss
 
+    def save(self, filepath: Any, **options: Any) -> None:
+        """Write a plain keras.Sequential of the same layers, compiled alike: no other process has this class."""
+        (x,) = self.inputs
+        plain = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype), *self.layers], name=self.name)
+        if self.compiled:
+            plain.compile(self.optimizer, self.loss, metrics=self.get_compile_config()["metrics"])
+        plain.save(filepath, **options)
+
 
 def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
     """Return the Keras twin of `model`, built for inputs of this shape (batch first), with the same weights.

@@ -54,7 +54,10 @@ PARTS = {
         ],
         ["comparison", "figures", "main", "moved", "options", "predict", "quoted", "recipe", "runs", "train"],
     ),
-    "keras": (["keras_reference/*"], ["comparison", "live_table", "report", "sides", "twin"]),
+    "keras": (
+        ["keras_reference/*"],
+        ["comparison", "export", "live_table", "onnx_graph", "pytorch", "report", "sides", "twin"],
+    ),
     "benchmarks": (["benchmarks/*"], ["benchmark_tables", "benchmarks", "drawing", "turns"]),
 }
 # Tests that look at the code itself, or at the frames of a call, in which mutmut puts frames of its own.

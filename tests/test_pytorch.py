@@ -163,6 +163,13 @@ def test_what_pytorch_lacks_or_computes_otherwise_is_refused_by_name(change, wor
         PyTorchSide(model_of(layer, **changed))
 
 
+def test_a_model_that_is_not_compiled_has_no_twin_that_trains():
+    model = Sequential([LSTM(2, dtype="float64"), Dense(10, dtype="float64")])
+    model.build((None, 28, 28))
+    with pytest.raises(ValueError, match="compile it first"):
+        PyTorchSide(model)
+
+
 def test_the_default_optimizer_is_refused_in_one_line_and_no_folder_is_left(tiny_data, tmp_path):
     done = called("compare", "--reference", "pytorch", "--data", tiny_data, "--out", "run", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import python
 
 from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, Layer, RMSprop, Sequential, SimpleRNN, load_mnist
 from scratch_rnn.layers.activations import Tanh
@@ -33,7 +34,7 @@ def compiled(*layers, optimizer="rmsprop", loss="categorical_crossentropy", seed
     return model
 
 
-def digits(count):
+def first_digits(count):
     (x, y), _ = load_mnist("sample")
     return x[:count], y[:count]
 
@@ -47,7 +48,7 @@ def test_a_twin_of_a_stack_gives_the_same_outputs(cell):
         Dense(10, "softmax", dtype="float64"),
     )
     twin = build_twin(model, (None, 28, 28))
-    x, _ = digits(20)
+    x, _ = first_digits(20)
     np.testing.assert_allclose(model.predict(x), predict_twin(model, twin, x, 7), rtol=1e-12, atol=1e-14)
 
 
@@ -85,7 +86,7 @@ def test_options_of_a_layer_reach_its_twin(layer, options):
         "softmax",
         False,
     )
-    x, _ = digits(10)
+    x, _ = first_digits(10)
     np.testing.assert_allclose(model.predict(x), predict_twin(model, twin, x, 10), rtol=1e-4, atol=1e-6)
 
 
@@ -105,14 +106,14 @@ def test_the_loss_of_a_twin_is_the_model_s_with_its_options(loss, from_logits):
     twin = build_twin(model, (None, 28, 28))
     assert type(twin.loss).__name__ == loss.__name__
     assert twin.loss.get_config()["from_logits"] is from_logits
-    x, y = digits(30)
+    x, y = first_digits(30)
     assert evaluate_twin(model, twin, x, y, 30) == pytest.approx(model.evaluate(x, y), rel=1e-5)
 
 
 def test_the_twin_s_squared_error_is_the_model_s():
     model = compiled(SimpleRNN(4), Dense(10, "sigmoid"), loss="mse")
     twin = build_twin(model, (None, 28, 28))
-    x, y = digits(30)
+    x, y = first_digits(30)
     expected = model.evaluate(x, np.eye(10, dtype="float32")[y])
     assert type(twin.loss).__name__ == "MeanSquaredError"
     assert evaluate_twin(model, twin, x, y, 30) == pytest.approx(expected, rel=1e-5)
@@ -171,7 +172,7 @@ def test_an_activation_of_ones_own_is_not_taken_for_that_of_its_name(layers):
 def test_metrics_go_by_their_names(name):
     model = Sequential([SimpleRNN(4), Dense(10, "softmax")], seed=1)
     model.compile("sgd", "categorical_crossentropy", [name])
-    twin, (x, y) = build_twin(model, (None, 28, 28)), digits(30)
+    twin, (x, y) = build_twin(model, (None, 28, 28)), first_digits(30)
     if name == "sparse_categorical_accuracy":
         model.loss = SparseCategoricalCrossentropy()  # so that labels stay integers
         twin = build_twin(model, (None, 28, 28))
@@ -184,7 +185,7 @@ def test_metrics_go_by_their_names(name):
 def test_gradients_of_a_twin_are_those_written_by_hand(cell, loss):
     model = compiled(cell(6, dtype="float64"), Dense(10, "softmax", dtype="float64"), loss=loss)
     twin = build_twin(model, (None, 28, 28))
-    x, y = digits(20)
+    x, y = first_digits(20)
     value, gradients = model.loss_and_gradients(x, y)
     expected, theirs = twin_loss_and_gradients(model, twin, x, y)
     assert value == pytest.approx(expected, rel=1e-14)
@@ -287,7 +288,7 @@ def train_pair(cell, dtype, optimizer="rmsprop", loss="categorical_crossentropy"
     """Two epochs of batches of 64 on 450 digits, so that the last batch is a partial one."""
     model = compiled(cell(16, dtype=dtype), Dense(10, "softmax", dtype=dtype), optimizer=optimizer, loss=loss)
     twin = build_twin(model, (None, 28, 28))
-    x, y = digits(500)
+    x, y = first_digits(500)
     records = train_side_by_side(
         model,
         twin,
@@ -315,7 +316,7 @@ def test_both_models_take_the_same_course(cell, dtype, tolerance):
     assert set(ours.history) == {"loss", "accuracy", "val_loss", "val_accuracy"} == set(theirs.history)
     for name, values in ours.history.items():
         np.testing.assert_allclose(values, theirs.history[name], rtol=tolerance, err_msg=name)
-    x, y = digits(600)
+    x, y = first_digits(600)
     assert evaluate_twin(model, twin, x, y, 64) == pytest.approx(model.evaluate(x, y, 64), rel=tolerance)
 
 
@@ -375,3 +376,26 @@ def test_a_layer_of_ones_own_has_no_twin_not_even_one_that_extends_a_layer_with_
     model = Sequential([layer, Dense(2)])
     with pytest.raises(ValueError, match=rf"\({type(layer).__name__}\) has no counterpart in Keras"):
         build_twin(model, (None, 5, 4))
+
+
+def test_a_saved_twin_is_read_in_a_process_without_this_project_and_trains_on(tmp_path, digits):
+    x, y = digits
+    x = x.astype("float32") / 255
+    model = Sequential([GRU(4), Dense(10, "softmax")], seed=0)
+    model.compile(Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+    twin = build_twin(model, (None, 28, 28))
+    twin.fit(x, y, batch_size=100, shuffle=False, verbose=0)
+    twin.save(tmp_path / "twin.keras")
+    np.savez(tmp_path / "digits.npz", x=x, y=y)
+    code = """if True:
+        import sys, keras, numpy
+        digits = numpy.load("digits.npz")
+        model = keras.saving.load_model("twin.keras")
+        model.fit(digits["x"], digits["y"], batch_size=100, shuffle=False, verbose=0)
+        numpy.save("p.npy", model.predict(digits["x"], verbose=0))
+        assert {"scratch_rnn", "keras_reference"}.isdisjoint(sys.modules)
+    """
+    done = python("-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    twin.fit(x, y, batch_size=100, shuffle=False, verbose=0)
+    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), twin.predict(x, verbose=0), rtol=1e-5)
