@@ -14,7 +14,7 @@ from scratch_rnn.commands.beginning import begin
 from scratch_rnn.commands.options import add_recipe_options
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.data.mnist import Split
-from scratch_rnn.runs.folder import Run, removing_empty_runs
+from scratch_rnn.runs.folder import Run, read_recipe, removing_empty_runs, run_folders
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import split_row
@@ -46,10 +46,10 @@ def run(arguments: argparse.Namespace) -> None:
     from keras_reference.report import write_report_of_cells
 
     console = Console()
+    import_reference(_reference(arguments))
     runs, train, test = begin(arguments, "compare")
     done: list[tuple[dict[str, Any], Sequence[Result]]] = []
     with removing_empty_runs(runs):
-        import_reference(runs[0].recipe.reference)
         for run in runs:
             if run.finished:
                 say(console, f"{run.folder} is finished")
@@ -63,6 +63,14 @@ def run(arguments: argparse.Namespace) -> None:
         write_report_of_cells(folder, done)
         console.print(table_of_cells([summary for summary, _ in done]))
         say(console, f"report.html in {folder} compares the cells")
+
+
+def _reference(arguments: argparse.Namespace) -> str:
+    """Return the library that the options ask for, or with which the run that is resumed has begun."""
+    if arguments.resume:
+        recipe, _ = read_recipe(run_folders(arguments.resume)[0])
+        return recipe.reference
+    return arguments.reference or Recipe.reference
 
 
 def compare(

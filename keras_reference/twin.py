@@ -50,7 +50,7 @@ class Twin(keras.Sequential):
         return loss
 
     def save(self, filepath: Any, **options: Any) -> None:
-        """Write a plain keras.Sequential of the same layers, compiled alike: no other process has this class."""
+        """Write a plain keras.Sequential, compiled alike: another process does not have this class."""
         (x,) = self.inputs
         plain = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype), *self.layers], name=self.name)
         if self.compiled:

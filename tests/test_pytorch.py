@@ -171,7 +171,7 @@ def test_a_model_that_is_not_compiled_has_no_twin_that_trains():
 
 
 def test_the_default_optimizer_is_refused_in_one_line_and_no_folder_is_left(tiny_data, tmp_path):
-    done = called("compare", "--reference", "pytorch", "--data", tiny_data, "--out", "run", cwd=tmp_path)
+    done = called("compare", "--reference", "pytorch", "--data", tiny_data, cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "take adam or sgd (--optimizer adam)" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -34,6 +34,7 @@ from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import Sequential
 
+RUNS = Path("runs")  # where runs are that were not told where
 STATE = "state.npz"
 FIGURES = ("curves.png", "predictions.png", "confusion.png")
 ATTEMPTS = 9  # to find a folder that no other run takes at the same moment
@@ -129,6 +130,8 @@ class Run:
             (self.folder / "recipe.json").unlink(missing_ok=True)
             with suppress(OSError):  # somebody has put something else into it
                 self.folder.rmdir()
+                if self.folder.parent == RUNS:  # it was the first
+                    RUNS.rmdir()
 
     def write_json(self, name: str, content: Any, new: bool = False) -> None:
         """Write a JSON file; JSON has no word for NaN and infinity: they become null.
@@ -246,7 +249,7 @@ def removing_empty_runs(runs: list[Run]) -> Iterator[None]:
 def new_folder(command: str, recipes: list[Recipe]) -> Path:
     """Return a folder below runs/ that does not exist yet, named after command, cell and time."""
     cell = recipes[0].cell if len(recipes) == 1 else "all"
-    return unused(Path("runs", f"{command}-{cell}-{datetime.now():%Y%m%d-%H%M%S}"))
+    return unused(RUNS / f"{command}-{cell}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def run_folders(folder: str | os.PathLike[str]) -> list[Path]:

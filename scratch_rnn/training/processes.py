@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.shards import BatchResult, Engine, Function, Items, Memory
-from scratch_rnn.training.threads import single_threaded_blas
+from scratch_rnn.training.threads import interrupt_deferred, single_threaded_blas
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -83,7 +82,7 @@ class Processes(Engine):
     def __enter__(self) -> Self:
         try:
             self._blas.enter_context(single_threaded_blas())
-            with _interrupt_deferred():
+            with interrupt_deferred():
                 for number in range(1, self._processes):
                     self._helpers.append(_Helper(partial(self._compute_share, number)))
         except BaseException:  # Ctrl-C, or no memory for one more: those that are there already must go
@@ -97,7 +96,7 @@ class Processes(Engine):
         self._close()
 
     def _close(self) -> None:
-        with self._blas, _interrupt_deferred():
+        with self._blas, interrupt_deferred():
             for helper in self._helpers:
                 helper.kill()
             while self._helpers:
@@ -214,22 +213,6 @@ def _receive(connection: Connection) -> bytes:
     while not waiting.poll(0) and time.perf_counter() < until:
         os.sched_yield()
     return connection.recv_bytes()
-
-
-@contextmanager
-def _interrupt_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait until the end: in one of the finalizers that run meanwhile it would be lost."""
-    if threading.current_thread() is not threading.main_thread():  # where it is never raised
-        yield
-        return
-    received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if received:
-            signal.raise_signal(signal.SIGINT)
 
 
 def _shared_like(arrays: list[Array]) -> list[Array]:

@@ -8,7 +8,9 @@ with ours.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -108,6 +110,22 @@ def short_switch_interval() -> Iterator[None]:
         sys.setswitchinterval(interval)
 
 
+@contextmanager
+def interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the end: in a finalizer, or a function that C calls back, it would be lost."""
+    if threading.current_thread() is not threading.main_thread():  # where it is never raised
+        yield
+        return
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if received:
+            signal.raise_signal(signal.SIGINT)
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -119,4 +137,5 @@ def available_cores() -> int:
 def _controller() -> Any:
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    with interrupt_deferred():  # it looks for libraries in such a function
+        return ThreadpoolController()
