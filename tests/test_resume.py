@@ -19,10 +19,11 @@ import pytest
 from helpers import called, environment
 
 from scratch_rnn import LSTM, BackupAndRestore, Callback, Dense, Sequential, load_mnist, load_model
-from scratch_rnn.runs.folder import read_recipe
+from scratch_rnn.runs.folder import Run, read_recipe
 from scratch_rnn.training import running
 
 KILLS = int(os.environ.get("SCRATCH_RNN_KILLS", "2"))
+on_demand = pytest.mark.skipif(KILLS <= 2, reason="only with SCRATCH_RNN_KILLS=3 or more: it takes a minute")
 CELLS, ENGINES = ("simple_rnn", "gru", "lstm"), ("--processes", "--threads")
 RUNS = list(product(CELLS, ENGINES)) if KILLS > 2 else list(zip(CELLS, cycle(ENGINES), strict=False))
 OPTIONS = ["--units", "4", "--batch-size", "30", "--epochs", "4", "--seed", "5"]
@@ -102,6 +103,7 @@ def test_training_ends_as_if_it_had_not_been_killed(cell, engine, tiny_data, tmp
     assert_same_run(folder, tmp_path / "whole")
 
 
+@on_demand
 @pytest.mark.parametrize(("reference", "library"), [("keras", "keras"), ("pytorch", "torch")])
 def test_so_does_a_comparison_its_twin_included(reference, library, tiny_data, tmp_path):
     pytest.importorskip(library)
@@ -124,13 +126,14 @@ def side_by_side(request, tiny_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp(reference)
     options = ["--reference", reference, "--optimizer", "adam", "--cell", "lstm", "--data", tiny_data]
     options += ["--units", "4", "--batch-size", "60", "--epochs", "2"]  # six batches an epoch
-    done = called("compare", *options, "--out", "whole", cwd=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras_reference.pair.Pair.draw", lambda *_: None)  # it takes most of the time
+        done = called("compare", *options, "--out", "whole", cwd=folder)
     assert done.returncode == 0, done.stderr
     return options, name, folder / "whole"
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
-@pytest.mark.parametrize("twin", [False, True], ids=["scratch_rnn", "twin"])
+@pytest.mark.parametrize(("twin", "epoch"), [(False, 1), (True, 0)])
 def test_a_comparison_goes_on_within_the_epoch_of_either_model(twin, epoch, side_by_side, tmp_path):
     from keras_reference import pair
 
@@ -149,6 +152,7 @@ def test_a_comparison_goes_on_within_the_epoch_of_either_model(twin, epoch, side
             trained.append((result.name, number, batch))
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair.Pair, "draw", lambda *_: None)
         patch.setattr(pair, "_Saver", Stopping)
         done = called("compare", *options, "--save-every", "2", "--out", "run", cwd=tmp_path)
         assert done.returncode == 130
@@ -167,24 +171,18 @@ def test_a_comparison_goes_on_within_the_epoch_of_either_model(twin, epoch, side
 def stopped(tiny_data, tmp_path, monkeypatch):
     """The folder of a run of all cells, stopped in the second epoch of the second one, and of a whole one."""
     options = ["--cell", "all", "--data", tiny_data, *SHORT, "--epochs", "2", "--threads", "1"]
+    monkeypatch.setattr(Run, "save_figures", lambda *_: None)  # they take most of the time, and no state
     assert called("train", *options, "--out", "whole", cwd=tmp_path).returncode == 0
 
-    def stop(self, trained):
-        raise KeyboardInterrupt
-
-    save = "scratch_rnn.runs.folder.Run.save_epoch"
     with monkeypatch.context() as patch:
-        from scratch_rnn.runs.folder import Run
-
-        before = Run.save_epoch
-        saved = []
+        before, saved = Run.save_epoch, []
 
         def save_epoch(self, trained):
             if len(saved) == 3:
                 raise KeyboardInterrupt
             saved.append(before(self, trained))
 
-        patch.setattr(save, save_epoch)
+        patch.setattr(Run, "save_epoch", save_epoch)
         done = called("train", *options, "--out", "stopped", cwd=tmp_path)
     assert done.returncode == 130
     assert "--resume stopped/gru goes on" in done.stderr
