@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -169,6 +170,86 @@ def test_a_function_of_ones_own_can_be_checked(method):
         method=method,
     )
     assert report.passed, report
+
+
+def lost_in_abs(a):
+    return np.abs(a["w"]).sum() + a["v"].sum()
+
+
+def lost_in_a_norm(a):
+    return np.linalg.norm(a["w"] ** 2) * a["v"][0]
+
+
+def lost_in_a_buffer(a):
+    buffer = np.zeros(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        buffer[:] = a["w"] ** 2
+    return buffer.sum() * a["v"][0]
+
+
+@pytest.mark.parametrize("function", [lost_in_abs, lost_in_a_norm, lost_in_a_buffer])
+def test_a_function_that_loses_imaginary_parts_is_told_so_and_not_that_its_gradient_is_wrong(function):
+    arrays = {"w": np.array([0.5, -1.5, 2.0]), "v": np.array([0.7])}
+    w, v = arrays["w"], arrays["v"]
+    gradients = {
+        lost_in_abs: {"w": np.sign(w), "v": np.ones(1)},
+        lost_in_a_norm: {
+            "w": v * 2 * w**3 / np.linalg.norm(w**2),
+            "v": np.array([np.linalg.norm(w**2)]),
+        },
+        lost_in_a_buffer: {"w": 2 * w * v, "v": np.array([(w**2).sum()])},
+    }[function]
+    report = check_function(function, arrays, gradients)
+    of_w, of_v = report.checks
+    assert (of_w.passed, of_v.passed, of_v.problem) == (False, True, "")
+    assert "the function loses imaginary parts" in of_w.problem
+    assert "method='central'" in str(report)
+    assert check_function(function, arrays, gradients, method="central").passed
+    wrong = check_function(function, arrays, {**gradients, "w": 2 * gradients["w"]})
+    assert (wrong.passed, wrong.checks[0].problem) == (False, "")
+
+
+def test_arrays_have_to_be_arrays():
+    with pytest.raises(TypeError, match=r"^array 'w' must be a NumPy array, not list$"):
+        check_function(lambda a: sum(a["w"]), {"w": [1.0, 2.0]}, {"w": [1.0, 1.0]})
+
+
+class KeepsItsInput(Dense):
+    """Right, where nobody else uses the layer meanwhile."""
+
+    def forward(self, x, **options):
+        self.seen = x
+        return super().forward(x, **options)
+
+
+class CountsItsCalls(Dense):
+    calls = 0
+
+    def backward(self, *arguments, **options):
+        self.calls += 1
+        return super().backward(*arguments, **options)
+
+
+class AddsUp(Dense):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.total = np.zeros(1)
+
+    def forward(self, x, **options):
+        self.total += 1
+        return super().forward(x, **options)
+
+
+@pytest.mark.parametrize(
+    ("cls", "kept"), [(KeepsItsInput, "seen"), (CountsItsCalls, "calls"), (AddsUp, "total")]
+)
+def test_a_layer_that_keeps_something_on_itself_fails(cls, kept):
+    layer = cls(3, dtype="float64", name="own")
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    for checked in (check_layer(layer, x), check_layer(Sequential([layer]), x)):
+        assert not checked.passed
+        assert {check.problem for check in checked.checks} == {f"changes own.{kept}, which threads share"}
 
 
 def test_a_check_changes_nothing():
