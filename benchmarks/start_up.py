@@ -27,7 +27,7 @@ BATCH = "import numpy as np\nx, y = np.random.rand(128, 28, 28).astype('float32'
 COMMANDS = {
     "python alone": ["-c", "pass"],
     "import numpy": ["-c", "import numpy"],
-    "import scratch_rnn": ["-c", "import scratch_rnn"],
+    "import scratch_rnn": ["-c", "from scratch_rnn import *"],  # without a name it would not import NumPy
     "import keras": ["-c", "import keras"],
     "scratch-rnn --help": ["-m", "scratch_rnn", "--help"],
     "first batch, scratch_rnn": [

@@ -1,48 +1,29 @@
-"""LSTM, GRU and SimpleRNN in NumPy, with backpropagation through time written by hand."""
+"""LSTM, GRU and SimpleRNN in NumPy, with backpropagation through time written by hand.
 
-from typing import Any
+The names are those of api.py. They are imported when the first is asked for (PEP 562), and NumPy with them,
+so that the command line, which Python looks for in here, has begun by then and answers Ctrl-C.
+"""
 
-from scratch_rnn.data.mnist import load_mnist
-from scratch_rnn.layers import GRU, LSTM, Dense, Gradients, Layer, SimpleRNN
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from scratch_rnn.moved import install as install_old_names
 from scratch_rnn.moved import old_module
-from scratch_rnn.training.backup import BackupAndRestore
-from scratch_rnn.training.callbacks import Callback, History
-from scratch_rnn.training.losses import (
-    CategoricalCrossentropy,
-    MeanSquaredError,
-    SparseCategoricalCrossentropy,
-)
-from scratch_rnn.training.model import Sequential
-from scratch_rnn.training.optimizers import SGD, Adam, RMSprop
 
-load_model = Sequential.load
+if TYPE_CHECKING:
+    from scratch_rnn.api import *  # noqa: F403
 
 install_old_names()
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module under the name that it had in version 0.1: scratch_rnn.losses."""
-    return old_module(name)
+    """Return what api.py has of that name, or the module that had it in version 0.1: scratch_rnn.losses."""
+    api = import_module("scratch_rnn.api")
+    if name == "__all__" or name in api.__all__:
+        return getattr(api, name)
+    return globals()[name] if name in globals() else old_module(name)  # scratch_rnn.layers came with api
 
 
-__all__ = [
-    "GRU",
-    "LSTM",
-    "SGD",
-    "Adam",
-    "BackupAndRestore",
-    "Callback",
-    "CategoricalCrossentropy",
-    "Dense",
-    "Gradients",
-    "History",
-    "Layer",
-    "MeanSquaredError",
-    "RMSprop",
-    "Sequential",
-    "SimpleRNN",
-    "SparseCategoricalCrossentropy",
-    "load_mnist",
-    "load_model",
-]
+def __dir__() -> list[str]:
+    """Return the names of api.py, too."""
+    return sorted({*import_module("scratch_rnn.api").__all__, *globals()})

@@ -9,7 +9,6 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -39,14 +38,18 @@ NEW_NAMES = {
 }
 
 
-class MovedModules(MetaPathFinder, Loader):
-    """Finds a module under its old name and hands out the one under its new name."""
+class MovedModules:
+    """Finds a module under its old name and hands out the one under its new name.
+
+    A finder and loader without their base classes: to import importlib.abc takes longer than all else that is
+    imported before the command line has begun.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return a spec for the old names alone."""
-        return ModuleSpec(fullname, self) if fullname in NEW_NAMES else None
+        return ModuleSpec(fullname, self) if fullname in NEW_NAMES else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the module under its new name."""

@@ -226,7 +226,7 @@ def test_the_first_batch_is_trained_by_the_library_that_is_named(library):
     assert [name for name, line in imported.items() if line in code] == [library]
     assert code.endswith("model.train_on_batch(x, y)")
     assert start_up.COMMANDS["import keras"] == ["-c", "import keras"]
-    assert start_up.COMMANDS["import scratch_rnn"] == ["-c", "import scratch_rnn"]
+    assert start_up.COMMANDS["import scratch_rnn"] == ["-c", "from scratch_rnn import *"]
 
 
 @pytest.mark.parametrize("name", list(memory.RUNS))

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from scratch_rnn import SimpleRNN
+from scratch_rnn import Dense, SimpleRNN
 from scratch_rnn.checks.gradient_check import METHODS, ArrayCheck, Report
 from scratch_rnn.checks.known_bugs import BUGS
+from scratch_rnn.checks.variants import random_check, variants
 from scratch_rnn.commands import gradcheck
 from scratch_rnn.commands.main import main
 
@@ -41,6 +42,11 @@ TITLES = {
     ],
 }
 RECURRENT = TITLES["simple_rnn"] + TITLES["gru"] + TITLES["lstm"]
+
+
+def titles_of(cell, method):
+    """Return the titles of the layers that a method can check."""
+    return [t for t in TITLES[cell] if method != "central" or not ("bptt" in t or "relu" in t)]
 
 
 def check_of(name, error=1e-16, passed=True, index=(0,), problem=""):
@@ -110,10 +116,10 @@ def test_a_title_says_what_its_layer_is(cell, run, asked):
             assert layer.reset_after == ("reset before" not in title)
 
 
-def test_central_differences_leave_out_what_truncates(run, asked):
+def test_central_differences_leave_out_what_truncates_and_what_has_a_kink(run, asked):
     assert run("--method", "central")[0] == 0
     titles = [title for titles in TITLES.values() for title in titles]
-    assert [call.title for call in asked] == [title for title in titles if "bptt" not in title]
+    assert [call.title for call in asked] == [t for t in titles if not ("bptt" in t or "relu" in t)]
 
 
 @pytest.mark.parametrize(
@@ -152,9 +158,7 @@ def test_the_reports_are_those_of_the_method_the_dtype_and_the_units(method, dty
     status, text = run("--cell", "lstm", *words)
     reports = json.loads(text)
     assert status == 0
-    assert [report["title"] for report in reports] == [
-        title for title in TITLES["lstm"] if method != "central" or "bptt" not in title
-    ]
+    assert [report["title"] for report in reports] == titles_of("lstm", method)
     for report in reports:
         assert (report["method"], report["tolerance"], report["floor"]) == (method, tolerance, floor)
         shapes = {check["name"]: check["shape"] for check in report["checks"]}
@@ -268,12 +272,74 @@ def test_a_gradient_that_is_wrong_in_the_library_turns_the_command_red(run, monk
 def test_every_cell_and_option_is_green(cell, method, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     status, text = run("--cell", cell, "--method", method, "--units", 2)
-    titles = [title for title in TITLES[cell] if method != "central" or "bptt" not in title]
+    titles = titles_of(cell, method)
     assert status == 0
     assert [line.split()[0] for line in text.splitlines() if re.search(r"\d\.\de-", line)] == ["ok"] * len(
         titles
     )
     assert text.endswith(f"wrong: 0 of {len(titles)} layers\n")
+
+
+# The size of the weights -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-300, 0.01, 0.09, 1.1, 10, 50, 1e3, 1e300])
+def test_a_scale_at_which_rounding_or_the_floor_would_decide_is_refused(scale, capsys):
+    assert main(["gradcheck", "--scale", str(scale)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        f"scratch-rnn: the scale must be from 0.1 to 1, not {scale:g}: larger weights saturate the units, "
+        "and rounding drowns their gradients; smaller ones pass too little on through time\n"
+    )
+
+
+def test_it_is_refused_from_python_too():
+    for scale in (0.0999, 1.001, -0.5, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"the scale must be from 0\.1 to 1, not"):
+            random_check(SimpleRNN(2, dtype="float64"), scale=scale)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scale", [0.1, 1])
+def test_every_layer_is_green_with_the_smallest_and_the_largest_weights(scale, method, dtype, run):
+    status, text = run("--scale", scale, "--method", method, "--dtype", dtype, "--units", 2)
+    count = sum(len(titles_of(cell, method)) for cell in TITLES)
+    assert text.endswith(f"wrong: 0 of {count} layers\n"), text
+    assert status == 0
+
+
+@pytest.mark.parametrize("scale", [0.1, 1])
+@pytest.mark.parametrize("name", BUGS)
+def test_every_bug_is_found_with_the_smallest_and_the_largest_weights(name, scale):
+    needed = {BUGS[name].option: 2} if BUGS[name].option else {}
+    for cell in BUGS[name].cells:
+        layer = cell(4, dtype="float64", return_sequences=True, **needed)
+        assert not random_check(layer, scale=scale, bug=name).passed
+
+
+@pytest.mark.parametrize(
+    ("units", "scale", "tolerance"),
+    [(1, 0.1, 1e-12), (4, 0.5, 1e-12), (5, 0.5, 1e-10), (4, 0.51, 1e-10), (16, 1, 1e-10)],
+)
+def test_the_tolerance_is_wider_beyond_the_usual_size_of_weights_and_units(units, scale, tolerance):
+    assert random_check(Dense(units, dtype="float64"), scale=scale).tolerance == pytest.approx(tolerance)
+
+
+@pytest.mark.parametrize(("units", "size"), [(3, 0.5), (4, 0.5), (16, 0.25), (64, 0.125)])
+def test_the_weights_of_more_units_are_smaller_so_that_pre_activations_are_not_larger(units, size):
+    layer = SimpleRNN(units, dtype="float64")
+    assert random_check(layer, method="directional").passed
+    drawn = np.concatenate([weight.ravel() for weight in layer.weights])
+    assert np.sqrt((drawn**2).mean()) == pytest.approx(size, rel=0.2)
+
+
+def test_right_gradients_of_many_units_are_green():
+    """To a tolerance of 1e-12 that of a linear SimpleRNN, which is among these, was wrong."""
+    for layer, _ in variants("simple_rnn", 16, "float64", "complex")[::5]:
+        report = random_check(layer)
+        assert report.passed, report
 
 
 # Bugs ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "onnx", "onnxruntime", "saf
 
 # What each part of the library may import of the others: those that stand below it.
 BELOW = {
+    "api": {"data", "layers", "training"},
     "arrays": set(),
     "files": set(),
     "moved": set(),

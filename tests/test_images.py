@@ -616,7 +616,7 @@ def test_pixels_that_are_no_numbers_are_refused(tmp_path):
 
 def test_the_library_itself_does_not_load_pillow():
     code = (
-        "import scratch_rnn, sys\n"
+        "import sys; from scratch_rnn import *\n"
         "assert 'PIL' not in sys.modules and 'scratch_rnn.data.images' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

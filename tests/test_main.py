@@ -11,7 +11,7 @@ from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
-from helpers import environment
+from helpers import HEAR_CTRL_C, environment, python
 
 from scratch_rnn.commands import main as module
 from scratch_rnn.commands.main import build_parser, main
@@ -134,6 +134,23 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(end_with, capsys):
     assert end_with(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 130
     assert "interrupted" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+STARTS = {
+    "python -m scratch_rnn": "import runpy; runpy.run_module('scratch_rnn', run_name='__main__')",
+    "scratch-rnn": "import sys; from scratch_rnn.commands.main import main; sys.exit(main())",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_gets_one_line_while_python_still_imports(number, start, tmp_path):
+    """It comes when NumPy is imported, in whose place another module stands."""
+    (tmp_path / "numpy.py").write_text(f"import os, signal; os.kill(os.getpid(), signal.{number})")
+    done = python("-c", f"{HEAR_CTRL_C}; {STARTS[start]}", "gradcheck", env=environment(tmp_path))
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "\nscratch-rnn: interrupted: nothing was saved\n"
 
 
 def test_a_warning_that_is_to_be_an_error_gets_one_line(end_with, capsys):

@@ -1546,8 +1546,8 @@ def test_importing_the_library_loads_nothing_but_numpy(loaded_modules, module):
 
 @pytest.fixture(scope="module")
 def loaded_modules():
-    """Names of the modules that `import scratch_rnn` loads in a new process."""
-    code = "import sys, scratch_rnn; print(*sys.modules)"
+    """Names of the modules that the names of scratch_rnn load in a new process."""
+    code = "import sys; from scratch_rnn import *; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return result.stdout.split()
 

@@ -14,7 +14,18 @@ from rich.text import Text
 
 from scratch_rnn.checks.gradient_check import METHODS, Report, sweep_steps
 from scratch_rnn.checks.known_bugs import BUGS
-from scratch_rnn.checks.variants import BATCH, FEATURES, LAYERS, TIME, random_check, variants
+from scratch_rnn.checks.variants import (
+    BATCH,
+    FEATURES,
+    LAYERS,
+    LEAST_SCALE,
+    MOST_SCALE,
+    TIME,
+    USUAL_SCALE,
+    USUAL_UNITS,
+    random_check,
+    variants,
+)
 from scratch_rnn.commands.options import check_new_figure, path, positive_float, positive_int
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.layers import LSTM
@@ -31,9 +42,15 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--cell", choices=[*LAYERS, "all"], default="all", help="which layer (default: all)")
     parser.add_argument("--method", choices=METHODS, default="complex", help="default: complex (step 1e-200)")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float64", help="default: float64")
-    parser.add_argument("--units", type=positive_int, default=4, help="of each layer (default: 4)")
     parser.add_argument(
-        "--scale", type=positive_float, default=0.5, help="of the random weights (default: 0.5)"
+        "--units", type=positive_int, default=USUAL_UNITS, help=f"of each layer (default: {USUAL_UNITS})"
+    )
+    parser.add_argument(
+        "--scale",
+        type=positive_float,
+        default=USUAL_SCALE,
+        help=f"of the random weights, from {LEAST_SCALE:g} to {MOST_SCALE:g}; with more than {USUAL_UNITS} "
+        f"units they are smaller (default: {USUAL_SCALE:g})",
     )
     parser.add_argument(
         "--inject", choices=list(BUGS), metavar="BUG", help=f"a wrong backward pass: {', '.join(BUGS)}"

@@ -10,7 +10,6 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib.metadata import entry_points, version
 from typing import Any, NoReturn, TextIO
 
 
@@ -23,7 +22,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> Parser:
-    """Return the parser of all commands, those of other packages included."""
+    """Return the parser of all commands, those of other packages included.
+
+    What takes time to import is imported in here: `main` answers Ctrl-C meanwhile.
+    """
+    from importlib.metadata import entry_points, version
+
     from scratch_rnn.commands import gradcheck, inspect, predict, train
 
     parser = Parser(
@@ -43,12 +47,12 @@ def build_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, 1 where a check failed, 2 for bad input, 130 after Ctrl-C."""
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
-    warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy: a training that diverges is told by its loss
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead
     try:
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's: the loss tells if a training diverges
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead
         with ending_as_by_ctrl_c(), redirect_stdout(sys.stdout and Patient(sys.stdout)):
             arguments = build_parser().parse_args(argv)
             status = int(arguments.run(arguments) or 0)
