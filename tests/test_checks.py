@@ -20,9 +20,10 @@ def test_a_random_layer_has_normal_weights_of_the_size_asked_for_biases_too(scal
     layer = SimpleRNN(40, dtype="float64")
     report = random_check(layer, method="directional", scale=scale, title="mine")
     assert (report.title, report.method, report.passed) == ("mine", "directional", True)
+    size = scale * (4 / 40) ** 0.5  # the size asked for is that of four units
     for weight in layer.weights:
-        assert weight.std() == pytest.approx(scale, rel=0.3)
-    assert layer.weights[1].std() == pytest.approx(scale, rel=0.05)
+        assert weight.std() == pytest.approx(size, rel=0.3)
+    assert layer.weights[1].std() == pytest.approx(size, rel=0.05)
 
 
 def test_a_random_check_is_repeatable_and_half_as_large_by_default():
