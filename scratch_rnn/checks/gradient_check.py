@@ -423,6 +423,7 @@ def _held(layer: Layer) -> dict[str, Any]:
 
 
 def _fingerprint(value: Any) -> Any:
+    """Return bytes that change with the value, with the state of a generator too; nobody ever reads them."""
     try:
         return pickle.dumps(value)
     except Exception:  # of what cannot be pickled, such as a function inside another
