@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from keras_reference.formats import FORMATS
-from scratch_rnn.commands.options import path
+from scratch_rnn.commands.options import check_new_file, path
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.files import atomic
 from scratch_rnn.runs.folder import load_run, read_recipe
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     _, model = load_run(arguments.folder)
     _, image_shape = read_recipe(arguments.folder)
     file = arguments.out or arguments.folder / form.file
-    check_new_file(file, Path(form.file).suffix)
+    check_new_file(file, "--out", Path(form.file).suffix)
     with atomic(file, new=True) as unfinished:
         form.write(model, image_shape, unfinished)
     console = Console()
@@ -48,13 +48,3 @@ def run(arguments: argparse.Namespace) -> None:
         say(console, f"its weights are rounded to {dtype}: onnxruntime computes in nothing else")
     lines = [f"# x: {form.input_of(model, image_shape)}", *form.use(model, str(file))]
     say(console, "\n" + textwrap.indent("\n".join(lines), "    "))
-
-
-def check_new_file(file: Path, suffix: str) -> None:
-    """Raise OSError or ValueError where a file cannot be written to that path without losing something."""
-    if file.suffix != suffix:
-        raise ValueError(f"--out {file}: the name must end in {suffix}")
-    if file.exists():
-        raise FileExistsError(f"{file} exists already: name a new file with --out, so that nothing is lost")
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"--out {file}: its folder does not exist")

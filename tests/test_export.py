@@ -255,7 +255,7 @@ def test_the_file_stands_where_it_is_asked_for_and_nothing_else_is_there(to, her
         (["run", "--to", "caffe"], "argument --to: invalid choice: 'caffe'"),
         (["run"], "the following arguments are required: --to"),
         *(
-            (["run", "--to", to], f"run/{file} exists already: name a new file with --out, so that nothing")
+            (["run", "--to", to], f"--out run/{file} exists already: name a new file, so that nothing")
             for to, file in FILES.items()
         ),
     ],

@@ -122,12 +122,19 @@ def path(text: str) -> Path:
 
 def check_new_figure(figure: Path, option: str) -> None:
     """Raise OSError or ValueError where a figure cannot be written to that path without losing something."""
-    if figure.exists():
-        raise FileExistsError(f"{option} {figure} exists already: name a new file, so that nothing is lost")
-    if not figure.parent.is_dir():
-        raise FileNotFoundError(f"{option} {figure}: its folder does not exist")
-    if figure.suffix not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"{option} {figure}: the name must end in .png, .pdf or .svg")
+    check_new_file(figure, option, ".png", ".pdf", ".svg")
+
+
+def check_new_file(file: Path, option: str, *suffixes: str) -> None:
+    """Do the same for any file whose name ends in one of the suffixes."""
+    if file.exists():
+        raise FileExistsError(f"{option} {file} exists already: name a new file, so that nothing is lost")
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"{option} {file}: its folder does not exist")
+    if file.suffix not in suffixes:
+        *others, last = suffixes
+        allowed = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"{option} {file}: the name must end in {allowed}")
 
 
 def positive_int(text: str) -> int:
