@@ -1,7 +1,18 @@
 """What stands in `scratch_rnn` itself. It is imported when the first of these names is asked for."""
 
 from scratch_rnn.data.mnist import load_mnist
-from scratch_rnn.layers import GRU, LSTM, Dense, Gradients, Layer, SimpleRNN
+from scratch_rnn.layers import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Gradients,
+    Layer,
+    Masking,
+    SimpleRNN,
+    TimeDistributed,
+)
 from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, History
 from scratch_rnn.training.losses import (
@@ -20,17 +31,21 @@ __all__ = [
     "SGD",
     "Adam",
     "BackupAndRestore",
+    "Bidirectional",
     "Callback",
     "CategoricalCrossentropy",
     "Dense",
+    "Dropout",
     "Gradients",
     "History",
     "Layer",
+    "Masking",
     "MeanSquaredError",
     "RMSprop",
     "Sequential",
     "SimpleRNN",
     "SparseCategoricalCrossentropy",
+    "TimeDistributed",
     "load_mnist",
     "load_model",
 ]

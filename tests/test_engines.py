@@ -216,7 +216,7 @@ def test_batches_have_every_row_once_in_their_order_and_shards_of_a_fixed_size()
     for batch in range(2):
         shards = batches.shards(batch)
         assert [len(shard.rows) for shard in shards] == [SHARD_ROWS, SHARD_ROWS, 150 - 2 * SHARD_ROWS]
-        assert {shard.batch_rows for shard in shards} == {150}
+        assert {shard.place.batch_rows for shard in shards} == {150}
         rows = np.concatenate([shard.gathered()[0] for shard in shards])
         np.testing.assert_array_equal(rows, order[150 * batch : 150 * (batch + 1)])
         np.testing.assert_array_equal(np.concatenate([shard.gathered()[1] for shard in shards]), -rows)

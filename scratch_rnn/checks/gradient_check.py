@@ -23,13 +23,16 @@ import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.checks.windows import in_windows, truncated
-from scratch_rnn.layers.base import Layer
+from scratch_rnn.layers import Recurrent, place
+from scratch_rnn.layers.base import Layer, parts_of
+from scratch_rnn.layers.place import Place
 from scratch_rnn.training.engines import is_of_the_library
 from scratch_rnn.training.model import Sequential
 
@@ -48,6 +51,7 @@ FLOORS = {
     "float32": {"complex": 1e-2, "central": 1e-2, "directional": 1e-2},
 }
 
+DRAWS_OF_ITS_OWN = "two calls of forward differ: take random numbers from layers.place.generator()"
 LOSES_IMAGINARY_PARTS = (
     "central differences agree: the function loses imaginary parts (abs, norm, real buffers); "
     "take method='central'"
@@ -181,6 +185,7 @@ def check_layer(
     *,
     method: str = "complex",
     seed: int = 0,
+    training: bool = False,
     **options: Any,
 ) -> Report:
     """Check the backward pass of a layer, or of a whole Sequential without its loss.
@@ -190,8 +195,10 @@ def check_layer(
     `backward` gives the same and leaves its arguments as they are, and that neither it nor `forward` keeps
     anything on the layer, which threads share: what belongs to one call belongs in its tape.
 
-    x, initial_state and mask are those of `forward`; a layer with states that is given none is checked at
-    random ones. options are those of `check_function`. The layer is not changed.
+    x, initial_state, mask and training are those of `forward`; a layer with states that is given none is
+    checked at random ones. With `training` what is drawn at random is the same in all calls; a layer of your
+    own takes its generator from `scratch_rnn.layers.place.generator()`. options are those of
+    `check_function`. The layer is not changed.
 
     The gradient of a layer with `bptt_steps` ends where (K1) says, and so does the complex step's, because
     each window begins from the real part of the state. Raises ValueError for such a layer with central
@@ -203,7 +210,7 @@ def check_layer(
     if method == "central" and truncated(layer):
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
     rng = np.random.default_rng(seed)
-    subject = _Subject(layer, np.asarray(x), initial_state, mask, rng)
+    subject = _Subject(layer, np.asarray(x), initial_state, mask, training, rng)
     gradients = subject.gradients()
     report = check_function(
         subject.projected,
@@ -253,7 +260,7 @@ def sweep_steps(layer: Layer, x: Array, steps: Sequence[float], *, seed: int = 0
     complex step ("complex128"); NaN or infinite where a step is too small for the dtype.
     """
     rng = np.random.default_rng(seed)
-    subject = _Subject(layer.astype("float64"), np.asarray(x), None, None, rng)
+    subject = _Subject(layer.astype("float64"), np.asarray(x), None, None, False, rng)
     direction = {name: rng.normal(size=array.shape) for name, array in subject.arrays.items()}
     analytic = sum((gradient * direction[name]).sum() for name, gradient in subject.gradients().items())
 
@@ -332,15 +339,18 @@ class _Subject:
         x: Array,
         initial_state: Sequence[Array] | None,
         mask: Array | None,
+        training: bool,
         rng: np.random.Generator,
     ) -> None:
         if x.dtype.kind not in "biufc":
             raise ValueError(f"x is {x.dtype}, expected numbers")
         if not layer.built:
             layer.build(x.shape)
-        self.layer = layer.astype(layer.dtype)
+        self.layer = _stateless(layer.astype(layer.dtype))
         self.copies = _copies(self.layer)
-        self.mask = {} if mask is None else {"mask": mask}
+        self.options: dict[str, Any] = {"training": True} if training else {}
+        if mask is not None:
+            self.options["mask"] = mask
         self.state_names = [f"initial {name}" for name in getattr(layer, "state_names", ())]
         if self.state_names:
             self.layer.return_state = True
@@ -348,13 +358,15 @@ class _Subject:
             wanted = len(self.state_names)
             raise ValueError(f"layer {layer.name!r} has {wanted} states, but {len(initial_state)} were given")
         if initial_state is None:
-            size = (len(x), getattr(layer, "units", 0))
-            initial_state = [rng.normal(size=size).astype(layer.dtype) for _ in self.state_names]
+            sizes = layer.state_sizes if self.state_names else ()
+            initial_state = [rng.normal(size=(len(x), size)).astype(layer.dtype) for size in sizes]
         weights = dict(zip(layer.weight_names, layer.get_weights(), strict=True))
         states = dict(zip(self.state_names, map(np.asarray, initial_state), strict=True))
         self.arrays = {**weights, "input": x.astype(layer.dtype), **states}
         self.held = _held(self.layer)
-        self.projections = [rng.normal(size=output.shape) for output in self._run(self.layer, self.arrays)[0]]
+        outputs, again = (self._run(self.layer, self.arrays)[0] for _ in range(2))
+        self.differ = not all(map(np.array_equal, outputs, again, repeat(True)))
+        self.projections = [rng.normal(size=output.shape) for output in outputs]
 
     def gradients(self) -> Arrays:
         """Return what `backward` says of the projection, by the names of the arrays; call it twice."""
@@ -372,8 +384,10 @@ class _Subject:
         return first
 
     def _backward(self, projections: list[Array], tape: Any) -> dict[str, Array]:
-        dy, *dstates = projections
+        own = len(projections) - len(self.state_names)  # outputs; a layer may have two
+        dstates = projections[own:]
         of_states = {"state_gradient": dstates} if dstates else {}
+        dy: Any = projections[0] if own == 1 else tuple(projections[:own])
         gradients = self.layer.backward(dy, tape, **of_states)
         values = [*gradients.weights, gradients.inputs, *gradients.initial_state]
         return dict(zip(self.arrays, values, strict=True))
@@ -382,6 +396,7 @@ class _Subject:
         """Return the verdict on an array, failed where backward has a side effect that touches it."""
         problem = f"changes {self.kept[0]}, which threads share" if self.kept else ""
         problem = "dy overwritten" if self.overwritten else problem
+        problem = DRAWS_OF_ITS_OWN if self.differ else problem
         if check.name in self.changed:
             problem = "second call differs"
         if problem:
@@ -397,7 +412,8 @@ class _Subject:
         layer.set_weights([arrays[name] for name in layer.weight_names])
         states = [arrays[name] for name in self.state_names]
         given = {"initial_state": states} if states else {}
-        y, tape = layer.forward(arrays["input"], **given, **self.mask)
+        with place.at(Place(key=(0, 0, 0))):
+            y, tape = layer.forward(arrays["input"], **given, **self.options)
         return (y if isinstance(y, tuple) else (y,)), tape
 
 
@@ -410,15 +426,23 @@ def _copies(layer: Layer) -> Callable[[np.dtype[Any]], Any]:
     def copied(dtype: np.dtype[Any]) -> Layer:
         return in_windows(layer.astype(dtype))
 
-    parts = getattr(layer, "layers", [layer])
-    return lru_cache(copied) if all(map(is_of_the_library, parts)) else copied
+    return lru_cache(copied) if all(map(is_of_the_library, parts_of(layer))) else copied
+
+
+def _stateless(layer: Any) -> Any:
+    """Return a layer that keeps no states from one call to the next."""
+    for part in parts_of(layer):
+        if isinstance(part, Recurrent):
+            part.stateful = False
+    return layer
 
 
 def _held(layer: Layer) -> dict[str, Any]:
     """Return a fingerprint of everything that a layer, or each layer of a model, holds, by its name."""
-    parts = getattr(layer, "layers", [layer])
     return {
-        f"{part.name}.{name}": _fingerprint(value) for part in parts for name, value in vars(part).items()
+        f"{part.name}.{name}": _fingerprint(value)
+        for part in parts_of(layer)
+        for name, value in vars(part).items()
     }
 
 

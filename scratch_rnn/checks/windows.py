@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.layers.base import Layer
+from scratch_rnn.layers import place
+from scratch_rnn.layers.base import Layer, parts_of
 from scratch_rnn.layers.carry import cuts
 from scratch_rnn.layers.recurrent import Recurrent
 
 
 def truncated(layer: Layer) -> bool:
     """Return whether the layer, or one of a model's, truncates its gradient."""
-    return any(getattr(part, "bptt_steps", None) for part in _parts(layer))
+    return any(getattr(part, "bptt_steps", None) for part in parts_of(layer))
 
 
 def in_windows(layer: Layer) -> Layer:
@@ -35,12 +36,10 @@ def in_windows(layer: Layer) -> Layer:
     return model
 
 
-def _parts(layer: Layer) -> list[Layer]:
-    return getattr(layer, "layers", [layer])
-
-
 class Windows(Layer):
     """A truncated layer, of which each window is a sequence of its own. Forward only."""
+
+    takes_mask = True
 
     def __init__(self, layer: Recurrent) -> None:
         super().__init__(dtype=layer.dtype, name=layer.name)
@@ -52,6 +51,15 @@ class Windows(Layer):
 
     def _weights(self) -> list[Array]:
         return self.layer.weights
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the layer has of that name, for a model or a layer that this is part of."""
+        if name in ("layer", "__deepcopy__", "__setstate__"):  # a copy under way has no layer yet
+            raise AttributeError(name)
+        return getattr(self.layer, name)
+
+    def compute_mask(self, x: Array, mask: Array | None) -> Array | None:
+        return self.layer.compute_mask(x, mask)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return self.layer.compute_output_shape(input_shape)
@@ -73,10 +81,12 @@ class Windows(Layer):
         starts = [0, *reversed(cuts(x.shape[1], layer.bptt_steps))]
         outputs: list[Array] = []
         states: Sequence[Array] | None = initial_state
+        replay = place.replay()
         for start, end in zip(starts, [*starts[1:], x.shape[1]], strict=True):
             if start:
                 states = [state.real for state in states or ()]
             part = None if mask is None else mask[:, start:end]
+            replay()  # dropout's masks are those of the whole sequence
             (y, *states), tape = window.forward(x[:, start:end], states, part, training)
             outputs.append(y)
         y = np.concatenate(outputs, axis=1) if layer.return_sequences else outputs[-1]

@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -43,6 +43,8 @@ class Layer:
     `seed` makes the layer's initial weights repeatable; without it they come from the model's seed, and those
     of a layer without a model are different each time.
     """
+
+    takes_mask: ClassVar[bool] = False  # whether `forward` takes a mask (B, T)
 
     def __init__(
         self, *, dtype: DTypeLike = "float32", name: str | None = None, seed: SeedLike = None
@@ -88,9 +90,16 @@ class Layer:
         """Return (y, tape). `tape`, one from an earlier call, is overwritten and its memory used again."""
         raise NotImplementedError
 
-    def outputs(self, x: Array) -> Any:
+    def outputs(self, x: Array, **options: Any) -> Any:
         """Return the y of `forward` alone, where no backward pass will follow."""
-        return self.forward(x)[0]
+        return self.forward(x, **options)[0]
+
+    def compute_mask(self, x: Array, mask: Array | None) -> Array | None:
+        """Return the mask of the output, bool (B, T), from the input and its mask; None where all counts.
+
+        Only layers with `takes_mask` get it in `forward`, too; all others hand it on.
+        """
+        return mask
 
     def backward(self, dy: Array | None, tape: Any, *, input_gradient: bool = True) -> Gradients:
         """Return the gradients of all that went into `forward`, from dy, the gradient of y."""
@@ -173,6 +182,12 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}, {self.dtype}>"
+
+
+def parts_of(layer: Layer) -> list[Layer]:
+    """Return the layer, or those that a model or another layer is made of, to the innermost."""
+    inside: list[Layer] = getattr(layer, "layers", [])
+    return [part for each in inside for part in parts_of(each)] if inside else [layer]
 
 
 def positive_integer(value: Any, name: str) -> int:

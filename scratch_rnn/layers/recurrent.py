@@ -92,13 +92,13 @@ class Recurrent(RecurrentBase):
         initial_state  (h,) or (h, c), each (B, H); zeros without it
         mask           (B, T) bool: a step that is False carries the state on and repeats the last output,
                        which before a sample's first unmasked step is zero
-        training       as in Keras; changes nothing in a layer without dropout
+        training       whether dropout acts
         tape           one from an earlier call, whose memory is used again where it fits; what that call left
                        in it is lost
 
         Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
         """
-        tape = self._start(x, initial_state, mask, tape)
+        tape = self._start(x, initial_state, mask, tape, training)
         step = masked(self.step, self.state_names) if tape.masked else self.step
         self._run(step, tape.steps)
         return self._outputs(tape, tape.states[0][1:]), tape
@@ -108,13 +108,13 @@ class Recurrent(RecurrentBase):
         for s in steps:
             step(s)  # (T1) and the cell: h_t from x_t and h_{t-1}
 
-    def outputs(self, x: Array) -> Any:
+    def outputs(self, x: Array, **options: Any) -> Any:
         """Return the y of `forward` alone, where no backward pass will follow.
 
-        All timesteps use the memory of one in turn, which fits into the processor's cache.
+        Without a mask all timesteps use the memory of one in turn, which fits into the processor's cache.
         """
-        if type(self).forward is not Recurrent.forward:  # a subclass does something else there
-            return super().outputs(x)
+        if options or type(self).forward is not Recurrent.forward:  # a subclass does something else there
+            return super().outputs(x, **options)
         x = self._checked_input(x)
         tape = self._start(x[:, :1], None, None, self._spare_tapes.take())
         h: list[Array] = []
@@ -161,7 +161,7 @@ class Recurrent(RecurrentBase):
                 np.matmul(s.kernel, s.dz, out=dx[t])  # (T4)
             dstate = carried(dstate, t, ends)
         return Gradients(
-            None if dx is None else self._input_gradient(dx),
+            None if dx is None else self._input_gradient(dx, tape),
             tuple(d.T.copy() for d in dstate),
             self._with_own(tape.dmatrix.copy(), [total.copy() for total in tape.own_gradients]),
         )

@@ -15,9 +15,12 @@ from numpy.typing import DTypeLike
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import activations, initializers
 from scratch_rnn.layers.base import Layer, SeedLike, Shape, positive_integer
+from scratch_rnn.layers.dropout import checked_rate, kept_entries
 from scratch_rnn.layers.initializers import initial
 from scratch_rnn.layers.masks import seen
+from scratch_rnn.layers.stateful import KeptStates
 from scratch_rnn.layers.tape import SpareTapes, Step, Tape
+from scratch_rnn.layers.thinned import ThinnedTape
 
 
 class RecurrentBase(Layer):
@@ -31,6 +34,12 @@ class RecurrentBase(Layer):
     return_sequences    y has every h_t (B, T, H), not the last one alone (B, H)
     return_state        forward returns (y, h) or (y, h, c) in place of y
     go_backwards        the sequence is read from its end; y is in the order of processing
+    zero_output_for_mask
+                        y is zero at masked timesteps, where it else repeats the output before
+    stateful            each batch begins with the states that the one before has left, sample by sample,
+                        until `reset_states`; all batches then have the same size
+    dropout             in training this share of the inputs is left out, by one mask for all timesteps
+    recurrent_dropout   likewise of h_prev; LSTM and GRU then have masks for each gate, of the inputs too
     bptt_steps          not in Keras: k truncates backpropagation through time (Williams and Peng 1990). The
                         sequence is cut, from its end, into windows of k steps; the state is carried on from
                         one to the next, its gradient is not. The last output then reaches back exactly k
@@ -43,6 +52,7 @@ class RecurrentBase(Layer):
 
     step_class: ClassVar[type[Step]]
     state_names: ClassVar[tuple[str, ...]] = ("h",)
+    takes_mask = True
     recurrent: ClassVar[bool] = True  # False: no matrix meets h_prev, and there is no recurrent_kernel
     # What figures show of a timestep, by the names of the Step, and in words.
     gates: ClassVar[dict[str, str]] = {}  # from 0 to 1
@@ -60,6 +70,10 @@ class RecurrentBase(Layer):
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
+        zero_output_for_mask: bool = False,
+        stateful: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         bptt_steps: int | None = None,
         dtype: DTypeLike = "float32",
         name: str | None = None,
@@ -77,8 +91,13 @@ class RecurrentBase(Layer):
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
+        self.zero_output_for_mask = zero_output_for_mask
+        self.stateful = stateful
+        self.dropout = checked_rate(dropout, "dropout")
+        self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
         self.bptt_steps = None if bptt_steps is None else positive_integer(bptt_steps, "bptt_steps")
         self._spare_tapes = SpareTapes()
+        self._kept_states = KeptStates()
 
     # Weights -------------------------------------------------------------------------------------------
 
@@ -107,6 +126,11 @@ class RecurrentBase(Layer):
         return len(self.step_class.dz.blocks) * self.units
 
     @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """The number of units of each state."""
+        return (self.units,) * len(self.state_names)
+
+    @property
     def bias_shape(self) -> tuple[int, ...]:
         """(G*H,); the GRU may have two biases."""
         return (self.columns,)
@@ -116,6 +140,17 @@ class RecurrentBase(Layer):
         """How many rows of the matrix meet x_t and the 1 behind it; the others meet the past."""
         assert self.features is not None
         return self.features + int(self.use_bias)
+
+    @property
+    def kernel_rows(self) -> slice:
+        """Which rows of the matrix are the kernel."""
+        return slice(0, self.features)
+
+    @property
+    def recurrent_kernel_rows(self) -> slice:
+        """Which are the recurrent kernel, the last; none for a cell without one."""
+        rows = len(self.matrix)
+        return slice(rows - self.units if self.recurrent else rows, rows)
 
     @property
     def joined_rows(self) -> int:
@@ -137,10 +172,10 @@ class RecurrentBase(Layer):
 
     def _split(self, matrix: Array) -> list[Array]:
         """Return kernel, recurrent_kernel and bias as views of the matrix, or of its gradient."""
-        bias_ends = len(matrix) - (self.units if self.recurrent else 0)
-        parts = [matrix[: self.features], matrix[bias_ends:]]
+        parts = [matrix[self.kernel_rows], matrix[self.recurrent_kernel_rows]]
         if self.use_bias:
-            parts.append(matrix[self.features : bias_ends].reshape(self.bias_shape))
+            bias = matrix[self.features : self.recurrent_kernel_rows.start]
+            parts.append(bias.reshape(self.bias_shape))
         return parts
 
     def _cast_weights(self) -> None:
@@ -172,21 +207,61 @@ class RecurrentBase(Layer):
             raise ValueError(f"the input of layer {self.name!r} has no timesteps: its shape is {input_shape}")
         return (batch, time, self.units) if self.return_sequences else (batch, self.units)
 
+    def compute_mask(self, x: Array, mask: Array | None) -> Array | None:
+        """Return the mask of the outputs; the last alone has none."""
+        return mask if self.return_sequences else None
+
+    def reset_states(self) -> None:
+        """Forget what earlier batches have left, where the layer is stateful."""
+        self._kept_states.reset()
+
+    @property
+    def kept_states(self) -> list[Array]:
+        """What the last batch has left, (B, H) each, where the layer is stateful; none before the first."""
+        return next(iter(self._kept_states.of_batch.values()), [])
+
+    def keep_states(self, states: Sequence[Array]) -> None:
+        """Have the next batch begin with copies of these states, (B, H) each."""
+        self._kept_states.keep(states)
+
     def _start(
-        self, x: Array, initial_state: Sequence[Array | None] | None, mask: Array | None, tape: Tape | None
+        self,
+        x: Array,
+        initial_state: Sequence[Array | None] | None,
+        mask: Array | None,
+        tape: Tape | None,
+        training: bool = False,
     ) -> Tape:
         """Return a tape that holds x, the initial state and the mask."""
         x = self._checked_input(x)
         batch, time = x.shape[:2]
+        if self.stateful and initial_state is None:
+            initial_state = self._kept_states.recall(batch, self.name)
         states = self._checked_states(initial_state, batch, "initial state")
         mask = self._checked_mask(mask, batch, time)
-        if tape is None or not tape.fits(self, time, batch):
-            tape = Tape(self, time, batch)
+        tape = self._tape(time, batch, tape, training)
+        kept = tape.kept_inputs = self._kept_inputs(batch) if training else None
         tape.joined[:-1, : self.features] = self._processing_order(x).transpose(1, 2, 0)
+        if kept is not None:
+            tape.joined[:-1, : self.features] *= kept
         tape.masked, tape.mask[...] = mask is not None, True if mask is None else mask
         for own, given in zip(tape.states, states, strict=True):
             own[0] = 0 if given is None else given.T
         return tape
+
+    def _tape(self, time: int, batch: int, tape: Tape | None, training: bool) -> Tape:
+        """Return an earlier tape where it fits, or a new one; perhaps one with masks for each gate."""
+        thinned = training and self.recurrent_dropout > 0
+        if tape is None or tape.thinned != thinned or not tape.fits(self, time, batch):
+            tape = ThinnedTape(self, time, batch) if thinned else Tape(self, time, batch)
+        tape.draw()
+        return tape
+
+    def _kept_inputs(self, batch: int) -> Array | None:
+        """Return what the inputs are multiplied by, (D, B), in all timesteps and for all gates alike."""
+        if not self.dropout or self.recurrent_dropout:  # then each gate has masks of its own
+            return None
+        return kept_entries(self.dropout, (len(self.kernel), batch), self.dtype, self.seed)
 
     def _checked_input(self, x: Array) -> Array:
         """Return x in the layer's dtype; make the weights where there are none yet."""
@@ -198,9 +273,15 @@ class RecurrentBase(Layer):
 
     def _outputs(self, tape: Tape, h: Array) -> Any:
         """Return y of the hidden states h (T, H, B), or (y, h, ...): copies, never views of the tape."""
-        h = h * seen(tape.mask) if tape.masked else h
+        if self.stateful:
+            self._kept_states.keep([state[-1].T for state in tape.states])
+        h = h * self._shown(tape) if tape.masked else h
         y = (h.transpose(2, 0, 1) if self.return_sequences else h[-1].T).copy()
         return (y, *(state[-1].T.copy() for state in tape.states)) if self.return_state else y
+
+    def _shown(self, tape: Tape) -> Array:
+        """Return where the output is the hidden state, (T, 1, B), and not zero."""
+        return tape.mask[:, np.newaxis] if self.zero_output_for_mask else seen(tape.mask)
 
     def _output_gradient(self, dy: Array | None, tape: Tape) -> Sequence[Array | None]:
         """Return for each step what its output adds to dh, (H, B), or None for a step without output."""
@@ -210,7 +291,7 @@ class RecurrentBase(Layer):
         if self.return_sequences:
             dy = self._cast(dy, "the gradient of the output", (batch, time, self.units))
             own = np.ascontiguousarray(dy.transpose(1, 2, 0))  # (T, H, B)
-            return list(own * seen(tape.mask) if tape.masked else own)
+            return list(own * self._shown(tape) if tape.masked else own)
         last = self._cast(dy, "the gradient of the output", (batch, self.units)).T
         return [*[None] * (time - 1), last * seen(tape.mask)[-1] if tape.masked else last]
 
@@ -229,8 +310,10 @@ class RecurrentBase(Layer):
         time, batch = tape.shape
         return np.empty((time, len(self.kernel), batch), self.dtype)
 
-    def _input_gradient(self, dx: Array) -> Array:
+    def _input_gradient(self, dx: Array, tape: Tape) -> Array:
         """Return the gradient of x, like x, from that of each step, (T, D, B)."""
+        if tape.kept_inputs is not None:
+            dx *= tape.kept_inputs
         return self._processing_order(dx.transpose(2, 0, 1)).copy()
 
     def _processing_order(self, x: Array) -> Array:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, make_dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -145,11 +145,13 @@ class Step:
     The s of `step(s)` is a record that has the arrays themselves under the names declared here.
     """
 
-    matrix: Any = Part(lambda tape: tape.matrix, axis=1)  # (D + 1 + H, G H)  [W; b; U]
-    input_weights: Any = Part(lambda tape: tape.matrix[: tape.input_rows], axis=1)  # [W; b]
-    past_weights: Any = Part(lambda tape: tape.matrix[tape.input_rows :], axis=1)  # U, in the GRU [b'; U]
-    kernel: Any = Part(lambda tape: tape.layer.kernel, axis=1)  # (D, G H)  W
-    recurrent_kernel: Any = Part(lambda tape: tape.layer.recurrent_kernel, axis=1)  # (H, G H)  U
+    matrix: Any = Part(lambda tape: tape.weights, axis=1)  # (D + 1 + H, G H)  [W; b; U]
+    input_weights: Any = Part(lambda tape: tape.weights[: tape.input_rows], axis=1)  # [W; b]
+    past_weights: Any = Part(lambda tape: tape.weights[tape.input_rows :], axis=1)  # U, in the GRU [b'; U]
+    kernel: Any = Part(lambda tape: tape.weights[tape.layer.kernel_rows], axis=1)  # (D, G H)  W
+    recurrent_kernel: Any = Part(
+        lambda tape: tape.weights[tape.layer.recurrent_kernel_rows], axis=1
+    )  # (H, G H)  U
     joined: Any = Part(lambda tape: tape.joined[:, : len(tape.matrix)], 0)  # (D + 1 + H, B)  [x_t; 1; h_prev]
     inputs: Any = Part(lambda tape: tape.joined[:, : tape.input_rows], 0)  # (D + 1, B)  [x_t; 1]
     past: Any = Part(lambda tape: tape.joined[:, tape.input_rows :], 0)  # h_prev, in the GRU [1; h_prev]
@@ -157,9 +159,9 @@ class Step:
     h: Any = Part(lambda tape: tape.states[0], 1)  # (H, B), the next timestep's h_prev
     mask: Any = Part(lambda tape: tape.mask, 0)  # (B,)  False where the timestep is skipped
     dmatrix: Any = Part(lambda tape: tape.dmatrix, axis=1)  # like matrix: the sum of (T3) so far
-    summand: Any = Part(lambda tape: tape.summand, axis=1)  # like matrix: what this timestep adds
-    input_summand: Any = Part(lambda tape: tape.summand[: tape.input_rows], axis=1)  # of [W; b]
-    past_summand: Any = Part(lambda tape: tape.summand[tape.input_rows :], axis=1)  # of U or [b'; U]
+    summand: Any = Part(lambda tape: tape.summands, axis=1)  # like matrix: what this timestep adds
+    input_summand: Any = Part(lambda tape: tape.summands[: tape.input_rows], axis=1)  # of [W; b]
+    past_summand: Any = Part(lambda tape: tape.summands[tape.input_rows :], axis=1)  # of U or [b'; U]
     dz: Any  # (G H, B)
 
     @classmethod
@@ -211,6 +213,7 @@ class Tape:
     states   ((T+1, H, B), ...) h, and c for the LSTM; states[k][t] is the state *before* step t, [T] the last
     masked   bool               whether there is a mask
     mask     (T, B)             bool, False where a step is skipped
+    kept_inputs (D, B)          what dropout has multiplied x_t by; None without it
     arrays                      what the cell's Step declares
     dmatrix  like `matrix`      the gradient of the weights, added up over the steps
     summand  like `matrix`      what one step adds. A new array for each step would cost much where the system
@@ -218,15 +221,21 @@ class Tape:
     steps    T records          the views of each timestep, under the names that the Step declares
     """
 
+    thinned: ClassVar[bool] = False  # whether there is dropout between weights and what they meet
+
     def __init__(self, layer: Any, time: int, batch: int) -> None:
         self.layer, self.matrix = layer, layer.matrix
         self.input_rows: int = layer.input_rows
+        self.kernel_rows: slice = layer.kernel_rows
+        self.recurrent_kernel_rows: slice = layer.recurrent_kernel_rows
         self.joined: Array = aligned_empty((time + 1, layer.joined_rows, batch), layer.dtype)
         self.joined[...] = 1
         self.masked = False
+        self.kept_inputs: Array | None = None
         self.mask: Array = np.ones((time, batch), bool)
         self.dmatrix: Array = aligned_empty(layer.matrix.shape, layer.dtype)
         self.summand: Array = aligned_empty(layer.matrix.shape, layer.dtype)
+        self.weights, self.summands = self.seen_by_steps(self.matrix), self.seen_by_steps(self.summand)
         declared = layer.step_class.declared()
         sources = dict.fromkeys(part.source for part in declared.values() if part.source is not None)
         self.arrays = {source: source.made(layer, time, batch) for source in sources}
@@ -240,6 +249,13 @@ class Tape:
         views = {part.key: part.views(self, time) for part in declared.values()}
         # Two names of one block have one view: NumPy then sees at once what is written over itself.
         return [views[part.key] for part in declared.values()]
+
+    def draw(self) -> None:
+        """Draw random numbers for one pass: none here."""
+
+    def seen_by_steps(self, matrix: Array) -> Any:
+        """Return what the steps get of a matrix of weights, or of their gradient."""
+        return matrix
 
     @property
     def shape(self) -> tuple[int, int]:

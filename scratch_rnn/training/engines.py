@@ -30,6 +30,7 @@ def processes_for(batches: Batches, parts: Iterable[Any], callbacks: Iterable[Ca
         and has_a_lock()
         and not jax_computes()
         and all(map(is_of_the_library, parts))
+        and not any(getattr(part, "stateful", False) for part in parts)
         and all(map(changes_weights_at_most, callbacks))
     )
     return min(available_cores(), len(batches.shards(0))) if safe and len(batches) >= WORTH_A_FORK else 1
@@ -50,10 +51,11 @@ def jax_computes() -> bool:
 
 
 def is_of_the_library(part: Any) -> bool:
-    """Return whether scratch_rnn defines an object or a function, and any activation function in it."""
+    """Return whether scratch_rnn defines an object or a function, and all layers and activations in it."""
+    layers = getattr(part, "layers", [])
     inside = (value for value in getattr(part, "__dict__", {}).values() if isinstance(value, Activation))
     defined = part if inspect.isfunction(part) else type(part)
-    return _package(defined) == _package(Callback) and all(map(is_of_the_library, inside))
+    return _package(defined) == _package(Callback) and all(map(is_of_the_library, [*layers, *inside]))
 
 
 def changes_weights_at_most(callback: Callback) -> bool:

@@ -14,8 +14,10 @@ from numpy.typing import DTypeLike
 from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, check_readable
 from scratch_rnn.layers.activations import Softmax
-from scratch_rnn.layers.base import Gradients, Layer, Shape, natural_number, positive_integer
+from scratch_rnn.layers.base import Gradients, Layer, Shape, natural_number, parts_of, positive_integer
 from scratch_rnn.layers.dense import Dense
+from scratch_rnn.layers.place import at
+from scratch_rnn.layers.recurrent import Recurrent
 from scratch_rnn.training import losses, optimizers, saving
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, prepare
@@ -43,6 +45,7 @@ class Sequential(Layer):
     ) -> None:
         super().__init__(name=name, seed=seed)
         self.layers: list[Layer] = []
+        self.input_shape: Shape | None = None  # batch first, as the weights were made for
         self.stop_training, self.initial_epoch = False, 0
         self.history: History | None = None
         self.running: Running | None = None  # the epoch that `fit` is in
@@ -54,9 +57,10 @@ class Sequential(Layer):
         self.shard_rows = SHARD_ROWS
         if seed is not None:
             seed = natural_number(seed, "seed")
-        weights_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(2)
+        weights_seed, shuffle_seed, draws_seed = np.random.SeedSequence(seed).spawn(3)
         self._weights_rng = np.random.default_rng(weights_seed)
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
+        self._draws_seed = int(draws_seed.generate_state(1, np.uint64)[0])  # of what layers draw in training
         if isinstance(layers, Layer):
             raise TypeError("a Sequential is made of a list of layers: write [layer]")
         for layer in layers:
@@ -71,8 +75,9 @@ class Sequential(Layer):
             raise TypeError(f"a Sequential is made of layers, not of {type(layer).__name__}")
         if isinstance(layer, Sequential):
             raise TypeError("a Sequential cannot stand in another: add its layers one by one")
-        if getattr(layer, "return_state", False):
-            raise ValueError(f"layer {layer.name!r} has return_state: a Sequential passes on one array only")
+        if getattr(layer, "return_state", False) or getattr(layer, "merge_mode", "") is None:
+            option = "return_state" if getattr(layer, "return_state", False) else "merge_mode=None"
+            raise ValueError(f"layer {layer.name!r} has {option}: a Sequential passes on one array only")
         if layer in self.layers:
             raise ValueError(f"layer {layer.name!r} is in this model already")
         if self.layers and layer.dtype != self.dtype:
@@ -90,6 +95,7 @@ class Sequential(Layer):
         """
         if not self.layers:
             raise ValueError("this model has no layers")
+        self.input_shape = (None, *input_shape[1:])
         for layer in self.layers:
             if not layer.built:
                 layer.build(input_shape, self._weights_rng if rng is None else rng)
@@ -102,6 +108,16 @@ class Sequential(Layer):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    def reset_states(self) -> None:
+        """Have stateful layers begin with zeros again."""
+        for layer in self._stateful():
+            layer.reset_states()
+
+    def _stateful(self) -> list[Recurrent]:
+        """Return the layers that begin where the batch before has ended."""
+        parts = (part for layer in self.layers for part in parts_of(layer))
+        return [part for part in parts if isinstance(part, Recurrent) and part.stateful]
+
     # Forward, and back ---------------------------------------------------------------------------------
 
     def forward(
@@ -111,9 +127,11 @@ class Sequential(Layer):
         if not self.built:
             self.build(np.shape(x))
         x = _scaled(np.asarray(x), self.dtype)
-        tapes = []
+        mask, tapes = None, []
         for layer, earlier in zip(self.layers, tape or [None] * len(self.layers), strict=True):
-            x, layer_tape = layer.forward(x, training=training, tape=earlier)
+            y, layer_tape = layer.forward(x, training=training, tape=earlier, **_options(layer, mask))
+            mask = layer.compute_mask(x, mask)
+            x = y
             tapes.append(layer_tape)
         return x, tapes
 
@@ -123,12 +141,15 @@ class Sequential(Layer):
         Forward through all layers to the loss, from the loss to the last layer, through the layers back.
         """
         x, y = shard.gathered()
-        outputs, tapes = self.forward(x, training=True, tape=memory.get("tapes"))
+        with at(shard.place):
+            outputs, tapes = self.forward(x, training=True, tape=memory.get("tapes"))
         memory["tapes"] = tapes
         loss, scores, last_backward = self._objective(outputs, tapes)
         result = self._score(loss, y, scores, outputs)
         gradient: Any = loss.gradient(y, scores)
-        gradient = gradient / (shard.batch_rows * (result.count // len(x)))  # of the mean over the batch
+        gradient = gradient / (
+            shard.place.batch_rows * (result.count // len(x))
+        )  # of the mean over the batch
         backwards = [*(layer.backward for layer in self.layers[:-1]), last_backward]
         dweights: list[Array] = []
         for number in reversed(range(len(self.layers))):
@@ -223,8 +244,8 @@ class Sequential(Layer):
         x and y are as for `fit`, which gets its gradients from the same place.
         """
         x, y = self._checked_data(x, y)
-        shards = Batches(x, y, np.arange(len(x)), len(x), self.shard_rows).shards(0)
-        result = total(self._on_threads(self._shard_gradients, shards))
+        batches = self._batches(x, y, np.arange(len(x)), len(x), done=0)
+        result = total(self._on_threads(self._shard_gradients, batches.shards(0)))
         return result.mean_loss, result.gradients
 
     def mean_loss(self, x: Array, y: Array) -> Any:
@@ -268,6 +289,8 @@ class Sequential(Layer):
         last batch counts by its size. Raises ValueError for data that does not fit; nothing is trained then.
         """
         check_available(self.processes or 1)
+        if (self.processes or 1) > 1 and (stateful := self._stateful()):
+            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
         if isinstance(callbacks, Callback):
             raise TypeError("callbacks must be a list: write [callback]")
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
@@ -283,7 +306,7 @@ class Sequential(Layer):
             for epoch in range(self.initial_epoch, epochs):
                 running = self.running = self.running or Running(self._order(len(x), shuffle))
                 call(hooks, "on_epoch_begin", epoch)
-                batches = Batches(x, y, running.order, batch_size, self.shard_rows)
+                batches = self._batches(x, y, running.order, batch_size, running.batches)
                 processes = self.processes or processes_for(batches, self._parts, hooks)
                 history.workers = in_words(self.threads, processes)
                 logs = self._train_epoch(batches, running, processes, hooks)
@@ -296,6 +319,11 @@ class Sequential(Layer):
                     break
             call(hooks, "on_train_end")
         return history
+
+    def _batches(self, x: Array, y: Array, order: Array, batch_size: int, done: int) -> Batches:
+        """Return the batches of some data, of which `done` are done already, in their order."""
+        step = self._compiled().iterations - done
+        return Batches(x, y, order, batch_size, self.shard_rows, self._draws_seed, step)
 
     def _order(self, rows: int, shuffle: bool) -> Array:
         """Return the order of the rows in an epoch."""
@@ -362,7 +390,8 @@ class Sequential(Layer):
 
     def _on_threads(self, function: Callable[[Any, Memory], Any], items: Sequence[Any]) -> list[Any]:
         """Return function(item, memory) for all items, in their order."""
-        with Threads(min(self.threads, len(items)), function, lambda _: items) as engine:
+        threads = 1 if self._stateful() else min(self.threads, len(items))
+        with Threads(threads, function, lambda _: items) as engine:
             return engine.map()
 
     def _without_backward(self, x: Array) -> tuple[Array, list[Any]]:
@@ -371,9 +400,12 @@ class Sequential(Layer):
             return self.forward(x)
         x = _scaled(x, self.dtype)
         *below, last = self.layers
+        mask = None
         for layer in below:
-            x = layer.outputs(x)
-        y, tape = last.forward(x)
+            y = layer.outputs(x, **_options(layer, mask))
+            mask = layer.compute_mask(x, mask)
+            x = y
+        y, tape = last.forward(x, **_options(last, mask))
         return y, [tape]
 
     # Weights -------------------------------------------------------------------------------------------
@@ -516,6 +548,11 @@ class Sequential(Layer):
         if not np.can_cast(y.dtype, self.dtype, "same_kind") or not np.isfinite(y).all():
             raise ValueError(f"y must be finite numbers, but it is {y.dtype} or has NaN or infinite entries")
         return x, y.astype(self.dtype, copy=False)
+
+
+def _options(layer: Layer, mask: Array | None) -> dict[str, Any]:
+    """Return what a layer is called with besides its input: the mask, if there is one and it takes it."""
+    return {"mask": mask} if mask is not None and layer.takes_mask else {}
 
 
 def _scaled(x: Array, dtype: np.dtype[Any]) -> Array:

@@ -19,11 +19,30 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, check_readable
-from scratch_rnn.layers import CELLS, Dense, activations
+from scratch_rnn.layers import (
+    CELLS,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Layer,
+    Masking,
+    TimeDistributed,
+    activations,
+)
+from scratch_rnn.layers.base import parts_of
+from scratch_rnn.layers.place import number_of
+from scratch_rnn.layers.recurrent import Recurrent
 from scratch_rnn.training import losses, metrics, optimizers
 
 FORMAT = 1  # of the files that are written here; a larger number is a later format
 MORE = "more/"  # begins the names of arrays that are not the model's
+DROPOUT_RATES = ("rate", "dropout", "recurrent_dropout")  # options of layers that draw random numbers
+LATER_OPTIONS = {  # of recurrent layers, which the first files of format 1 do not have
+    "zero_output_for_mask": False,
+    "stateful": False,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+}
 ADVICE = "save its weights with save_weights, and make the model anew by the code that made it"
 
 CLASSES: dict[str, Any] = {
@@ -31,6 +50,10 @@ CLASSES: dict[str, Any] = {
     for cls in (
         *CELLS.values(),
         Dense,
+        Dropout,
+        Masking,
+        Bidirectional,
+        TimeDistributed,
         optimizers.SGD,
         optimizers.RMSprop,
         optimizers.Adam,
@@ -120,7 +143,14 @@ def _fixed(content: Mapping[str, Any]) -> dict[str, Any]:
     compiled = content["compiled"] or {}
     changing = ("learning_rate", "iterations")
     optimizer = {n: value for n, value in compiled.get("optimizer", {}).items() if n not in changing}
-    return {"layers": content["layers"], **compiled, "optimizer": optimizer}
+    layers = [{"class": layer["class"], "options": _completed(layer)} for layer in content["layers"]]
+    return {"layers": layers, **compiled, "optimizer": optimizer}
+
+
+def _completed(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a layer, with the values of those that an earlier version did not have."""
+    recurrent = "return_sequences" in layer["options"]
+    return (LATER_OPTIONS if recurrent else {}) | layer["options"]
 
 
 # Into the file -----------------------------------------------------------------------------------------
@@ -130,9 +160,11 @@ def _description(model: Any) -> dict[str, Any]:
     """Return all of a model but its arrays."""
     return {
         "name": model.name,
-        "layers": [{**_part(layer), "features": layer.features} for layer in model.layers],
+        "layers": [_part(layer) for layer in model.layers],
+        "input_shape": model.input_shape,
         "compiled": None if model.optimizer is None else _compiled(model),
         "generators": {name: rng.bit_generator.state for name, rng in _generators(model).items()},
+        "draws_seed": model._draws_seed,
     }
 
 
@@ -159,16 +191,23 @@ def _part(part: Any) -> dict[str, Any]:
     name = type(part).__name__
     if CLASSES.get(name) is not type(part):
         raise ValueError(f"{name} is not scratch_rnn's own and cannot be saved: {ADVICE}")
-    return {"class": name, "options": {option: _value(getattr(part, option)) for option in _options(part)}}
+    options = {option: _value(getattr(part, option)) for option in _options(part)}
+    if any(getattr(part, rate, 0) for rate in DROPOUT_RATES) and part.seed is not None:
+        options["seed"] = number_of(part.seed)  # what it draws goes on, too
+    return {"class": name, "options": options}
 
 
 def _options(part: Any) -> list[str]:
     """Return what a class and its bases are made with; initializers have done their work."""
-    names: dict[str, None] = {}
+    names: list[str] = []
     for cls in type(part).__mro__:
         if "__init__" in vars(cls):
-            names |= dict.fromkeys(inspect.signature(vars(cls)["__init__"]).parameters)
-    left_out = ("self", "options", "args", "kwargs", "seed")
+            *own, last = inspect.signature(vars(cls)["__init__"]).parameters.values()
+            names += [parameter.name for parameter in own]
+            if last.kind is not inspect.Parameter.VAR_KEYWORD:  # else the options of its base belong to it
+                names.append(last.name)
+                break
+    left_out = ("self", "args", "kwargs", "seed")
     return [name for name in names if name not in left_out and not name.endswith("_initializer")]
 
 
@@ -178,18 +217,34 @@ def _value(value: Any) -> Any:
         if type(activations.NAMES.get(value.name)) is not type(value):
             raise ValueError(f"{value!r} is not scratch_rnn's own and cannot be saved: {ADVICE}")
         return value.name
+    if isinstance(value, Layer):
+        return _part(value)
     return value.name if isinstance(value, np.dtype) else value
+
+
+def _kept_states(model: Any) -> dict[str, Array]:
+    """Return by name what stateful layers begin the next batch with."""
+    parts = (part for layer in model.layers for part in parts_of(layer) if isinstance(part, Recurrent))
+    return {
+        f"states/{number}/{name}": state
+        for number, part in enumerate(parts)
+        for name, state in zip(part.state_names, part.kept_states, strict=False)
+    }
 
 
 def _arrays(model: Any) -> dict[str, Array]:
     """Return the weights and the optimizer's moving averages by name."""
     weights = dict(zip(model.weight_names, model.weights, strict=True))
     slots = [] if model.optimizer is None else model.optimizer.slots
-    return weights | {
-        f"optimizer/{number}/{name}": array
-        for number, of_weight in enumerate(slots)
-        for name, array in of_weight.items()
-    }
+    return (
+        weights
+        | _kept_states(model)
+        | {
+            f"optimizer/{number}/{name}": array
+            for number, of_weight in enumerate(slots)
+            for name, array in of_weight.items()
+        }
+    )
 
 
 # Out of the file ---------------------------------------------------------------------------------------
@@ -197,13 +252,9 @@ def _arrays(model: Any) -> dict[str, Array]:
 
 def _made_anew(new: Callable[..., Any], content: Mapping[str, Any]) -> Any:
     """Return a model of such layers, compiled as it says, with weights that do not count."""
-    layers = []
-    for description in content["layers"]:
-        layer = _made(description)
-        layer.build((None,) * (1 if isinstance(layer, Dense) else 2) + (description["features"],))
-        layers.append(layer)
-    model = new(layers, name=content["name"])
-    model.built = True
+    descriptions = content["layers"]
+    model = new([_made(description) for description in descriptions], name=content["name"])
+    model.build(content.get("input_shape") or (None, None, descriptions[0]["features"]))
     if compiled := content["compiled"]:
         loss, shard_rows = _made(compiled["loss"]), compiled["shard_rows"]
         model.compile(_made(compiled["optimizer"]), loss, compiled["metrics"], shard_rows=shard_rows)
@@ -215,18 +266,38 @@ def _fill(model: Any, content: Mapping[str, Any], arrays: Mapping[str, Array]) -
     model.set_weights([arrays[name] for name in model.weight_names])
     for name, rng in _generators(model).items():
         rng.bit_generator.state = content["generators"][name]
+    model._draws_seed = content.get("draws_seed", model._draws_seed)
     if compiled := content["compiled"]:
         state = compiled["optimizer"]
         model.optimizer.learning_rate = state["learning_rate"]  # which callbacks may set, to zero too
         if state["iterations"]:
             slots = list(_slots(arrays, len(model.weights)))
             model.optimizer.restore(state["iterations"], slots, model.weights)
+    _restore_states(model, arrays)
     if set(_arrays(model)) != set(arrays):
         raise ValueError("it has other arrays than its model")
 
 
+def _restore_states(model: Any, arrays: Mapping[str, Array]) -> None:
+    """Have stateful layers begin the next batch with what is kept in the arrays; else with zeros."""
+    parts = [part for layer in model.layers for part in parts_of(layer) if isinstance(part, Recurrent)]
+    for number, part in enumerate(parts):
+        part.reset_states()
+        names = [f"states/{number}/{name}" for name in part.state_names]
+        if names[0] in arrays:
+            part.keep_states([arrays[name] for name in names])
+
+
 def _made(description: Mapping[str, Any]) -> Any:
-    return CLASSES[description["class"]](**description["options"])
+    options = {name: _option(value) for name, value in description["options"].items()}
+    return CLASSES[description["class"]](**options)
+
+
+def _option(value: Any) -> Any:
+    """Return an option from what JSON holds of it: a layer from its description."""
+    if isinstance(value, dict) and "class" in value:
+        return _made(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _slots(arrays: Mapping[str, Array], weights: int) -> Iterable[dict[str, Array]]:

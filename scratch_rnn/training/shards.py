@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
+from scratch_rnn.layers.place import Place
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -53,6 +54,7 @@ class Batches:
     """Data in batches: batch k has the rows order[k * batch_size : (k + 1) * batch_size] of x and y.
 
     A worker computes `shard_rows` of them at a time; results depend on that number in their last bits.
+    `seed` and `first_step`, the number of batch 0 among the steps of training, decide what layers draw.
     """
 
     x: Array
@@ -60,6 +62,8 @@ class Batches:
     order: Array
     batch_size: int
     shard_rows: int = SHARD_ROWS
+    seed: int = 0
+    first_step: int = 0
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -67,16 +71,20 @@ class Batches:
     def shards(self, batch: int) -> list[Shard]:
         """Return the shards of a batch."""
         rows = self.order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        return [Shard(self, rows[part], len(rows)) for part in slices(len(rows), self.shard_rows)]
+        parts = slices(len(rows), self.shard_rows)
+        return [Shard(self, rows[part], self._place(batch, part.start, len(rows))) for part in parts]
+
+    def _place(self, batch: int, first: int, batch_rows: int) -> Place:
+        return Place((self.seed, self.first_step + batch, first), first, batch_rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Some rows of a batch, which has `batch_rows` in all."""
+    """Some rows of a batch, and their place in the training."""
 
     data: Batches
     rows: Array
-    batch_rows: int
+    place: Place
 
     def gathered(self) -> tuple[Array, Array]:
         """Return copies of these rows of x and y: the work of the thread or process that wants them."""
