@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from scratch_rnn.layers import GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
-from scratch_rnn.layers.activations import Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
+from keras_reference.twin_layers import keras_layer
+from scratch_rnn.layers import Dense, Layer
+from scratch_rnn.layers.activations import Sigmoid
 from scratch_rnn.training import losses, metrics, optimizers
 from scratch_rnn.training.model import Sequential
 
@@ -125,7 +126,12 @@ def _set_floatx(floatx: str, policy: str | keras.DTypePolicy) -> None:
 def _layers(model: Sequential, input_shape: tuple[int | None, ...]) -> list[Any]:
     """Return the input and the layers of a model's counterpart."""
     model.compute_output_shape(input_shape)  # raises where the shape does not fit
-    return [keras.Input(input_shape[1:]), *(_layer(layer) for layer in model.layers)]
+    stateful = [layer.name for layer in model.layers if getattr(layer, "stateful", False)]
+    if stateful and input_shape[0] is None:
+        raise ValueError(
+            f"layer {stateful[0]!r} is stateful: Keras needs the size of a batch first in the input's shape"
+        )
+    return [keras.Input(batch_shape=input_shape), *map(keras_layer, model.layers)]
 
 
 def _check_dtype(twin: keras.Model, model: Sequential) -> None:
@@ -133,42 +139,6 @@ def _check_dtype(twin: keras.Model, model: Sequential) -> None:
         raise ValueError(
             f"Keras on {keras.config.backend()} does not compute in {model.dtype}: {_FLOAT64_HINT}"
         )
-
-
-def _layer(layer: Layer) -> keras.layers.Layer:
-    """Return the Keras layer with the same options; its weights are set later.
-
-    A subclass has none, even of a layer that has one: what it computes is its own.
-    """
-    if type(layer) not in (Dense, SimpleRNN, GRU, LSTM):
-        raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) has no counterpart in Keras")
-    common = {"use_bias": layer.use_bias, "dtype": layer.dtype.name, "name": layer.name}  # type: ignore[attr-defined]
-    if isinstance(layer, Dense):
-        return keras.layers.Dense(layer.units, activation=_activation(layer.activation), **common)
-    assert isinstance(layer, Recurrent)
-    if layer.bptt_steps is not None:
-        raise ValueError(
-            f"layer {layer.name!r} has bptt_steps, and Keras has no counterpart of it: leave it out"
-        )
-    options = common | {
-        "units": layer.units,
-        "activation": _activation(layer.activation),
-        "return_sequences": layer.return_sequences,
-        "go_backwards": layer.go_backwards,
-    }
-    if isinstance(layer, SimpleRNN):
-        return keras.layers.SimpleRNN(**options)
-    if isinstance(layer, GRU):
-        gates = _activation(layer.recurrent_activation)
-        return keras.layers.GRU(**options, recurrent_activation=gates, reset_after=layer.reset_after)
-    assert isinstance(layer, LSTM)
-    return keras.layers.LSTM(**options, recurrent_activation=_activation(layer.recurrent_activation))
-
-
-def _activation(activation: Activation) -> str:
-    if type(activation) not in (Linear, Tanh, Sigmoid, ReLU, Softmax):
-        raise ValueError(f"activation {activation.name!r} has no counterpart in Keras")
-    return activation.name
 
 
 def _optimizer(optimizer: optimizers.Optimizer) -> keras.optimizers.Optimizer:

@@ -5,8 +5,10 @@ from scratch_rnn.layers.bidirectional import Bidirectional
 from scratch_rnn.layers.dense import Dense
 from scratch_rnn.layers.dropout import Dropout
 from scratch_rnn.layers.gru import GRU
+from scratch_rnn.layers.layer_norm_lstm import LayerNormLSTM
 from scratch_rnn.layers.lstm import LSTM
 from scratch_rnn.layers.masking import Masking
+from scratch_rnn.layers.random_affine import RandomAffine
 from scratch_rnn.layers.recurrent import Recurrent
 from scratch_rnn.layers.simple_rnn import SimpleRNN
 from scratch_rnn.layers.time_distributed import TimeDistributed
@@ -23,7 +25,9 @@ __all__ = [
     "Dropout",
     "Gradients",
     "Layer",
+    "LayerNormLSTM",
     "Masking",
+    "RandomAffine",
     "Recurrent",
     "SimpleRNN",
     "TimeDistributed",

@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scratch_rnn.arrays import Array, aligned_empty
+from scratch_rnn.layers.initializers import Initializer
 
 SPARE_BYTES = 4e6  # of the largest tape that is kept: beside the use of a larger one it is quickly made
 ALL = range(sys.maxsize)  # blocks: NumPy's slices end where the array does
@@ -55,7 +56,7 @@ class OwnWeight:
 
     name: str
     blocks: int
-    initializer: str
+    initializer: str | Initializer
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OwnWeight:
         return self  # a declaration of the class, which a copied layer shares
@@ -132,7 +133,7 @@ def state() -> Any:
     return before, replace(before, ahead=1)
 
 
-def weight(name: str, blocks: int = 1, initializer: str = "zeros") -> Any:
+def weight(name: str, blocks: int = 1, initializer: str | Initializer = "zeros") -> Any:
     """Declare weights (blocks * H, 1) and their gradient, which `add_weight_gradients` adds up."""
     own = OwnWeight(name, blocks, initializer)
     weights = Part(lambda tape: tape.layer.own_weights[own], None, range(blocks), source=own)

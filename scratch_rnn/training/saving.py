@@ -25,7 +25,9 @@ from scratch_rnn.layers import (
     Dense,
     Dropout,
     Layer,
+    LayerNormLSTM,
     Masking,
+    RandomAffine,
     TimeDistributed,
     activations,
 )
@@ -36,7 +38,7 @@ from scratch_rnn.training import losses, metrics, optimizers
 
 FORMAT = 1  # of the files that are written here; a larger number is a later format
 MORE = "more/"  # begins the names of arrays that are not the model's
-DROPOUT_RATES = ("rate", "dropout", "recurrent_dropout")  # options of layers that draw random numbers
+DRAWING = ("rate", "dropout", "recurrent_dropout", "shift")  # options of layers that draw random numbers
 LATER_OPTIONS = {  # of recurrent layers, which the first files of format 1 do not have
     "zero_output_for_mask": False,
     "stateful": False,
@@ -54,6 +56,8 @@ CLASSES: dict[str, Any] = {
         Masking,
         Bidirectional,
         TimeDistributed,
+        LayerNormLSTM,
+        RandomAffine,
         optimizers.SGD,
         optimizers.RMSprop,
         optimizers.Adam,
@@ -192,7 +196,7 @@ def _part(part: Any) -> dict[str, Any]:
     if CLASSES.get(name) is not type(part):
         raise ValueError(f"{name} is not scratch_rnn's own and cannot be saved: {ADVICE}")
     options = {option: _value(getattr(part, option)) for option in _options(part)}
-    if any(getattr(part, rate, 0) for rate in DROPOUT_RATES) and part.seed is not None:
+    if any(hasattr(part, option) for option in DRAWING) and part.seed is not None:
         options["seed"] = number_of(part.seed)  # what it draws goes on, too
     return {"class": name, "options": options}
 
