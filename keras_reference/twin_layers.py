@@ -61,8 +61,8 @@ def _bidirectional(layer: Bidirectional) -> keras.layers.Layer:
     units = [each.units for each in layer.layers]
     if len(set(units)) > 1:
         raise ValueError(
-            f"layer {layer.name!r} puts {units[0]} and {units[1]} units side by side, and Keras takes them for "
-            "the same number"
+            f"layer {layer.name!r} puts {units[0]} and {units[1]} units side by side, and Keras takes them "
+            "for the same number"
         )
     forward, backward = map(keras_layer, layer.layers)
     return keras.layers.Bidirectional(forward, layer.merge_mode, backward_layer=backward, **_common(layer))
