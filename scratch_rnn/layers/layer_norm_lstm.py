@@ -50,7 +50,7 @@ class LayerNormLSTMStep(Step):
     derivative_i_and_f, derivative_g, derivative_o = derivatives[:2], derivatives[2:3], derivatives[3:]
     dz = work(4)  # the gradient of Wᵀ x_t, which (T4) takes
     dfrom_h = work(4)
-    dnormed_c = work()
+    dv = work()  # v = γ_c ⊙ n(c_t) + β_c
     dc = work()
 
 
@@ -97,8 +97,8 @@ class LayerNormLSTM(Recurrent):
         dh, dc_carried = dstate
         # Back through h_t = o ⊙ φ(γ_c ⊙ n(c_t) + β_c)
         np.multiply(dh, s.phi_c, out=s.do)  # (L7)
-        np.multiply(dh * s.o, phi.derivative(s.phi_c), out=s.dnormed_c)  # (Y4)
-        np.add(normed_backward(s.gamma_c * s.dnormed_c, s.c), dc_carried, out=s.dc)  # (Y5), (Y6)
+        np.multiply(dh * s.o, phi.derivative(s.phi_c), out=s.dv)  # (Y4)
+        np.add(normed_backward(s.gamma_c * s.dv, s.c), dc_carried, out=s.dc)  # (Y5), (Y6)
         # Back through c_t = f ⊙ c_{t-1} + i ⊙ g
         np.multiply(s.dc, s.c_prev, out=s.df)  # (L9)
         np.multiply(s.dc, s.g, out=s.di)  # (L10)
@@ -121,9 +121,9 @@ class LayerNormLSTM(Recurrent):
         s.dmatrix += s.summand  # (T3)
         s.dgamma_x += over_samples(s.dgates * normed(s.from_x))  # (Y7)
         s.dgamma_h += over_samples(s.dgates * normed(s.from_h))  # (Y7)
-        s.dgamma_c += over_samples(s.dnormed_c * normed(s.c))  # (Y7)
+        s.dgamma_c += over_samples(s.dv * normed(s.c))  # (Y7)
         s.db += over_samples(s.dgates)  # (Y7)
-        s.dbeta_c += over_samples(s.dnormed_c)  # (Y7)
+        s.dbeta_c += over_samples(s.dv)  # (Y7)
 
 
 def normed(a: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Bidirectional, TimeDistributed, Dropout, Masking, and states that are kept: each with its gradients."""
+"""What is built around the cells, with its gradients: both directions, dropout, masks, kept states ..."""
 
 import re
 from itertools import product
@@ -17,7 +17,9 @@ from scratch_rnn import (
     Dense,
     Dropout,
     Layer,
+    LayerNormLSTM,
     Masking,
+    RandomAffine,
     Sequential,
     SimpleRNN,
     TimeDistributed,
@@ -438,6 +440,136 @@ def test_outputs_of_masked_timesteps_can_be_zero_in_place_of_repeated():
     repeated, _ = random_cell("GRU", return_sequences=True).forward(X, mask=MASK)
     np.testing.assert_array_equal(y, np.where(MASK[..., None], repeated, 0))
     assert_every_entry(layer, mask=MASK)
+
+
+# Layer normalization ---------------------------------------------------------------------------------------
+
+
+def normed(a):
+    """Return n(a) of samples in rows."""
+    return (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + 1e-3)
+
+
+def test_layer_normalization_is_the_paper_s():
+    layer = LayerNormLSTM(3, dtype="float64", return_sequences=True)
+    layer.build(X.shape)
+    w, u, gamma_x, gamma_h, b, gamma_c, beta_c = (
+        weight if weight.shape[1] > 1 else weight[:, 0] for weight in randomize(layer).weights
+    )
+    h = c = np.zeros((4, 3))
+    for t in range(5):
+        z = gamma_x * normed(X[:, t] @ w) + gamma_h * normed(h @ u) + b
+        i, f, o = (1 / (1 + np.exp(-z[:, k : k + 3])) for k in (0, 3, 9))
+        c = f * c + i * np.tanh(z[:, 6:9])
+        h = o * np.tanh(gamma_c * normed(c) + beta_c)
+        np.testing.assert_allclose(layer.forward(X)[0][:, t], h, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"return_sequences": True, "go_backwards": True},
+        {"return_sequences": True, "bptt_steps": 2},
+        {"return_sequences": True, "dropout": 0.4, "recurrent_dropout": 0.4},
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("mask", [None, MASK], ids=["all steps", "masked"])
+def test_every_entry_is_right_with_layer_normalization(options, mask):
+    assert_every_entry(LayerNormLSTM(3, dtype="float64", **options), mask=mask, training=True)
+
+
+def test_the_forget_gate_s_bias_begins_at_one_and_the_scales_do():
+    layer = LayerNormLSTM(2)
+    layer.build((None, None, 3))
+    given = dict(zip(layer.weight_names, (weight.ravel().tolist() for weight in layer.weights), strict=True))
+    assert given["gate_bias"] == [0, 0, 1, 1, 0, 0, 0, 0]
+    assert given["kernel_gamma"] == given["recurrent_gamma"] == [1] * 8
+    assert (given["state_gamma"], given["state_beta"]) == ([1, 1], [0, 0])
+
+
+def test_layer_normalization_has_a_bias_of_its_own():
+    with pytest.raises(ValueError, match="use_bias must be False"):
+        LayerNormLSTM(2, use_bias=True)
+
+
+# Pictures that are moved -----------------------------------------------------------------------------------
+
+PICTURE = np.arange(1.0, 26).reshape(1, 5, 5)
+
+
+def moved(matrix):
+    """Return the picture as it is for pixels that come from where a matrix (2, 3) says."""
+    layer = RandomAffine(dtype="float64")
+    layer._drawn = lambda batch: np.array([matrix], float)
+    return layer.forward(PICTURE, training=True)[0][0]
+
+
+def test_a_shift_by_whole_pixels_moves_them_and_lets_zeros_in():
+    expected = np.zeros((5, 5))
+    expected[:3, 1:] = PICTURE[0, 2:, :4]
+    np.testing.assert_allclose(moved([[1, 0, 2], [0, 1, -1]]), expected)
+
+
+def test_a_rotation_by_a_right_angle_turns_the_picture_about_its_middle():
+    np.testing.assert_allclose(moved([[0, 1, 0], [-1, 0, 0]]), np.rot90(PICTURE[0]), atol=1e-12)
+
+
+def test_between_pixels_lies_their_mean():
+    inside = moved([[1, 0, 0.5], [0, 1, 0]])[:4]
+    np.testing.assert_allclose(inside, (PICTURE[0, :4] + PICTURE[0, 1:]) / 2)
+
+
+def test_what_is_drawn_stays_within_its_bounds():
+    layer = RandomAffine(shift=2, rotation=30, zoom=0.2)
+    with at(Place((1,))):
+        matrices = layer._drawn(2000)
+    turned, shifts = matrices[:, :, :2], matrices[:, :, 2]
+    for drawn, bound in (
+        (np.abs(shifts).max(axis=0), 2),
+        (np.rad2deg(np.abs(np.arctan2(turned[:, 1, 0], turned[:, 0, 0]))).max(), 30),
+        (1 / np.linalg.norm(turned[:, :, 0], axis=1).min() - 1, 0.2),
+    ):
+        assert (0.95 * bound < drawn).all() and (drawn <= bound + 1e-9).all()
+
+
+def test_a_slant_moves_rows_sideways_the_more_the_higher_they_are():
+    layer = RandomAffine(shear=0.5, dtype="float64")
+    with at(Place((1,))):
+        matrix = layer._drawn(1)[0]
+    np.testing.assert_array_equal(matrix[:, [0, 2]][0], [1, 0])
+    assert matrix[0, 1] == 0 and 0 < abs(matrix[1, 0]) <= 0.5
+
+
+def test_without_training_or_without_bounds_pictures_stay_as_they_are():
+    for training, layer in ((False, RandomAffine(2, 10, 0.1, 0.2)), (True, RandomAffine())):
+        np.testing.assert_array_equal(
+            layer.forward(X.astype("float32"), training=training)[0], X.astype("float32")
+        )
+
+
+def test_every_entry_of_the_gradient_of_a_moved_picture_is_right():
+    assert_every_entry(RandomAffine(1.5, 20, 0.2, 0.3, dtype="float64"), training=True)
+
+
+def test_bounds_are_numbers_that_make_sense():
+    with pytest.raises(ValueError, match="rotation must be a number from 0 to 180, not -3"):
+        RandomAffine(rotation=-3)
+    with pytest.raises(ValueError, match=r"zoom must be a number from 0 to 0\.9, not 'x'"):
+        RandomAffine(zoom="x")
+
+
+def test_training_on_moved_pictures_gives_the_same_bits_on_any_number_of_workers():
+    def model(**workers):
+        layers = [RandomAffine(1, 10, 0.1, 0.1), LayerNormLSTM(4, dropout=0.2), Dense(10, "softmax")]
+        made = Sequential(layers, seed=0)
+        made.compile(Adam(0.01), shard_rows=8, **workers)
+        return made
+
+    expected, _ = trained(model(threads=1))
+    for workers in ({"threads": 3}, {"processes": 2}):
+        assert_same(trained(model(**workers))[0], expected)
 
 
 # States that are kept --------------------------------------------------------------------------------------
