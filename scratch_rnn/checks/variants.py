@@ -9,10 +9,21 @@ import numpy as np
 
 from scratch_rnn.checks.gradient_check import TOLERANCES, Report, check_layer
 from scratch_rnn.checks.known_bugs import inject
-from scratch_rnn.layers import CELLS, GRU, LSTM, Dense, Layer, Recurrent, SimpleRNN
+from scratch_rnn.layers import (
+    CELLS,
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Layer,
+    LayerNormLSTM,
+    Recurrent,
+    SimpleRNN,
+)
 
 BATCH, TIME, FEATURES = 3, 5, 3
 BPTT_STEPS = 2
+DROPOUT = 0.25  # of inputs and of states
 
 # The size of weights that proves something. With smaller ones too little comes from other timesteps to be
 # seen above the floor. With larger ones units saturate: 1 - y² keeps few digits of a derivative, and each
@@ -24,12 +35,18 @@ LEAST_SCALE, MOST_SCALE = 0.1, 1.0
 USUAL_SCALE, USUAL_UNITS = 0.5, 4
 BEYOND_USUAL = 100
 
-LAYERS: dict[str, type[Layer]] = {**CELLS, "dense": Dense}
+LAYERS: dict[str, type[Layer]] = {
+    **CELLS,
+    "layer_norm_lstm": LayerNormLSTM,
+    "bidirectional": Bidirectional,
+    "dense": Dense,
+}
 # The options of its own with which a layer is tried.
 OWN_OPTIONS: dict[type[Layer], list[dict[str, Any]]] = {
     SimpleRNN: [{"activation": name} for name in ("tanh", "relu", "linear")],
     GRU: [{}, {"reset_after": False}],
     LSTM: [{}],
+    LayerNormLSTM: [{}],
     Dense: [{"activation": name} for name in ("linear", "relu", "sigmoid", "softmax")],
 }
 # Switches that are tried both on and off, and what a title says of the value that is not the default.
@@ -47,6 +64,8 @@ def variants(name: str, units: int, dtype: str, method: str) -> list[tuple[Layer
     gradient ends, and step over the kink of relu.
     """
     cls: Any = LAYERS[name]
+    if cls is Bidirectional:
+        return _both_ways(units, dtype)
     recurrent = issubclass(cls, Recurrent)
     layers: list[tuple[Layer, str]] = []
     for own in OWN_OPTIONS[cls]:
@@ -54,13 +73,28 @@ def variants(name: str, units: int, dtype: str, method: str) -> list[tuple[Layer
             continue
         title = _title(cls, own)
         switches = list(SWITCHES) if recurrent else ["use_bias"]
+        if cls is LayerNormLSTM:  # which has a bias of its own
+            switches.remove("use_bias")
         for turned in product((False, True), repeat=len(switches)):
             chosen = {key: SWITCHES[key][0] == on for key, on in zip(switches, turned, strict=True)}
             words = [SWITCHES[key][1] for key, on in zip(switches, turned, strict=True) if on]
             layers.append((cls(units, dtype=dtype, **own, **chosen), " ".join([title, *words])))
+        if recurrent:
+            rates = {"dropout": DROPOUT, "recurrent_dropout": DROPOUT}
+            thinned = cls(units, dtype=dtype, **own, return_sequences=True, **rates)
+            layers.append((thinned, f"{title} +seq +dropout"))
         if recurrent and method != "central":
             cut = cls(units, dtype=dtype, **own, return_sequences=True, bptt_steps=BPTT_STEPS)
             layers.append((cut, f"{title} +seq +bptt_steps={BPTT_STEPS}"))
+    return layers
+
+
+def _both_ways(units: int, dtype: str) -> list[tuple[Layer, str]]:
+    """Return an LSTM in both directions with each way to make one output of two."""
+    layers: list[tuple[Layer, str]] = []
+    for mode, sequences in product(("concat", "sum", "mul", "ave"), (False, True)):
+        layer = Bidirectional(LSTM(units, return_sequences=sequences, dtype=dtype), mode)
+        layers.append((layer, f"Bidirectional LSTM {mode}{' +seq' * sequences}"))
     return layers
 
 
@@ -99,4 +133,4 @@ def random_check(
         layer = inject(layer, bug)  # type: ignore[arg-type]
     usual = scale <= USUAL_SCALE and units <= USUAL_UNITS
     tolerance = TOLERANCES[layer.dtype.name][method] * (1 if usual else BEYOND_USUAL)
-    return check_layer(layer, x, method=method, tolerance=tolerance, title=title)
+    return check_layer(layer, x, method=method, tolerance=tolerance, training=True, title=title)
