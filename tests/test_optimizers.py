@@ -359,7 +359,10 @@ def test_a_learning_rate_must_be_a_number_above_zero(make, learning_rate):
         (lambda: SGD(global_clipnorm=-1), "global_clipnorm must be a number above 0, not -1"),
         (lambda: SGD(clipvalue=0.0), "clipvalue must be a number above 0, not 0.0"),
         (lambda: SGD(clipnorm=1.0, clipvalue=1.0), "only one of clipnorm, clipvalue can be set"),
-        (lambda: optimizers.get("sdg"), "unknown optimizer 'sdg': use one of sgd, rmsprop, adam"),
+        (
+            lambda: optimizers.get("sdg"),
+            "unknown optimizer 'sdg': use one of sgd, rmsprop, adam, adamw, nadam, adagrad",
+        ),
     ],
 )
 def test_values_out_of_range_are_refused(make, message):
