@@ -150,8 +150,9 @@ def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.O
     """Return PyTorch's optimizer with the same formulas as one of scratch_rnn and Keras.
 
     Raises ValueError where there is none: for RMSprop and Adagrad, whose ε PyTorch adds behind the root; for
-    the clips by norm, where it adds 1e-6 to the norm; for SGD with momentum and weight decay, which it lets
-    run through the momentum; and for a learning rate that follows a schedule.
+    Nadam, of which it keeps a number in float32; for the clips by norm, where it adds 1e-6 to the norm; for
+    SGD with momentum and weight decay, which it lets run through the momentum; and for a learning rate that
+    follows a schedule.
     """
     kind = type(ours)
     if ours.clipnorm is not None or ours.global_clipnorm is not None:
@@ -163,6 +164,8 @@ def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.O
             f"PyTorch's {kind.__name__} adds epsilon behind the root, Keras and scratch_rnn under it: "
             "take adam or sgd (--optimizer adam)"
         )
+    if kind is optimizers.Nadam:
+        raise ValueError("PyTorch's NAdam keeps the product of its momenta in float32: take adam or sgd")
     if kind not in _OPTIMIZERS:
         raise ValueError(f"optimizer {kind.__name__} has no counterpart in PyTorch")
     return _OPTIMIZERS[kind](ours, twin)
@@ -200,24 +203,10 @@ def _adam(ours: optimizers.Adam, twin: PyTorchTwin) -> torch.optim.Optimizer:
     return adam
 
 
-def _nadam(ours: optimizers.Nadam, twin: PyTorchTwin) -> torch.optim.Optimizer:
-    """Return NAdam with the momenta of Keras, whose 0.96ᵗ PyTorch takes to the power of `momentum_decay`."""
-    return torch.optim.NAdam(
-        twin.trained(),
-        ours.learning_rate,
-        (ours.beta_1, ours.beta_2),
-        ours.epsilon,
-        weight_decay=ours.weight_decay or 0.0,
-        momentum_decay=1.0,
-        decoupled_weight_decay=True,
-    )
-
-
 _OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
     optimizers.SGD: _sgd,
     optimizers.Adam: _adam,
     optimizers.AdamW: _adam,
-    optimizers.Nadam: _nadam,
 }
 
 
