@@ -159,6 +159,19 @@ def test_a_backup_goes_on_with_an_optimizer_and_its_schedule(optimizer, tmp_path
         np.testing.assert_array_equal(same, own)
 
 
+def test_a_backup_from_before_labels_could_be_smoothed_is_gone_on_with(tmp_path):
+    model, path = classifier(SimpleRNN(3), loss="categorical_crossentropy"), tmp_path / "backup.npz"
+    x, y = digits()
+    model.fit(x, y, verbose=0, callbacks=[BackupAndRestore(path, delete_checkpoint=False)])
+    path.write_bytes(
+        changed(path.read_bytes(), lambda said: said["compiled"]["loss"]["options"].pop("label_smoothing"))
+    )
+    other = classifier(SimpleRNN(3), loss="categorical_crossentropy")
+    other.fit(x, y, verbose=0, callbacks=[BackupAndRestore(path)])
+    for own, same in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(same, own)
+
+
 def test_a_backup_of_another_schedule_is_refused(tmp_path):
     x, y = digits()
     path = tmp_path / "backup.npz"

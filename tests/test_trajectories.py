@@ -14,10 +14,8 @@ from scratch_rnn import (
     SGD,
     Adagrad,
     Adam,
-    AdamW,
     CosineDecay,
     Dense,
-    ExponentialDecay,
     Nadam,
     RMSprop,
     Sequential,
@@ -51,9 +49,7 @@ OPTIMIZERS = [
     (RMSprop, {"learning_rate": 2**-9, "rho": 0.9375, "clipvalue": 2**-6}),
     (Adam, {"learning_rate": 2**-9, "beta_1": 0.875, "beta_2": 0.9375, "global_clipnorm": 0.5}),
     (Adam, {"learning_rate": 2**-9, "beta_1": 0.875, "beta_2": 0.9375, "weight_decay": 0.0625}),
-    (AdamW, {"learning_rate": 2**-9, "weight_decay": 0.125, "beta_1": 0.875, "beta_2": 0.9375}),
     (Adagrad, {"learning_rate": 2**-7, "initial_accumulator_value": 0.125}),
-    (SGD, {"learning_rate": ExponentialDecay(2**-4, 64, 0.5), "momentum": 0.5}),
     (
         Adam,
         {
@@ -69,7 +65,6 @@ DEFAULTS = [
     (RMSprop, {}),
     (Adam, {}),
     (Adam, {"weight_decay": 0.004}),
-    (AdamW, {}),
     (Nadam, {}),
 ]
 

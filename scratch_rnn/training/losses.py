@@ -177,7 +177,7 @@ class BinaryCrossentropy(Loss):
 
     def checked(self, y: Array, output_shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
         y = super().checked(y, output_shape, dtype)
-        outside = y[~((y >= 0) & (y <= 1))]
+        outside = y.real[(y.real < 0) | (y.real > 1)]  # complex in the complex step
         if outside.size:
             raise ValueError(f"{self.name} takes labels from 0 to 1, but there is {outside[0]:g}")
         return y

@@ -154,14 +154,19 @@ def _fixed(content: Mapping[str, Any]) -> dict[str, Any]:
     compiled = content["compiled"] or {}
     changing = ("learning_rate", "iterations")
     optimizer = {n: value for n, value in compiled.get("optimizer", {}).items() if n not in changing}
-    layers = [{"class": layer["class"], "options": _completed(layer)} for layer in content["layers"]]
-    return {"layers": layers, **compiled, "optimizer": optimizer}
+    layers = [_completed(layer) for layer in content["layers"]]
+    loss = _completed(compiled["loss"]) if compiled else None
+    return {"layers": layers, **compiled, "optimizer": optimizer, "loss": loss}
 
 
-def _completed(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a layer, with the values of those that an earlier version did not have."""
-    recurrent = "return_sequences" in layer["options"]
-    return (LATER_OPTIONS if recurrent else {}) | layer["options"]
+def _completed(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return class and options of a layer or a loss, with those that an earlier version did not have."""
+    later: dict[str, Any] = {}
+    if "return_sequences" in part["options"]:
+        later = LATER_OPTIONS
+    elif part["class"] == "CategoricalCrossentropy":
+        later = {"label_smoothing": 0.0}
+    return {"class": part["class"], "options": later | part["options"]}
 
 
 # Into the file -----------------------------------------------------------------------------------------
