@@ -15,7 +15,6 @@ from torch import nn
 from scratch_rnn.arrays import Array
 from scratch_rnn.interop import from_pytorch, to_pytorch
 from scratch_rnn.layers import GRU, LSTM, Dense, SimpleRNN
-from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training.model import Sequential
 
@@ -49,14 +48,15 @@ class PyTorchTwin(nn.Module):
         self.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what enters the softmax of the last layer, or its outputs where it has none."""
-        for layer in self.layers_of_model:
-            x = _outputs(layer, self.get_submodule(layer.name), x)
-        return x
+        """Return what enters the activation of the last layer, or its outputs where it is recurrent."""
+        *below, last = self.layers_of_model
+        for layer in below:
+            x = _activation(layer)(_scores(layer, self.get_submodule(layer.name), x))
+        return _scores(last, self.get_submodule(last.name), x)
 
     def ending(self, scores: torch.Tensor) -> torch.Tensor:
         """Return the outputs of the last layer from what `forward` returns."""
-        return scores.softmax(dim=-1) if _ends_in_softmax(self.layers_of_model) else scores
+        return _activation(self.layers_of_model[-1])(scores)
 
     def trained(self) -> Iterator[nn.Parameter]:
         """Yield the parameters that are trained."""
@@ -87,17 +87,19 @@ def _module(layer: Any) -> nn.Module:
     return module
 
 
-def _outputs(layer: Any, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return what comes out of one layer; of a softmax, what goes in."""
+def _scores(layer: Any, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return what enters the activation of a Dense; what comes out of a recurrent layer."""
     if type(layer) is Dense:
-        z = module(x)
-        return z if type(layer.activation) is Softmax else _ACTIVATIONS[layer.activation.name](z)
+        return module(x)
     y, _ = module(x.flip(1) if layer.go_backwards else x)
     return y if layer.return_sequences else y[:, -1]
 
 
-def _ends_in_softmax(layers: list[Any]) -> bool:
-    return type(layers[-1]) is Dense and type(layers[-1].activation) is Softmax
+def _activation(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    return _ACTIVATIONS[layer.activation.name] if type(layer) is Dense else nn.Identity()
+
+
+# Losses ------------------------------------------------------------------------------------------------
 
 
 def loss_of(model: Sequential, twin: PyTorchTwin) -> Loss:
@@ -105,13 +107,40 @@ def loss_of(model: Sequential, twin: PyTorchTwin) -> Loss:
 
     Raises ValueError for a loss that PyTorch has no counterpart of.
     """
-    if type(model.loss) is losses.MeanSquaredError:
-        return lambda scores, rows: nn.functional.mse_loss(twin.ending(scores), rows)
-    if losses.on_logits(model.loss) is None:
-        raise ValueError(f"loss {type(model.loss).__name__} has no counterpart in PyTorch")
-    if not (_ends_in_softmax(model.layers) or model.loss.from_logits):  # type: ignore[attr-defined]
-        raise ValueError("PyTorch has no cross-entropy of bare probabilities: end in softmax, or in logits")
-    return nn.functional.cross_entropy
+    ours: Any = model.loss
+    if type(ours) in _ERRORS:
+        return lambda scores, rows: _ERRORS[type(ours)](twin.ending(scores), rows)
+    if type(ours) not in _CROSS_ENTROPIES:
+        raise ValueError(f"loss {type(ours).__name__} has no counterpart in PyTorch")
+    last, of_logits = model.layers[-1], _CROSS_ENTROPIES[type(ours)]
+    if type(last) is Dense and losses.joined(ours, last.activation):
+        return lambda scores, rows: of_logits(ours, scores, rows)
+    if ours.from_logits:
+        return lambda scores, rows: of_logits(ours, twin.ending(scores), rows)
+    raise ValueError(
+        f"PyTorch has no cross-entropy of bare probabilities: end in {ours.joins.name}, or in logits"
+    )
+
+
+def _of_classes(ours: Any, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    smoothing = getattr(ours, "label_smoothing", 0.0)
+    return nn.functional.cross_entropy(logits, rows, label_smoothing=smoothing)
+
+
+def _binary(ours: Any, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    rows = losses.smoothed(rows, ours.label_smoothing, 2)
+    return nn.functional.binary_cross_entropy_with_logits(logits, rows)
+
+
+_ERRORS: dict[type, Loss] = {
+    losses.MeanSquaredError: nn.functional.mse_loss,
+    losses.MeanAbsoluteError: nn.functional.l1_loss,
+}
+_CROSS_ENTROPIES = {
+    losses.CategoricalCrossentropy: _of_classes,
+    losses.SparseCategoricalCrossentropy: _of_classes,
+    losses.BinaryCrossentropy: _binary,
+}
 
 
 # Optimizers --------------------------------------------------------------------------------------------
@@ -120,22 +149,26 @@ def loss_of(model: Sequential, twin: PyTorchTwin) -> Loss:
 def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.Optimizer:
     """Return PyTorch's optimizer with the same formulas as one of scratch_rnn and Keras.
 
-    Raises ValueError where there is none: for RMSprop, whose ε PyTorch adds behind the root; for the clips by
-    norm, where it adds 1e-6 to the norm; for SGD with momentum and weight decay, which it lets run through
-    the momentum.
+    Raises ValueError where there is none: for RMSprop and Adagrad, whose ε PyTorch adds behind the root; for
+    Nadam, of which it keeps a number in float32; for the clips by norm, where it adds 1e-6 to the norm; for
+    SGD with momentum and weight decay, which it lets run through the momentum; and for a learning rate that
+    follows a schedule.
     """
+    kind = type(ours)
     if ours.clipnorm is not None or ours.global_clipnorm is not None:
         raise ValueError("PyTorch adds 1e-6 to the norm by which it clips: leave out clipnorm")
-    if type(ours) is optimizers.SGD:
-        return _sgd(ours, twin)
-    if type(ours) is optimizers.Adam:
-        return _adam(ours, twin)
-    if type(ours) is optimizers.RMSprop:
+    if ours.schedule is not None:
+        raise ValueError("the PyTorch twin follows no schedule: give the optimizer a number as learning_rate")
+    if kind in (optimizers.RMSprop, optimizers.Adagrad):
         raise ValueError(
-            "PyTorch's RMSprop adds epsilon behind the root, Keras and scratch_rnn under it: "
+            f"PyTorch's {kind.__name__} adds epsilon behind the root, Keras and scratch_rnn under it: "
             "take adam or sgd (--optimizer adam)"
         )
-    raise ValueError(f"optimizer {type(ours).__name__} has no counterpart in PyTorch")
+    if kind is optimizers.Nadam:
+        raise ValueError("PyTorch's NAdam keeps the product of its momenta in float32: take adam or sgd")
+    if kind not in _OPTIMIZERS:
+        raise ValueError(f"optimizer {kind.__name__} has no counterpart in PyTorch")
+    return _OPTIMIZERS[kind](ours, twin)
 
 
 def _sgd(ours: optimizers.SGD, twin: PyTorchTwin) -> torch.optim.Optimizer:
@@ -168,6 +201,13 @@ def _adam(ours: optimizers.Adam, twin: PyTorchTwin) -> torch.optim.Optimizer:
 
     adam.register_step_pre_hook(set_epsilon)
     return adam
+
+
+_OPTIMIZERS: dict[type, Callable[..., torch.optim.Optimizer]] = {
+    optimizers.SGD: _sgd,
+    optimizers.Adam: _adam,
+    optimizers.AdamW: _adam,
+}
 
 
 def clip(ours: optimizers.Optimizer, twin: PyTorchTwin) -> None:

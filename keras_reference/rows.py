@@ -23,6 +23,11 @@ def labels_for(model: Sequential, y: Array) -> Array:
 
 
 def one_hot(model: Sequential, y: Array) -> Array:
-    """Return integer labels (N,) as rows (N, K) of zeros and a one, in the model's dtype."""
+    """Return integer labels (N,) as rows (N, K) of zeros and a one, in the model's dtype.
+
+    For a single output, K = 1, they stay 0 and 1: (N, 1).
+    """
     classes = model.layers[-1].units  # type: ignore[attr-defined]
+    if classes == 1:
+        return y.astype(model.dtype)[:, np.newaxis]
     return np.eye(classes, dtype=model.dtype)[y]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -14,11 +15,36 @@ import numpy as np
 
 from keras_reference.twin_layers import keras_layer
 from scratch_rnn.layers import Dense, Layer
-from scratch_rnn.layers.activations import Sigmoid
-from scratch_rnn.training import losses, metrics, optimizers
+from scratch_rnn.layers.activations import Sigmoid, Softmax
+from scratch_rnn.training import losses, metrics, optimizers, schedules
 from scratch_rnn.training.model import Sequential
 
 _FLOAT64_HINT = "for JAX set the environment variable JAX_ENABLE_X64=1 before Keras is imported"
+
+# What has a counterpart of the same name, with options of the same names; of optimizers the options.
+LOSSES = {
+    losses.CategoricalCrossentropy,
+    losses.SparseCategoricalCrossentropy,
+    losses.BinaryCrossentropy,
+    losses.MeanSquaredError,
+    losses.MeanAbsoluteError,
+}
+SCHEDULES = {
+    schedules.ExponentialDecay,
+    schedules.InverseTimeDecay,
+    schedules.PolynomialDecay,
+    schedules.PiecewiseConstantDecay,
+    schedules.CosineDecay,
+    schedules.CosineDecayRestarts,
+}
+OPTIMIZERS: dict[type, tuple[str, ...]] = {
+    optimizers.SGD: ("momentum", "nesterov"),
+    optimizers.RMSprop: ("rho", "momentum", "epsilon", "centered"),
+    optimizers.Adam: ("beta_1", "beta_2", "epsilon"),
+    optimizers.AdamW: ("beta_1", "beta_2", "epsilon"),
+    optimizers.Nadam: ("beta_1", "beta_2", "epsilon"),
+    optimizers.Adagrad: ("initial_accumulator_value", "epsilon"),
+}
 
 
 class LatestValue(keras.metrics.Metric):
@@ -64,9 +90,10 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
 
     It is compiled like the model, if the model is. Works with every backend of Keras 3. Give it floats: it
     does not scale uint8 to [0, 1], as the model does.
-    Raises ValueError for a layer, activation, optimizer, loss or metric that Keras has no counterpart of, not
-    even of a subclass; for a cross-entropy behind a sigmoid, which Keras computes otherwise than its
-    documentation says; and for a backend that does not compute in the model's dtype.
+    Raises ValueError for a layer, activation, optimizer, schedule, loss or metric that Keras has no
+    counterpart of, not even of a subclass; for a cross-entropy behind a sigmoid and a binary one behind a
+    softmax, which Keras computes otherwise than its documentation says; and for a backend that does not
+    compute in the model's dtype.
     """
     if not model.built:
         model.build(input_shape)
@@ -74,7 +101,7 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
         twin = Twin(_layers(model, input_shape), name=f"{model.name}_twin")
         if model.optimizer is not None:
             twin.compile(
-                optimizer=_optimizer(model.optimizer),
+                optimizer=_optimizer(model.optimizer, model.dtype),
                 loss=_loss(model.loss, model.layers[-1]),
                 metrics=[_metric(name, metric) for name, metric in model.metrics],
             )
@@ -141,38 +168,47 @@ def _check_dtype(twin: keras.Model, model: Sequential) -> None:
         )
 
 
-def _optimizer(optimizer: optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    options = {
-        name: getattr(optimizer, name)
-        for name in ("learning_rate", "clipnorm", "global_clipnorm", "clipvalue", "weight_decay")
-    }
-    own = {
-        optimizers.SGD: (keras.optimizers.SGD, ("momentum", "nesterov")),
-        optimizers.RMSprop: (keras.optimizers.RMSprop, ("rho", "momentum", "epsilon", "centered")),
-        optimizers.Adam: (keras.optimizers.Adam, ("beta_1", "beta_2", "epsilon")),
-    }
-    if type(optimizer) not in own:
+def _optimizer(optimizer: optimizers.Optimizer, dtype: np.dtype[Any]) -> keras.optimizers.Optimizer:
+    if type(optimizer) not in OPTIMIZERS:
         raise ValueError(f"optimizer {type(optimizer).__name__} has no counterpart in Keras")
-    keras_class, names = own[type(optimizer)]
-    return keras_class(**options, **{name: getattr(optimizer, name) for name in names})
+    common = ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay")
+    options = {name: getattr(optimizer, name) for name in (*common, *OPTIMIZERS[type(optimizer)])}
+    schedule = optimizer.schedule
+    rate = optimizer.learning_rate if schedule is None else _schedule(schedule, dtype)
+    return getattr(keras.optimizers, type(optimizer).__name__)(learning_rate=rate, **options)
 
 
-def _loss(loss: losses.Loss, last: Layer) -> keras.losses.Loss:
-    if type(loss) is losses.MeanSquaredError:
-        return keras.losses.MeanSquaredError()
-    cross_entropies = {
-        losses.CategoricalCrossentropy: keras.losses.CategoricalCrossentropy,
-        losses.SparseCategoricalCrossentropy: keras.losses.SparseCategoricalCrossentropy,
-    }
-    if type(loss) not in cross_entropies:
+def _schedule(schedule: Any, dtype: np.dtype[Any]) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the schedule that computes in this dtype: from Python's numbers Keras makes float32."""
+
+    def number(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [number(each) for each in value]
+        return dtype.type(value) if isinstance(value, float) else value
+
+    if type(schedule) not in SCHEDULES:
+        raise ValueError(f"schedule {type(schedule).__name__} has no counterpart in Keras")
+    options = {name: number(value) for name, value in asdict(schedule).items()}
+    return getattr(keras.optimizers.schedules, type(schedule).__name__)(**options)
+
+
+def _loss(loss: Any, last: Layer) -> keras.losses.Loss:
+    if type(loss) not in LOSSES:
         raise ValueError(f"loss {type(loss).__name__} has no counterpart in Keras")
-    assert isinstance(loss, losses.CategoricalCrossentropy)
-    if isinstance(last, Dense) and isinstance(last.activation, Sigmoid):
-        raise ValueError(
-            f"layer {last.name!r} ends in a sigmoid, and for {loss.name} Keras takes what enters it for the "
-            "logits of a softmax, so its loss is another one: take softmax, or mean_squared_error"
-        )
-    return cross_entropies[type(loss)](from_logits=loss.from_logits)
+    if isinstance(last, Dense) and isinstance(last.activation, (Sigmoid, Softmax)):
+        _check_joined(loss, last)
+    return getattr(keras.losses, type(loss).__name__)(**asdict(loss))
+
+
+def _check_joined(loss: losses.Loss, last: Dense) -> None:
+    """Raise ValueError where Keras takes the logits of one function for those of another."""
+    if loss.joins is None or loss.joins is type(last.activation):
+        return
+    ends, fits = last.activation.name, loss.joins.name
+    raise ValueError(
+        f"layer {last.name!r} ends in a {ends}, and for {loss.name} Keras takes what enters it for the "
+        f"logits of a {fits}, so its loss is another one: take {fits}, or mean_squared_error"
+    )
 
 
 def _metric(name: str, metric: metrics.Metric) -> str:

@@ -18,12 +18,23 @@ from scratch_rnn.layers import (
 from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, History
 from scratch_rnn.training.losses import (
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
 from scratch_rnn.training.model import Sequential
-from scratch_rnn.training.optimizers import SGD, Adam, RMSprop
+from scratch_rnn.training.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from scratch_rnn.training.schedules import (
+    CosineDecay,
+    CosineDecayRestarts,
+    ExponentialDecay,
+    InverseTimeDecay,
+    LearningRateSchedule,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
 
 load_model = Sequential.load
 
@@ -31,19 +42,31 @@ __all__ = [
     "GRU",
     "LSTM",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "BackupAndRestore",
     "Bidirectional",
+    "BinaryCrossentropy",
     "Callback",
     "CategoricalCrossentropy",
+    "CosineDecay",
+    "CosineDecayRestarts",
     "Dense",
     "Dropout",
+    "ExponentialDecay",
     "Gradients",
     "History",
+    "InverseTimeDecay",
     "Layer",
     "LayerNormLSTM",
+    "LearningRateSchedule",
     "Masking",
+    "MeanAbsoluteError",
     "MeanSquaredError",
+    "Nadam",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
     "RMSprop",
     "RandomAffine",
     "Sequential",

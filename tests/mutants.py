@@ -31,7 +31,7 @@ PARTS = {
     ),
     "training": (
         ["training/*"],
-        ["engines", "labels_and_metrics", "losses", "model", "optimizers", "progress"],
+        ["engines", "labels_and_metrics", "losses", "model", "optimizers", "progress", "schedules"],
     ),
     "checks": (
         ["checks/figures", "checks/known_bugs", "checks/variants", "commands/gradcheck", "minimal"],

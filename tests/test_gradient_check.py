@@ -15,7 +15,9 @@ from scratch_rnn.checks.gradient_check import METHODS, check_function, check_lay
 from scratch_rnn.checks.known_bugs import BUGS, inject
 from scratch_rnn.checks.variants import LAYERS, variants
 from scratch_rnn.training.losses import (
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
@@ -25,7 +27,13 @@ LOSSES = [
     CategoricalCrossentropy(from_logits=True),
     SparseCategoricalCrossentropy(),
     SparseCategoricalCrossentropy(from_logits=True),
+    CategoricalCrossentropy(label_smoothing=0.25),
+    CategoricalCrossentropy(from_logits=True, label_smoothing=0.25),
+    BinaryCrossentropy(),
+    BinaryCrossentropy(from_logits=True),
+    BinaryCrossentropy(from_logits=True, label_smoothing=0.25),
     MeanSquaredError(),
+    MeanAbsoluteError(),
 ]
 ALL_VARIANTS = [variant for name in LAYERS for variant in variants(name, 3, "float64", "complex")]
 
@@ -107,7 +115,18 @@ def test_the_real_shape_passes_along_random_directions(cell):
     assert report.passed, report
 
 
-@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy", "mse"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "mse",
+        "mae",
+        "binary_crossentropy",
+        BinaryCrossentropy(label_smoothing=0.25),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("activation", ["softmax", "linear", "sigmoid"])
 def test_the_loss_of_a_stack_passes(loss, activation):
     model = Sequential(
@@ -138,6 +157,7 @@ def test_every_loss_passes_by_itself(loss, soft, shape):
         lambda arrays: loss.values(targets, arrays["y_pred"]).sum(),
         {"y_pred": y_pred},
         {"y_pred": loss.gradient(targets, y_pred)},
+        tolerance=1e-12,
     )
     assert report.passed, report
 

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from helpers import assert_gradient, central_differences, random_arrays
 
+from scratch_rnn.layers.activations import Linear, Sigmoid, Softmax, Tanh
 from scratch_rnn.training import losses, metrics
 from scratch_rnn.training.losses import (
+    BinaryCrossentropy,
     CategoricalCrossentropy,
+    MeanAbsoluteError,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
@@ -140,10 +143,157 @@ def test_the_two_cross_entropies_differ_on_probabilities_that_do_not_add_up_near
     assert SparseCategoricalCrossentropy()(np.array([0]), p) == pytest.approx(np.log(1.4), rel=1e-6)
 
 
-def test_only_cross_entropies_have_a_form_on_logits():
-    for make in CROSS_ENTROPIES:
-        assert losses.on_logits(make()) == make(from_logits=True)
-    assert losses.on_logits(MeanSquaredError()) is None
+def test_a_cross_entropy_is_joined_with_its_own_activation_alone():
+    """What is computed from the logits of one function is another loss behind another one."""
+    for make, fitting in [*((make, Softmax()) for make in CROSS_ENTROPIES), (BinaryCrossentropy, Sigmoid())]:
+        assert losses.joined(make(), fitting) == make(from_logits=True)
+        for other in {Softmax(), Sigmoid(), Linear(), Tanh()}:
+            if type(other) is not type(fitting):
+                assert losses.joined(make(), other) is None
+    for error in (MeanSquaredError(), MeanAbsoluteError()):
+        assert losses.joined(error, Softmax()) is losses.joined(error, Sigmoid()) is None
+
+
+def test_a_joined_loss_keeps_its_other_options():
+    smoothed = BinaryCrossentropy(label_smoothing=0.25)
+    assert losses.joined(smoothed, Sigmoid()) == BinaryCrossentropy(from_logits=True, label_smoothing=0.25)
+
+
+def test_a_subclass_is_not_joined_unless_it_says_so():
+    class Own(BinaryCrossentropy):
+        pass
+
+    class Willing(BinaryCrossentropy):
+        joins = Sigmoid
+
+    class Steep(Sigmoid):
+        pass
+
+    assert losses.joined(Own(), Sigmoid()) is None
+    assert losses.joined(Willing(), Sigmoid()) == Willing(from_logits=True)
+    assert losses.joined(BinaryCrossentropy(), Steep()) is None
+
+
+# Binary cross-entropy --------------------------------------------------------------------------------------
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def yes_and_no(shape, seed=1):
+    """Return labels of zeros and ones, and logits."""
+    (z,) = random_arrays(shape, seed=seed)
+    return np.random.default_rng(seed).integers(0, 2, shape).astype("float64"), z
+
+
+@rows_and_sequences
+def test_binary_cross_entropy_is_the_mean_of_as_many_cross_entropies_of_two_classes(shape):
+    y, z = yes_and_no(shape)
+    # Each output beside its counter-probability: a cross-entropy of two classes, as above.
+    two = np.stack([np.zeros_like(z), z], axis=-1)
+    expected = CategoricalCrossentropy(from_logits=True).values(y.astype(int), two).mean(axis=-1)
+    np.testing.assert_allclose(BinaryCrossentropy(from_logits=True).values(y, z), expected, rtol=1e-14)
+    np.testing.assert_allclose(BinaryCrossentropy().values(y, sigmoid(z)), expected, rtol=1e-13)
+
+
+@rows_and_sequences
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+def test_gradient_of_binary_cross_entropy_agrees_with_central_differences(shape, from_logits, smoothing):
+    y, z = yes_and_no(shape)
+    loss, y_pred = BinaryCrossentropy(from_logits, smoothing), z if from_logits else sigmoid(z)
+    numeric = central_differences(lambda: loss.values(y, y_pred).sum(), y_pred)
+    assert_gradient(loss.gradient(y, y_pred), numeric, loss.name)
+
+
+def test_gradient_of_binary_cross_entropy_on_logits_is_probability_minus_label_over_their_number():
+    y, z = yes_and_no((5, 3))
+    gradient = BinaryCrossentropy(from_logits=True).gradient(y, z)
+    np.testing.assert_allclose(gradient, (sigmoid(z) - y) / 3, rtol=1e-13)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_logits_of_a_sigmoid_give_finite_values_and_gradients(dtype):
+    loss, y = BinaryCrossentropy(from_logits=True), np.array([[0], [1], [0], [1]], dtype)
+    z = np.array([[1e4], [1e4], [-1e4], [-1e4]], dtype)
+    np.testing.assert_array_equal(loss.values(y, z), [1e4, 0, 0, 1e4])
+    np.testing.assert_allclose(loss.gradient(y, z), [[1], [0], [0], [-1]], atol=1e-37)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_binary_probabilities_of_zero_and_one_are_clipped_and_have_no_gradient(dtype):
+    y, p = np.array([[1], [1]], dtype), np.array([[0], [1]], dtype)
+    # float32 rounds 1 - 1e-7 by up to 6e-8.
+    assert BinaryCrossentropy().values(y, p) == pytest.approx([-np.log(1e-7), 1e-7], rel=1e-6, abs=1e-7)
+    np.testing.assert_array_equal(BinaryCrossentropy().gradient(y, p), [[0], [0]])
+
+
+def test_binary_cross_entropy_at_a_logit_of_zero_can_be_checked_by_the_complex_step():
+    loss, y = BinaryCrossentropy(from_logits=True), np.array([[0.0, 1.0]])
+    for k in range(2):
+        z = np.zeros((1, 2), complex)
+        z[0, k] = 1e-30j
+        assert loss(y, z).imag / 1e-30 == loss.gradient(y, z.real)[0, k] == (0.25, -0.25)[k]
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, 1.5])
+def test_binary_labels_that_are_no_probabilities_are_refused_by_number(wrong):
+    with pytest.raises(
+        ValueError, match=rf"binary_crossentropy takes labels from 0 to 1, but there is {wrong}"
+    ):
+        BinaryCrossentropy().checked(np.array([[0], [1], [wrong]]), (3, 1), np.dtype("float64"))
+
+
+# Label smoothing -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_smoothing_gives_a_share_of_each_label_to_all_classes(from_logits):
+    labels, one_hot, z = problem((5, 3))
+    loss, y_pred = CategoricalCrossentropy(from_logits, 0.3), z if from_logits else softmax(z)
+    soft = np.full((5, 3), 0.1)
+    soft[np.arange(5), labels] = 0.8
+    for y in (labels, one_hot):
+        for ours, of_soft in (
+            (loss.values, CategoricalCrossentropy(from_logits).values),
+            (loss.gradient, CategoricalCrossentropy(from_logits).gradient),
+        ):
+            np.testing.assert_allclose(ours(y, y_pred), of_soft(soft, y_pred), rtol=1e-13, atol=1e-15)
+
+
+def test_smoothing_of_yes_and_no_halves_the_share():
+    y, z = yes_and_no((5, 3))
+    soft = np.where(y == 1, 0.85, 0.15)
+    np.testing.assert_allclose(
+        BinaryCrossentropy(True, 0.3).values(y, z), BinaryCrossentropy(True).values(soft, z), rtol=1e-14
+    )
+
+
+@pytest.mark.parametrize("make", [CategoricalCrossentropy, BinaryCrossentropy])
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, np.nan, "0.1", None])
+def test_a_smoothing_out_of_range_is_refused(make, wrong):
+    with pytest.raises(ValueError, match="label_smoothing must be a number at least 0 and at most 1, not"):
+        make(label_smoothing=wrong)
+
+
+# Errors ----------------------------------------------------------------------------------------------------
+
+
+@rows_and_sequences
+def test_absolute_error_is_the_mean_over_the_last_axis(shape):
+    y, p = random_arrays(shape, shape)
+    expected = sum(np.abs(y[..., k] - p[..., k]) for k in range(shape[-1])) / shape[-1]
+    np.testing.assert_allclose(MeanAbsoluteError().values(y, p), expected, rtol=1e-14)  # order of the sum
+    numeric = central_differences(lambda: MeanAbsoluteError().values(y, p).sum(), p)
+    assert_gradient(MeanAbsoluteError().gradient(y, p), numeric, "mean_absolute_error")
+
+
+def test_absolute_error_has_no_gradient_where_the_answer_is_right():
+    y, p = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 1.5, 4.0]])
+    np.testing.assert_array_equal(MeanAbsoluteError().gradient(y, p), [[0, -1 / 3, 1 / 3]])
 
 
 # Squared error ---------------------------------------------------------------------------------------------
@@ -174,9 +324,13 @@ every_loss = pytest.mark.parametrize(
         CategoricalCrossentropy(from_logits=True),
         SparseCategoricalCrossentropy(),
         SparseCategoricalCrossentropy(from_logits=True),
+        CategoricalCrossentropy(label_smoothing=np.float64(0.1)),
+        BinaryCrossentropy(),
+        BinaryCrossentropy(from_logits=True, label_smoothing=np.float64(0.1)),
         MeanSquaredError(),
+        MeanAbsoluteError(),
     ],
-    ids=["categorical", "categorical on logits", "sparse", "sparse on logits", "squared error"],
+    ids=repr,
 )
 
 
@@ -205,8 +359,11 @@ def test_dtype_of_the_prediction_is_kept(loss):
     [
         ("categorical_crossentropy", CategoricalCrossentropy),
         ("sparse_categorical_crossentropy", SparseCategoricalCrossentropy),
+        ("binary_crossentropy", BinaryCrossentropy),
         ("mean_squared_error", MeanSquaredError),
         ("mse", MeanSquaredError),
+        ("mean_absolute_error", MeanAbsoluteError),
+        ("mae", MeanAbsoluteError),
     ],
 )
 def test_a_loss_is_found_by_kerass_name(name, cls):
@@ -241,9 +398,10 @@ def test_labels_that_do_not_fit_are_refused(make, from_logits, labels, message):
             result(labels, np.full((3, 3), 1 / 3))
 
 
+@pytest.mark.parametrize("loss", [MeanSquaredError(), MeanAbsoluteError(), BinaryCrossentropy()])
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (1, 3)])
-def test_targets_of_squared_error_are_never_stretched_to_the_predictions(shape):
-    for result in (MeanSquaredError().values, MeanSquaredError().gradient):
+def test_targets_are_never_stretched_to_the_predictions(loss, shape):
+    for result in (loss.values, loss.gradient):
         with pytest.raises(ValueError, match=r"have shape .*, expected \(3, 3\), like the predictions"):
             result(np.zeros(shape), np.zeros((3, 3)))
 
@@ -267,7 +425,7 @@ def test_errors_are_means_over_the_last_axis():
     np.testing.assert_array_equal(metrics.mean_absolute_error(y, p), [1, 2])
 
 
-@pytest.mark.parametrize("name", ["accuracy", "acc", "mse", "mae", "sparse_categorical_accuracy"])
+@pytest.mark.parametrize("name", ["accuracy", "acc", "mse", "mae", "binary_accuracy"])
 def test_a_metric_bears_the_name_it_was_asked_for(name):
     assert metrics.get(name)[0] == name
 
@@ -290,3 +448,11 @@ def test_accuracy_of_a_single_output_counts_above_one_half():
     np.testing.assert_array_equal(
         metrics.accuracy(np.array([[0], [0], [0], [1]]), y_pred), [True, True, False, True]
     )
+
+
+def test_binary_accuracy_is_the_share_of_outputs_on_the_right_side_of_one_half():
+    y_pred = np.array([[0.2, 0.5, 0.7], [0.9, 0.6, 0.1]])
+    yes = np.array([[0, 1, 1], [1, 1, 0]])
+    np.testing.assert_array_equal(metrics.binary_accuracy(yes, y_pred), [2 / 3, 1])
+    np.testing.assert_array_equal(metrics.binary_accuracy(np.array([2, 0]), y_pred), [1, 2 / 3])
+    np.testing.assert_array_equal(metrics.binary_accuracy(np.array([1, 0]), y_pred[:, :1]), [0, 0])

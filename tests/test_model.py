@@ -122,6 +122,7 @@ def stack(name, last, sequences=False):
         ("softmax", "sparse_categorical_crossentropy"),
         ("softmax", "mean_squared_error"),
         (None, "mean_squared_error"),
+        ("sigmoid", "binary_crossentropy"),
     ],
 )
 def test_gradient_of_a_whole_model_agrees_with_central_differences(name, sequences, activation, loss):
@@ -132,6 +133,8 @@ def test_gradient_of_a_whole_model_agrees_with_central_differences(name, sequenc
     x, y = random_arrays((5, 4, 2), (5, 4, 3) if sequences else (5, 3))
     if loss in CROSS_ENTROPIES:
         y = y.argmax(axis=-1)
+    elif loss == "binary_crossentropy":
+        y = y > 0
     _, gradients = model.loss_and_gradients(x, y)
     assert_gradients_of_the_weights(model, gradients, x, y)
 
@@ -182,6 +185,29 @@ def test_softmax_and_cross_entropy_meet_on_the_logits():
     loss, (*_, gradient) = model.loss_and_gradients(x, y)
     assert loss == 200
     np.testing.assert_array_equal(gradient, [1, 0, 0, -1, 0, 0, 0, 0, 0, 0])
+
+
+def test_sigmoid_and_binary_cross_entropy_meet_on_the_logits():
+    """A sure and wrong answer is 1 in float32, where the slope of the sigmoid is 0."""
+    model = tiny("sigmoid", "binary_crossentropy", classes=2).astype("float32")
+    kernel, bias = model.layers[-1].weights
+    kernel[...] = 0
+    bias[...] = [200, -200]
+    loss, (*_, gradient) = model.loss_and_gradients(np.zeros((1, 3, 2), "float32"), np.array([[0, 1]]))
+    assert loss == 200
+    np.testing.assert_array_equal(gradient, [0.5, -0.5])
+
+
+def test_a_single_output_learns_yes_and_no_from_a_vector_of_labels():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4, 2))
+    y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    model = Sequential([SimpleRNN(4), Dense(1, "sigmoid")], seed=0)
+    model.compile(SGD(0.5), "binary_crossentropy", ["accuracy", "binary_accuracy"], threads=1)
+    history = model.fit(x, y, batch_size=10, epochs=15, verbose=0).history
+    assert history["accuracy"] == history["binary_accuracy"]
+    assert history["accuracy"][-1] > 0.9
+    assert model.evaluate(x, y) == model.evaluate(x, y[:, None])
 
 
 class Sharper(Softmax):
@@ -1489,6 +1515,11 @@ def test_bad_data_are_refused_by_evaluate(x, y, message):
 )
 def test_bad_targets_are_refused_and_nothing_is_trained(y, message):
     refuses_and_trains_nothing(tiny(None, "mse"), message, X, y)
+
+
+def test_binary_labels_that_are_classes_are_refused_and_nothing_is_trained():
+    model, y = tiny("sigmoid", "binary_crossentropy", classes=1), np.arange(10)
+    refuses_and_trains_nothing(model, "binary_crossentropy takes labels from 0 to 1, but there is 2", X, y)
 
 
 @pytest.mark.parametrize(

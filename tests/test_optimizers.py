@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import random_arrays
 
-from scratch_rnn import SGD, Adam, RMSprop
+from scratch_rnn import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
 from scratch_rnn.training import optimizers
 
 G1, G2 = 0.5, -0.25  # gradients of the first and the second step
@@ -21,8 +21,21 @@ every_optimizer = pytest.mark.parametrize(
         RMSprop,
         partial(RMSprop, centered=True, momentum=0.9),
         Adam,
+        AdamW,
+        Nadam,
+        Adagrad,
     ],
-    ids=["SGD", "momentum", "nesterov", "RMSprop", "centered with momentum", "Adam"],
+    ids=[
+        "SGD",
+        "momentum",
+        "nesterov",
+        "RMSprop",
+        "centered with momentum",
+        "Adam",
+        "AdamW",
+        "Nadam",
+        "Adagrad",
+    ],
 )
 
 
@@ -97,18 +110,47 @@ def test_the_first_step_of_adam_is_as_long_as_the_learning_rate():
         assert steps(Adam(0.1), gradient) == pytest.approx([W - 0.1], abs=0.1 * 1e-7 / (0.03 * gradient))
 
 
+def test_adamw_is_adam_with_a_weight_decay():
+    assert steps(AdamW(0.1), G1, G2) == steps(Adam(0.1, weight_decay=0.004), G1, G2)
+    assert steps(AdamW(0.1, 0.5), G1, G2) == steps(Adam(0.1, weight_decay=0.5), G1, G2)
+
+
+def test_nadam_weighs_the_mean_as_it_will_be_after_the_next_step():
+    """Dozat's algorithm 8: the momentum of the next step for the mean, that of this one for the gradient."""
+    mu1, mu2, mu3 = (0.9 * (1 - 0.96**t / 2) for t in (1, 2, 3))
+    m1, v1 = 0.1 * G1, 0.01 * G1**2
+    m2, v2 = 0.9 * m1 + 0.1 * G2, 0.99 * v1 + 0.01 * G2**2
+    mean1 = mu2 * m1 / (1 - mu1 * mu2) + (1 - mu1) * G1 / (1 - mu1)
+    mean2 = mu3 * m2 / (1 - mu1 * mu2 * mu3) + (1 - mu2) * G2 / (1 - mu1 * mu2)
+    w1 = W - 0.1 * mean1 / (np.sqrt(v1 / (1 - 0.99)) + 0.01)
+    w2 = w1 - 0.1 * mean2 / (np.sqrt(v2 / (1 - 0.99**2)) + 0.01)
+    assert_steps(Nadam(0.1, beta_2=0.99, epsilon=0.01), w1, w2)
+
+
+def test_adagrad_divides_by_the_root_of_all_squares_so_far():
+    w1 = W - 0.1 * G1 / np.sqrt(0.25 + G1**2 + 0.01)
+    w2 = w1 - 0.1 * G2 / np.sqrt(0.25 + G1**2 + G2**2 + 0.01)
+    assert_steps(Adagrad(0.1, initial_accumulator_value=0.25, epsilon=0.01), w1, w2)
+
+
+ADAMS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
         (SGD, {"learning_rate": 0.01, "momentum": 0, "nesterov": False}),
         (RMSprop, {"learning_rate": 0.001, "rho": 0.9, "momentum": 0, "epsilon": 1e-7, "centered": False}),
-        (Adam, {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+        (Adam, ADAMS),
+        (AdamW, {**ADAMS, "weight_decay": 0.004}),
+        (Nadam, ADAMS),
+        (Adagrad, {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-7}),
     ],
 )
 def test_defaults_are_those_of_keras(make, expected):
     for optimizer in (make(), optimizers.get(make.name)):
         assert {key: getattr(optimizer, key) for key in expected} == expected
-        for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue"):
+        for name in {"weight_decay", "clipnorm", "global_clipnorm", "clipvalue"} - set(expected):
             assert getattr(optimizer, name) is None
 
 
@@ -155,7 +197,7 @@ def test_a_gradient_of_zeros_is_clipped_to_zeros(option):
 def test_weight_decay_shrinks_the_weights_apart_from_the_gradient(make):
     w1 = W - W * 0.5 * 0.125
     (decayed,) = steps(make(0.125, weight_decay=0.5), G1)
-    assert decayed == steps(make(0.125), G1, w=w1)[0]
+    assert decayed == steps(make(0.125, weight_decay=0), G1, w=w1)[0]
 
 
 def test_weight_decay_is_not_clipped():
@@ -201,7 +243,7 @@ def test_weights_are_updated_independently_of_each_other(make):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("make", [partial(SGD, momentum=0.9), RMSprop, Adam])
+@pytest.mark.parametrize("make", [partial(SGD, momentum=0.9), RMSprop, Adam, Nadam, Adagrad])
 def test_the_state_is_kept_from_step_to_step(make):
     weight, fresh = np.array([W]), np.array([W])
     optimizer = make(0.1)
@@ -229,7 +271,7 @@ def test_a_changed_learning_rate_holds_from_the_next_step(make):
 @every_optimizer
 def test_every_optimizer_goes_down_a_bowl(make):
     weight = np.array([1.0, -2.0])
-    optimizer = make(0.01)
+    optimizer = make(0.1 if make is Adagrad else 0.01)  # whose steps become shorter and shorter
     for _ in range(500):
         optimizer.apply([2 * weight], [weight])
     assert np.abs(weight).max() < 0.05
@@ -262,10 +304,20 @@ def updates(optimizer, gradients, w, kind):
             root = np.sqrt((v - m * m if optimizer.centered else v) + kind(optimizer.epsilon))
             u = kind(optimizer.momentum) * u + rate * g / root
             w = w - u
-        if optimizer.name == "adam":
+        if optimizer.name in ("adam", "adamw"):
             m, v = moving(m, g, optimizer.beta_1, kind), moving(v, g * g, optimizer.beta_2, kind)
             alpha = optimizer.learning_rate * np.sqrt(1 - optimizer.beta_2**t) / (1 - optimizer.beta_1**t)
             w = w - kind(alpha) * m / (np.sqrt(v) + kind(optimizer.epsilon))
+        if optimizer.name == "nadam":
+            m, v = moving(m, g, optimizer.beta_1, kind), moving(v, g * g, optimizer.beta_2, kind)
+            momenta = [optimizer.beta_1 * (1 - 0.5 * 0.96**step) for step in range(1, t + 2)]
+            now, ahead = np.prod(momenta[:-1]), np.prod(momenta)
+            mean = kind(momenta[-1] / (1 - ahead)) * m + kind((1 - momenta[-2]) / (1 - now)) * g
+            root = np.sqrt(v / kind(1 - optimizer.beta_2**t))
+            w = w - rate * mean / (root + kind(optimizer.epsilon))
+        if optimizer.name == "adagrad":
+            v = (v if t > 1 else kind(optimizer.initial_accumulator_value)) + g * g
+            w = w - rate * g / np.sqrt(v + kind(optimizer.epsilon))
     return w
 
 
@@ -279,6 +331,9 @@ OPTIONS = {
     "Adam": partial(Adam, 0.003, epsilon=1e-3),
     "Adam, clipped": partial(Adam, 0.003, clipvalue=0.7),
     "Adam, shortened": partial(Adam, 0.003, clipnorm=1.7),
+    "AdamW": partial(AdamW, 0.003, 0.3),
+    "Nadam": partial(Nadam, 0.003, epsilon=1e-3),
+    "Adagrad": partial(Adagrad, 0.03),
 }
 
 
@@ -295,7 +350,7 @@ def test_every_number_of_an_update_has_the_dtype_of_the_weights(name, kind):
     np.testing.assert_array_equal(w, expected)
     if kind is np.float32:
         assert (w != other.astype(kind)).any()  # a computation in float64, rounded at the end
-    slots = optimizer._slots[0].values()
+    slots = [slot for slot in optimizer.slots[0].values() if slot.ndim]  # numbers stay float64
     assert {slot.dtype for slot in slots} <= {np.dtype(kind)}
     assert {slot.shape for slot in slots} <= {(7, 5)}
 
@@ -308,8 +363,11 @@ def test_every_number_of_an_update_has_the_dtype_of_the_weights(name, kind):
         lambda n: RMSprop(n(0.125), rho=n(0.75), momentum=n(0.5), epsilon=n(2**-10), clipvalue=n(0.625)),
         lambda n: Adam(n(0.125), beta_1=n(0.75), beta_2=n(0.875), epsilon=n(2**-10), clipnorm=n(1.25)),
         lambda n: SGD(n(0.125), global_clipnorm=n(1.25)),
+        lambda n: AdamW(n(0.125), n(0.25)),
+        lambda n: Nadam(n(0.125), n(0.75), n(0.875), n(2**-10)),
+        lambda n: Adagrad(n(0.125), n(0.25), n(2**-10)),
     ],
-    ids=["SGD", "RMSprop", "Adam", "all clipped"],
+    ids=["SGD", "RMSprop", "Adam", "all clipped", "AdamW", "Nadam", "Adagrad"],
 )
 def test_numbers_of_numpy_as_options_change_no_bit(make, number):
     """A float64 of NumPy's would lift the update of float32 weights to float64, as would a schedule's."""
@@ -354,12 +412,22 @@ def test_a_learning_rate_must_be_a_number_above_zero(make, learning_rate):
         (lambda: Adam(beta_1=1.0), "beta_1 must be a number at least 0 and below 1, not 1.0"),
         (lambda: Adam(beta_2=1.0), "beta_2 must be a number at least 0 and below 1, not 1.0"),
         (lambda: Adam(epsilon=np.nan), "epsilon must be a number at least 0, not nan"),
+        (lambda: AdamW(weight_decay=None), "weight_decay must be a number at least 0, not None"),
+        (lambda: Nadam(beta_1=1.0), "beta_1 must be a number at least 0 and below 1, not 1.0"),
+        (lambda: Adagrad(epsilon=-1), "epsilon must be a number at least 0, not -1"),
+        (
+            lambda: Adagrad(initial_accumulator_value=-0.1),
+            "initial_accumulator_value must be a number at least 0, not -0.1",
+        ),
         (lambda: SGD(weight_decay=-0.1), "weight_decay must be a number at least 0, not -0.1"),
         (lambda: SGD(clipnorm=0), "clipnorm must be a number above 0, not 0"),
         (lambda: SGD(global_clipnorm=-1), "global_clipnorm must be a number above 0, not -1"),
         (lambda: SGD(clipvalue=0.0), "clipvalue must be a number above 0, not 0.0"),
         (lambda: SGD(clipnorm=1.0, clipvalue=1.0), "only one of clipnorm, clipvalue can be set"),
-        (lambda: optimizers.get("sdg"), "unknown optimizer 'sdg': use one of sgd, rmsprop, adam"),
+        (
+            lambda: optimizers.get("sdg"),
+            "unknown optimizer 'sdg': use one of sgd, rmsprop, adam, adamw, nadam, adagrad",
+        ),
     ],
 )
 def test_values_out_of_range_are_refused(make, message):

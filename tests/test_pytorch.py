@@ -6,8 +6,27 @@ import numpy as np
 import pytest
 from helpers import called
 
-from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, RMSprop, Sequential, SimpleRNN
-from scratch_rnn.training.losses import CategoricalCrossentropy, MeanSquaredError
+from scratch_rnn import (
+    GRU,
+    LSTM,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CosineDecay,
+    Dense,
+    Nadam,
+    RMSprop,
+    Sequential,
+    SimpleRNN,
+)
+from scratch_rnn.training import losses
+from scratch_rnn.training.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -24,6 +43,7 @@ OPTIMIZERS = {
     "adam": lambda: Adam(0.01),
     "adam with a large epsilon": lambda: Adam(0.01, epsilon=0.01),
     "adam with decay and clips": lambda: Adam(0.002, weight_decay=0.1, clipvalue=0.01),
+    "adamw": lambda: AdamW(0.01, 0.1),
 }
 
 
@@ -74,6 +94,7 @@ def test_the_first_hundred_batches_are_the_same_to_1e_10(cell, optimizer, sample
         [GRU(4, go_backwards=True, return_sequences=True, dtype="float64"), LSTM(3, dtype="float64")],
         [LSTM(4, use_bias=False, dtype="float64"), Dense(5, "sigmoid", use_bias=False, dtype="float64")],
         [GRU(4, use_bias=False, dtype="float64"), Dense(5, "relu", dtype="float64")],
+        [SimpleRNN(4, dtype="float64"), Dense(5, "softmax", dtype="float64")],
     ],
     ids=lambda layers: " ".join(layer.name for layer in layers),
 )
@@ -88,18 +109,24 @@ def test_so_are_stacks_and_options(layers, sample):
         (CategoricalCrossentropy(from_logits=True), Dense(10, dtype="float64")),
         (MeanSquaredError(), Dense(10, "softmax", dtype="float64")),
         (MeanSquaredError(), Dense(10, "sigmoid", dtype="float64")),
+        (MeanAbsoluteError(), Dense(10, "sigmoid", dtype="float64")),
+        (CategoricalCrossentropy(label_smoothing=0.25), None),
+        (BinaryCrossentropy(), Dense(10, "sigmoid", dtype="float64")),
+        (BinaryCrossentropy(from_logits=True, label_smoothing=0.25), Dense(10, "tanh", dtype="float64")),
     ],
 )
 def test_so_are_losses(loss, ends, sample):
-    if isinstance(loss, MeanSquaredError):  # the library takes one-hot rows for it, and sides integers
+    if not losses.get(loss).name.endswith(
+        "categorical_crossentropy"
+    ):  # then it takes rows, and sides integers
         (x, y), (x_test, _) = sample
         rows = np.eye(10)[y[:60]]
         model = model_of(GRU(3, dtype="float64"), loss=loss, ends=ends)
         side = PyTorchSide(model)
-        losses = []
-        side.fit((x[:60], y[:60]), None, 20, lambda number, count, logs: losses.append(logs["batch_loss"]))
+        own = []
+        side.fit((x[:60], y[:60]), None, 20, lambda number, count, logs: own.append(logs["batch_loss"]))
         expected = [model.train_on_batch(x[k : k + 20], rows[k : k + 20]) for k in (0, 20, 40)]
-        np.testing.assert_allclose(losses, expected, rtol=1e-10)
+        np.testing.assert_allclose(own, expected, rtol=1e-10)
         np.testing.assert_allclose(side.predict(x_test[:30], 7), model.predict(x_test[:30]), rtol=1e-10)
     else:
         model = model_of(LSTM(4, dtype="float64"), loss=loss, ends=ends)
@@ -142,6 +169,13 @@ class Own(LSTM):
     ("change", "words"),
     [
         (lambda: {"optimizer": RMSprop()}, "PyTorch's RMSprop adds epsilon behind the root"),
+        (lambda: {"optimizer": Nadam()}, "PyTorch's NAdam keeps the product of its momenta in float32"),
+        (lambda: {"optimizer": Adagrad()}, "PyTorch's Adagrad adds epsilon behind the root"),
+        (
+            lambda: {"optimizer": Adam(CosineDecay(0.1, 9))},
+            "follows no schedule: give the optimizer a number",
+        ),
+        (lambda: {"loss": BinaryCrossentropy()}, "no cross-entropy of bare probabilities: end in sigmoid"),
         (lambda: {"optimizer": SGD(0.1, clipnorm=1.0)}, "PyTorch adds 1e-6 to the norm"),
         (lambda: {"optimizer": Adam(global_clipnorm=1.0)}, "PyTorch adds 1e-6 to the norm"),
         (lambda: {"optimizer": SGD(0.1, momentum=0.9, weight_decay=0.1)}, "run through the momentum"),

@@ -1,5 +1,6 @@
 """A saved model comes back whole: it answers and trains on as the one that was saved, to the bit."""
 
+import copy
 import io
 import json
 import zipfile
@@ -11,10 +12,24 @@ from scratch_rnn import (
     GRU,
     LSTM,
     SGD,
+    Adagrad,
     Adam,
+    AdamW,
+    BackupAndRestore,
+    BinaryCrossentropy,
+    Callback,
     CategoricalCrossentropy,
+    CosineDecay,
+    CosineDecayRestarts,
     Dense,
+    ExponentialDecay,
+    InverseTimeDecay,
+    LearningRateSchedule,
+    MeanAbsoluteError,
     MeanSquaredError,
+    Nadam,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
     RMSprop,
     Sequential,
     SimpleRNN,
@@ -75,6 +90,111 @@ def test_it_trains_on_as_if_it_had_never_been_saved(layer, optimizer, tmp_path):
         np.testing.assert_array_equal(same, own)
 
 
+SCHEDULES = [
+    ExponentialDecay(0.1, 3, 0.7, staircase=True),
+    InverseTimeDecay(0.1, 3, 0.7),
+    PolynomialDecay(0.1, 10, 0.01, 2, cycle=True),
+    PiecewiseConstantDecay([3, 6], [0.1, np.float32(0.3), 0.05]),
+    CosineDecay(0.1, 7, 0.2, warmup_target=0.3, warmup_steps=2),
+    CosineDecayRestarts(0.1, 3, 1.5, 0.75, 0.1),
+]
+NEW = [
+    pytest.param(AdamW(0.02, 0.3), id="AdamW"),
+    pytest.param(Nadam(0.02, 0.8), id="Nadam"),
+    pytest.param(Adagrad(0.1, 0.3), id="Adagrad"),
+    *(pytest.param(SGD(schedule, 0.5), id=type(schedule).__name__) for schedule in SCHEDULES),
+]
+
+
+def weights_and_optimizer(model):
+    slots = [array for of_weight in model.optimizer.slots for array in of_weight.values()]
+    return [
+        *model.get_weights(),
+        *slots,
+        np.array([model.optimizer.iterations, model.optimizer.learning_rate]),
+    ]
+
+
+@pytest.mark.parametrize("optimizer", NEW)
+def test_an_optimizer_and_its_schedule_go_on_as_if_they_had_never_been_saved(optimizer, tmp_path):
+    model = classifier(SimpleRNN(3), optimizer)
+    train(model)
+    other = reloaded(model, tmp_path)
+    assert other.optimizer.schedule == optimizer.schedule
+    for either in (model, other):
+        train(either)
+    assert model.optimizer.iterations == 2 * 6
+    for own, same in zip(weights_and_optimizer(model), weights_and_optimizer(other), strict=True):
+        np.testing.assert_array_equal(same, own)
+
+
+class Killed(Exception):
+    pass
+
+
+class Kills(Callback):
+    """Interrupts the training in the middle of its second epoch."""
+
+    def on_train_batch_begin(self, batch):
+        if batch == 1 and self.model.history.epoch:
+            raise Killed
+
+
+@pytest.mark.parametrize("optimizer", NEW)
+def test_a_backup_goes_on_with_an_optimizer_and_its_schedule(optimizer, tmp_path):
+    x, y = digits()
+
+    def new():
+        return classifier(SimpleRNN(3), copy.deepcopy(optimizer))
+
+    def fit(model, *callbacks):
+        backup = BackupAndRestore(tmp_path / "backup.npz")
+        model.fit(x, y, batch_size=20, epochs=3, verbose=0, callbacks=[backup, *callbacks])
+        return weights_and_optimizer(model)
+
+    expected = fit(new())
+    with pytest.raises(Killed):
+        fit(new(), Kills())
+    for own, same in zip(expected, fit(new()), strict=True):
+        np.testing.assert_array_equal(same, own)
+
+
+def test_a_backup_from_before_labels_could_be_smoothed_is_gone_on_with(tmp_path):
+    model, path = classifier(SimpleRNN(3), loss="categorical_crossentropy"), tmp_path / "backup.npz"
+    x, y = digits()
+    model.fit(x, y, verbose=0, callbacks=[BackupAndRestore(path, delete_checkpoint=False)])
+    path.write_bytes(
+        changed(path.read_bytes(), lambda said: said["compiled"]["loss"]["options"].pop("label_smoothing"))
+    )
+    other = classifier(SimpleRNN(3), loss="categorical_crossentropy")
+    other.fit(x, y, verbose=0, callbacks=[BackupAndRestore(path)])
+    for own, same in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(same, own)
+
+
+def test_a_backup_of_another_schedule_is_refused(tmp_path):
+    x, y = digits()
+    path = tmp_path / "backup.npz"
+    backup = BackupAndRestore(path, delete_checkpoint=False)
+    classifier(SimpleRNN(3), SGD(CosineDecay(0.1, 7))).fit(x, y, verbose=0, callbacks=[backup])
+    for rate in (CosineDecay(0.1, 8), 0.1):
+        with pytest.raises(ValueError, match="holds a model of other layers, or trained in another"):
+            classifier(SimpleRNN(3), SGD(rate)).fit(x, y, verbose=0, callbacks=[backup])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        MeanAbsoluteError(),
+        BinaryCrossentropy(True, 0.25),
+        CategoricalCrossentropy(label_smoothing=np.float32(0.25)),
+    ],
+    ids=repr,
+)
+def test_a_loss_comes_back_with_its_options(loss, tmp_path):
+    assert reloaded(classifier(SimpleRNN(3), loss=loss), tmp_path).loss == loss
+
+
 def test_all_that_was_chosen_comes_back(tmp_path):
     loss = CategoricalCrossentropy(from_logits=True)
     layers = [
@@ -129,6 +249,11 @@ class OwnOptimizer(SGD):
     pass
 
 
+class OwnSchedule(LearningRateSchedule):
+    def __call__(self, step):
+        return 0.5**step
+
+
 def accuracy(y_true, y_pred):
     return y_pred[..., 0]
 
@@ -140,6 +265,7 @@ def accuracy(y_true, y_pred):
         (lambda: classifier(LSTM(2, OwnTanh())), r"OwnTanh\(\)"),
         (lambda: classifier(LSTM(2), loss=OwnLoss()), "OwnLoss"),
         (lambda: classifier(LSTM(2), OwnOptimizer()), "OwnOptimizer"),
+        (lambda: classifier(LSTM(2), SGD(OwnSchedule())), "OwnSchedule"),
         (lambda: classifier(LSTM(2), metrics=[accuracy]), "metric 'accuracy'"),
         (lambda: classifier(LSTM(2), metrics=[lambda y, p: p[..., 0]]), "metric '<lambda>'"),
     ],

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from helpers import CELLS, make_cell
 
-from scratch_rnn import SGD, Adam, Dense, RMSprop, Sequential
+from scratch_rnn import (
+    SGD,
+    Adagrad,
+    Adam,
+    CosineDecay,
+    Dense,
+    Nadam,
+    RMSprop,
+    Sequential,
+)
 
 keras = pytest.importorskip("keras")
 
@@ -40,12 +49,23 @@ OPTIMIZERS = [
     (RMSprop, {"learning_rate": 2**-9, "rho": 0.9375, "clipvalue": 2**-6}),
     (Adam, {"learning_rate": 2**-9, "beta_1": 0.875, "beta_2": 0.9375, "global_clipnorm": 0.5}),
     (Adam, {"learning_rate": 2**-9, "beta_1": 0.875, "beta_2": 0.9375, "weight_decay": 0.0625}),
+    (Adagrad, {"learning_rate": 2**-7, "initial_accumulator_value": 0.125}),
+    (
+        Adam,
+        {
+            "learning_rate": CosineDecay(0.0, 150, 0.1, warmup_target=0.003, warmup_steps=30),
+            "beta_1": 0.875,
+            "beta_2": 0.9375,
+            "weight_decay": 0.0625,
+        },
+    ),
 ]
 DEFAULTS = [
     (SGD, {"learning_rate": 2**-8, "momentum": 0.9}),
     (RMSprop, {}),
     (Adam, {}),
     (Adam, {"weight_decay": 0.004}),
+    (Nadam, {}),
 ]
 
 

@@ -4,9 +4,34 @@ import numpy as np
 import pytest
 from helpers import python
 
-from scratch_rnn import GRU, LSTM, SGD, Adam, Dense, Layer, RMSprop, Sequential, SimpleRNN, load_mnist
+from scratch_rnn import (
+    GRU,
+    LSTM,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CosineDecay,
+    CosineDecayRestarts,
+    Dense,
+    ExponentialDecay,
+    InverseTimeDecay,
+    Layer,
+    LearningRateSchedule,
+    Nadam,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+    RMSprop,
+    Sequential,
+    SimpleRNN,
+    load_mnist,
+)
 from scratch_rnn.layers.activations import Tanh
-from scratch_rnn.training.losses import CategoricalCrossentropy, SparseCategoricalCrossentropy
+from scratch_rnn.training.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
 
 keras = pytest.importorskip("keras")
 
@@ -126,6 +151,36 @@ def test_a_cross_entropy_behind_a_sigmoid_is_refused_because_keras_computes_anot
         build_twin(model, (None, 28, 28))
 
 
+@needs_float64
+@pytest.mark.parametrize("units", [1, 10])
+@pytest.mark.parametrize("activation", ["sigmoid", "linear"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+def test_a_binary_cross_entropy_of_a_twin_is_the_model_s(units, activation, smoothing):
+    """Behind a sigmoid both take its logits; the weights are such that float64 calls some answers sure."""
+    layers = SimpleRNN(4, dtype="float64"), Dense(units, activation, dtype="float64")
+    model = compiled(*layers, loss=BinaryCrossentropy(activation == "linear", smoothing))
+    model.build((None, 28, 28))
+    model.layers[-1].kernel[...] *= 100
+    twin = build_twin(model, (None, 28, 28))
+    x, y = first_digits(30)
+    if units == 1:
+        y = y % 2
+    labels = y if units == 1 else np.eye(10)[y]
+    value, gradients = model.loss_and_gradients(x, labels)
+    expected, theirs = twin_loss_and_gradients(model, twin, x, y)
+    assert value == pytest.approx(expected, rel=1e-13)
+    for ours, keras_gradient in zip(gradients, theirs, strict=True):
+        scale = np.abs(keras_gradient).max()
+        np.testing.assert_allclose(ours / scale, keras_gradient / scale, rtol=0, atol=1e-12)
+    assert evaluate_twin(model, twin, x, y, 30) == pytest.approx(model.evaluate(x, labels), rel=1e-12)
+
+
+def test_a_binary_cross_entropy_behind_a_softmax_is_refused_because_keras_computes_another_one():
+    model = compiled(SimpleRNN(4), Dense(10, "softmax", name="soft"), loss="binary_crossentropy")
+    with pytest.raises(ValueError, match=r"'soft' ends in a softmax, and for binary_crossentropy .* sigmoid"):
+        build_twin(model, (None, 28, 28))
+
+
 class Weighted(CategoricalCrossentropy):
     """A loss of a user's own."""
 
@@ -168,7 +223,7 @@ def test_an_activation_of_ones_own_is_not_taken_for_that_of_its_name(layers):
         build_twin(Sequential(layers), (None, 28, 28))
 
 
-@pytest.mark.parametrize("name", ["accuracy", "sparse_categorical_accuracy", "mse", "mae"])
+@pytest.mark.parametrize("name", ["accuracy", "sparse_categorical_accuracy", "binary_accuracy", "mse", "mae"])
 def test_metrics_go_by_their_names(name):
     model = Sequential([SimpleRNN(4), Dense(10, "softmax")], seed=1)
     model.compile("sgd", "categorical_crossentropy", [name])
@@ -241,6 +296,9 @@ COMMON = {"clipnorm": None, "global_clipnorm": None, "clipvalue": None, "weight_
                 "weight_decay": 0.125,
             },
         ),
+        (AdamW, {"learning_rate": 0.003, "weight_decay": 0.25, "beta_1": 0.75, "beta_2": 0.9375}),
+        (Nadam, {"learning_rate": 0.003, "beta_1": 0.75, "beta_2": 0.9375, "epsilon": 1e-6}),
+        (Adagrad, {"learning_rate": 0.003, "initial_accumulator_value": 0.5, "epsilon": 1e-6}),
     ],
 )
 def test_options_of_the_optimizer_reach_the_twin(optimizer, options):
@@ -250,6 +308,36 @@ def test_options_of_the_optimizer_reach_the_twin(optimizer, options):
     assert type(twin) is getattr(keras.optimizers, optimizer.__name__)
     for name, value in (COMMON | options).items():
         assert config[name] == (pytest.approx(value) if isinstance(value, float) else value), name
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        ExponentialDecay(0.1, 5, 0.9, staircase=True),
+        InverseTimeDecay(0.1, 5, 0.9),
+        PolynomialDecay(0.1, 20, 0.01, 2.0, cycle=True),
+        PiecewiseConstantDecay([3, 6], [0.1, 0.2, 0.05]),
+        CosineDecay(0.1, 9, 0.2, warmup_target=0.5, warmup_steps=4),
+        CosineDecayRestarts(0.1, 4, 1.5, 0.75, 0.1),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_the_schedule_of_a_twin_is_the_model_s(schedule):
+    model = compiled(SimpleRNN(4), Dense(10, "softmax"), optimizer=SGD(schedule))
+    optimizer = build_twin(model, (None, 28, 28)).optimizer
+    for step in range(12):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(schedule(step), rel=1e-6)
+
+
+def test_a_schedule_of_ones_own_has_no_counterpart():
+    class Halving(LearningRateSchedule):
+        def __call__(self, step):
+            return 0.5**step
+
+    model = compiled(SimpleRNN(4), Dense(10, "softmax"), optimizer=SGD(Halving()))
+    with pytest.raises(ValueError, match="schedule Halving has no counterpart in Keras"):
+        build_twin(model, (None, 28, 28))
 
 
 def test_what_keras_does_not_have_is_refused_by_name():
@@ -382,7 +470,7 @@ def test_a_saved_twin_is_read_in_a_process_without_this_project_and_trains_on(tm
     x, y = digits
     x = x.astype("float32") / 255
     model = Sequential([GRU(4), Dense(10, "softmax")], seed=0)
-    model.compile(Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(Adam(CosineDecay(0.01, 10)), "sparse_categorical_crossentropy", ["accuracy"])
     twin = build_twin(model, (None, 28, 28))
     twin.fit(x, y, batch_size=100, shuffle=False, verbose=0)
     twin.save(tmp_path / "twin.keras")

@@ -41,7 +41,7 @@ def state_gradients(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
     Raises ValueError for a model of another kind or loss, and for x or y that do not fit.
     """
     x = _checked(model, x)
-    _check_loss(model)
+    cross_entropy = _cross_entropy(model)
     layer: Any = model.layers[-2]
     head: Any = model.layers[-1]
     reached: dict[str, list[Array]] = {name: [] for name in layer.state_names}
@@ -52,7 +52,6 @@ def state_gradients(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
             reached[name].append(getattr(s, f"d{name}", d).copy())
 
     _, tapes = model.forward(x)
-    cross_entropy = losses.CategoricalCrossentropy(from_logits=True)
     dlogits = cross_entropy.gradient(y, tapes[-1].z)
     dy = head.backward_from_pre_activation(dlogits, tapes[-1]).inputs
     layer.backward(dy, tapes[-2], input_gradient=False, watch=note)
@@ -218,11 +217,14 @@ def _checked(model: Sequential, x: Array) -> Array:
     return model.checked_inputs(x)
 
 
-def _check_loss(model: Sequential) -> None:
-    if losses.on_logits(model.loss) is None:
+def _cross_entropy(model: Sequential) -> losses.Loss:
+    """Return the model's loss as a function of the logits. Raises ValueError where it is another loss."""
+    cross_entropy = losses.joined(model.loss, Softmax())
+    if cross_entropy is None:
         raise ValueError(
             f"the model was compiled with {model.loss.name}: the gradients shown are those of a cross-entropy"
         )
+    return cross_entropy
 
 
 def _batch_first(steps: list[Array]) -> Array:

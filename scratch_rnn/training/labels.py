@@ -1,6 +1,8 @@
-"""Labels: integers, one for each output row, or one-hot rows."""
+"""Labels: integers, one for each output row, or one-hot rows; and targets, which are like the outputs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -39,3 +41,17 @@ def checked_labels(y: Array, output_shape: tuple[int | None, ...]) -> Array:
         wrong = int(y.min() if y.min() < 0 else y.max())
         raise ValueError(f"label {wrong} is out of range: the model's classes are 0 to {classes - 1}")
     return y
+
+
+def checked_targets(y: Array, output_shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
+    """Return y in this dtype and of the shape of the outputs, or raise ValueError.
+
+    For outputs (..., 1) it may lack the last axis.
+    """
+    if y.shape == output_shape[:-1] and output_shape[-1] == 1:
+        y = y[..., np.newaxis]
+    if y.shape != output_shape:
+        raise ValueError(f"y has shape {y.shape}, but the model's output has {output_shape}")
+    if not np.can_cast(y.dtype, dtype, "same_kind") or not np.isfinite(y).all():
+        raise ValueError(f"y must be finite numbers, but it is {y.dtype} or has NaN or infinite entries")
+    return y.astype(dtype, copy=False)

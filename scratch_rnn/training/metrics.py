@@ -24,6 +24,15 @@ def accuracy(y_true: Array, y_pred: Array) -> Array:
     return y_pred.argmax(axis=-1) == labels
 
 
+def binary_accuracy(y_true: Array, y_pred: Array) -> Array:
+    """Return the share of the last axis where y_pred is above 0.5 just where y_true is 1, not 0.
+
+    Integer labels of more than one output count as one-hot rows.
+    """
+    rows = y_true.reshape(y_pred.shape) if y_true.size == y_pred.size else one_hot(y_true, y_pred)
+    return ((y_pred > 0.5) == rows).mean(axis=-1)
+
+
 def mean_squared_error(y_true: Array, y_pred: Array) -> Array:
     """Return the mean of (y_true - y_pred)² over the last axis; integer labels count as one-hot rows."""
     return np.square(y_pred - one_hot(y_true, y_pred)).mean(axis=-1)
@@ -39,6 +48,7 @@ _BY_NAME: dict[str, Metric] = {
     "acc": accuracy,
     "categorical_accuracy": accuracy,
     "sparse_categorical_accuracy": accuracy,
+    "binary_accuracy": binary_accuracy,
     "mean_squared_error": mean_squared_error,
     "mse": mean_squared_error,
     "mean_absolute_error": mean_absolute_error,

@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, check_readable
-from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.layers.base import Gradients, Layer, Shape, natural_number, parts_of, positive_integer
 from scratch_rnn.layers.dense import Dense
 from scratch_rnn.layers.place import at
@@ -22,7 +21,6 @@ from scratch_rnn.training import losses, optimizers, saving
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, prepare
 from scratch_rnn.training.engines import in_words, processes_for
-from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, Engine, Memory, Shard, slices, total
@@ -162,13 +160,12 @@ class Sequential(Layer):
     ) -> tuple[losses.Loss, Array, Callable[..., Gradients]]:
         """Return the loss, what it takes, and the backward pass of the last layer from there.
 
-        Softmax and cross-entropy are differentiated in one, from the logits: alone, the softmax of a sure
-        and wrong answer is 0 in float32, and its gradient is lost.
+        Softmax or sigmoid and their cross-entropy are differentiated in one, from the logits: alone, the
+        activation of a sure and wrong answer is 0 in float32, and its gradient is lost.
         """
-        last, loss = self.layers[-1], losses.on_logits(self.loss)
-        # A subclass of the softmax is another function.
-        if isinstance(last, Dense) and type(last.activation) is Softmax and loss is not None:
-            return loss, tapes[-1].z, last.backward_from_pre_activation
+        last = self.layers[-1]
+        if isinstance(last, Dense) and (joined := losses.joined(self.loss, last.activation)) is not None:
+            return joined, tapes[-1].z, last.backward_from_pre_activation
         return self.loss, outputs, last.backward
 
     def _score(self, loss: losses.Loss, y: Array, scores: Array, outputs: Array) -> BatchResult:
@@ -218,7 +215,8 @@ class Sequential(Layer):
         `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
         if everything is the library's own, and no callback changes more than weights between batches.
 
-        Where the last layer ends in a softmax, cross-entropy is computed from its logits.
+        Where the last layer ends in a softmax, cross-entropy is computed from its logits; where it ends in a
+        sigmoid, binary cross-entropy is.
         Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
         out of range, TypeError for metrics that are no list.
         """
@@ -279,7 +277,7 @@ class Sequential(Layer):
         """Train for a number of epochs and return the History.
 
         x                 (N, ...) float, or uint8, which is scaled to [0, 1]
-        y                 labels, one-hot or integers; for other losses like the output
+        y                 labels, one-hot or integers; for binary cross-entropy and errors like the output
         validation_split  share of the rows, taken from the end before any shuffling
         validation_data   (x, y), instead of a split
         verbose           1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
@@ -539,15 +537,7 @@ class Sequential(Layer):
         if len(y.shape) == 0 or len(x) != len(y):
             raise ValueError(f"x has {len(x)} rows, but y has shape {y.shape}: they must have as many")
         output_shape = self.compute_output_shape(x.shape)
-        if isinstance(self.loss, losses.CategoricalCrossentropy):
-            return x, checked_labels(y, output_shape)
-        if y.shape == output_shape[:-1] and output_shape[-1] == 1:
-            y = y[..., np.newaxis]
-        if y.shape != output_shape:
-            raise ValueError(f"y has shape {y.shape}, but the model's output has {output_shape}")
-        if not np.can_cast(y.dtype, self.dtype, "same_kind") or not np.isfinite(y).all():
-            raise ValueError(f"y must be finite numbers, but it is {y.dtype} or has NaN or infinite entries")
-        return x, y.astype(self.dtype, copy=False)
+        return x, self.loss.checked(y, output_shape, self.dtype)
 
 
 def _options(layer: Layer, mask: Array | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The file is an .npz: `model`, the bytes of a JSON text, says what there is, and the other arrays are the
 weights and the optimizer's moving averages. It holds no code, and nothing in it is unpickled. So it can only
-name what the library defines: a cell, a loss or a metric of the user's own is refused.
+name what the library defines: a cell, a loss, a metric or a schedule of the user's own is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from scratch_rnn.layers import (
 from scratch_rnn.layers.base import parts_of
 from scratch_rnn.layers.place import number_of
 from scratch_rnn.layers.recurrent import Recurrent
-from scratch_rnn.training import losses, metrics, optimizers
+from scratch_rnn.training import losses, metrics, optimizers, schedules
 
 FORMAT = 1  # of the files that are written here; a larger number is a later format
 MORE = "more/"  # begins the names of arrays that are not the model's
@@ -61,9 +61,20 @@ CLASSES: dict[str, Any] = {
         optimizers.SGD,
         optimizers.RMSprop,
         optimizers.Adam,
+        optimizers.AdamW,
+        optimizers.Nadam,
+        optimizers.Adagrad,
+        schedules.ExponentialDecay,
+        schedules.InverseTimeDecay,
+        schedules.PolynomialDecay,
+        schedules.PiecewiseConstantDecay,
+        schedules.CosineDecay,
+        schedules.CosineDecayRestarts,
+        losses.BinaryCrossentropy,
         losses.CategoricalCrossentropy,
         losses.SparseCategoricalCrossentropy,
         losses.MeanSquaredError,
+        losses.MeanAbsoluteError,
     )
 }
 
@@ -147,14 +158,19 @@ def _fixed(content: Mapping[str, Any]) -> dict[str, Any]:
     compiled = content["compiled"] or {}
     changing = ("learning_rate", "iterations")
     optimizer = {n: value for n, value in compiled.get("optimizer", {}).items() if n not in changing}
-    layers = [{"class": layer["class"], "options": _completed(layer)} for layer in content["layers"]]
-    return {"layers": layers, **compiled, "optimizer": optimizer}
+    layers = [_completed(layer) for layer in content["layers"]]
+    loss = _completed(compiled["loss"]) if compiled else None
+    return {"layers": layers, **compiled, "optimizer": optimizer, "loss": loss}
 
 
-def _completed(layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a layer, with the values of those that an earlier version did not have."""
-    recurrent = "return_sequences" in layer["options"]
-    return (LATER_OPTIONS if recurrent else {}) | layer["options"]
+def _completed(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return class and options of a layer or a loss, with those that an earlier version did not have."""
+    later: dict[str, Any] = {}
+    if "return_sequences" in part["options"]:
+        later = LATER_OPTIONS
+    elif part["class"] == "CategoricalCrossentropy":
+        later = {"label_smoothing": 0.0}
+    return {"class": part["class"], "options": later | part["options"]}
 
 
 # Into the file -----------------------------------------------------------------------------------------
@@ -180,18 +196,23 @@ def _compiled(model: Any) -> dict[str, Any]:
     for name, metric in model.metrics:
         if name not in metrics.NAMES or metrics.get(name)[1] is not metric:
             raise ValueError(f"metric {name!r} is not scratch_rnn's own and cannot be saved: {ADVICE}")
-    optimizer = _part(model.optimizer)
-    rate = optimizer["options"].pop("learning_rate")
     return {
-        "optimizer": {**optimizer, "learning_rate": rate, "iterations": model.optimizer.iterations},
+        "optimizer": _optimizer(model.optimizer),
         "loss": _part(model.loss),
         "metrics": [name for name, _ in model.metrics],
         "shard_rows": model.shard_rows,
     }
 
 
+def _optimizer(optimizer: Any) -> dict[str, Any]:
+    part = _part(optimizer)
+    rate = part["options"].pop("learning_rate")
+    schedule = {} if optimizer.schedule is None else {"schedule": _part(optimizer.schedule)}
+    return {**part, **schedule, "learning_rate": rate, "iterations": optimizer.iterations}
+
+
 def _part(part: Any) -> dict[str, Any]:
-    """Return the class of a layer, an optimizer or a loss, and the options to make it with again."""
+    """Return the class of a layer, loss, optimizer or schedule, and the options to make it with again."""
     name = type(part).__name__
     if CLASSES.get(name) is not type(part):
         raise ValueError(f"{name} is not scratch_rnn's own and cannot be saved: {ADVICE}")
@@ -261,7 +282,10 @@ def _made_anew(new: Callable[..., Any], content: Mapping[str, Any]) -> Any:
     model.build(content.get("input_shape") or (None, None, descriptions[0]["features"]))
     if compiled := content["compiled"]:
         loss, shard_rows = _made(compiled["loss"]), compiled["shard_rows"]
-        model.compile(_made(compiled["optimizer"]), loss, compiled["metrics"], shard_rows=shard_rows)
+        optimizer = _made(compiled["optimizer"])
+        if "schedule" in compiled["optimizer"]:
+            optimizer.learning_rate = _made(compiled["optimizer"]["schedule"])
+        model.compile(optimizer, loss, compiled["metrics"], shard_rows=shard_rows)
     return model
 
 
@@ -273,7 +297,8 @@ def _fill(model: Any, content: Mapping[str, Any], arrays: Mapping[str, Array]) -
     model._draws_seed = content.get("draws_seed", model._draws_seed)
     if compiled := content["compiled"]:
         state = compiled["optimizer"]
-        model.optimizer.learning_rate = state["learning_rate"]  # which callbacks may set, to zero too
+        if model.optimizer.schedule is None:
+            model.optimizer.learning_rate = state["learning_rate"]  # which callbacks may set, to zero too
         if state["iterations"]:
             slots = list(_slots(arrays, len(model.weights)))
             model.optimizer.restore(state["iterations"], slots, model.weights)
