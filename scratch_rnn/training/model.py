@@ -478,10 +478,16 @@ class Sequential(Layer):
         return other
 
     def summary(self) -> None:
-        """Print a table of the layers, the shapes of their weights and their numbers of weights."""
+        """Print a table of the layers, the shapes of their outputs and weights, and their sizes; and the total.
+
+        The outputs are those of the inputs for which the model was last built. Raises ValueError, where Keras
+        prints question marks, for a model without weights yet.
+        """
         from scratch_rnn.training.progress import print_summary
 
-        print_summary(self.name, self._built_layers())
+        layers = self._built_layers()
+        assert self.input_shape is not None
+        print_summary(self.name, layers, self.input_shape)
 
     # Checks --------------------------------------------------------------------------------------------
 

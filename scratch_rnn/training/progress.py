@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scratch_rnn.layers.base import Layer
+from scratch_rnn.layers.base import Layer, Shape
 from scratch_rnn.training.callbacks import Callback, Logs
 
 
@@ -71,16 +71,21 @@ def format_logs(logs: Logs) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 
-def print_summary(name: str, layers: Sequence[Layer]) -> None:
-    """Print a table of a model's layers, their weights' shapes and their numbers of weights."""
-    table = Table(title=name)
-    table.add_column("layer")
-    table.add_column("weights")
-    table.add_column("parameters", justify="right")
+def print_summary(name: str, layers: Sequence[Layer], input_shape: Shape) -> None:
+    """Print a table of a built model's layers, with Keras's headings, and below it the total size."""
+    table = Table(title=f"Model: {name}")
+    for heading in ("Layer (type)", "Output Shape", "Weights"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("Param #", justify="right", no_wrap=True)
+    shape = input_shape
     for layer in layers:
-        shapes = zip(layer.weight_names, layer.weights, strict=True)
-        weights = "\n".join(f"{name} {weight.shape}" for name, weight in shapes)
-        table.add_row(f"{layer.name} ({type(layer).__name__})", weights, f"{layer.count_params():,}")
-    table.add_section()
-    table.add_row("total", "", f"{sum(layer.count_params() for layer in layers):,}")
-    Console().print(table)
+        shape = layer.compute_output_shape(shape)
+        weights = zip(layer.weight_names, layer.weights, strict=True)
+        shapes = "\n".join(f"{name} {weight.shape}" for name, weight in weights)
+        title = f"{layer.name} ({type(layer).__name__})"
+        table.add_row(title, str(shape), shapes, f"{layer.count_params():,}")
+    console = Console()
+    console.print(table)
+    params = sum(layer.count_params() for layer in layers)
+    size = sum(weight.nbytes for layer in layers for weight in layer.weights)
+    console.print(f"Total params: {params:,} ({size / 1024:,.2f} KB)", highlight=False)
