@@ -8,22 +8,20 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 
-BRIGHT, WHITE = (
-    128,
-    255,
-)  # whole numbers that are all smaller may count something
+# Whole numbers that are all darker than BRIGHT may be counts, or greys of another scale.
+BRIGHT, WHITE = 128, 255
 
 
 def warn_of_unscaled(*inputs: Array) -> None:
     """Warn, once and in the line of the caller's caller, where one of some inputs (N, rows, ...) looks so."""
     for x in inputs:
         if _unscaled_pixels(x):
-            warnings.warn(
-                f"x is {x.dtype} with whole numbers from {x.min():g} to {x.max():g}, which look like pixels that are "
-                "not scaled and are taken as they are: divide by 255, or pass uint8, which is scaled to [0, 1]",
-                UserWarning,
-                stacklevel=3,
+            found = f"x is {x.dtype} with whole numbers from {x.min():g} to {x.max():g}"
+            advice = "divide by 255, or pass uint8, which is scaled to [0, 1]"
+            message = (
+                f"{found}, which look like pixels that are not scaled and are taken as they are: {advice}"
             )
+            warnings.warn(message, UserWarning, stacklevel=3)
             return
 
 
