@@ -19,6 +19,7 @@ BELOW = {
     "api": {"data", "layers", "training"},
     "arrays": set(),
     "files": set(),
+    "figures": {"runs"},
     "moved": set(),
     "style": {"files"},
     "data": {"files"},
