@@ -107,6 +107,22 @@ def test_the_bar_is_a_quarter_full_when_a_quarter_of_the_batches_is_done():
     assert first.style not in [segment.style for segment in others]
 
 
+@pytest.mark.parametrize("logs", [{"loss": 1.5, "accuracy": 0.25}, LOGS])
+def test_the_bar_loses_nothing_on_a_narrow_terminal(logs):
+    narrow = Console(file=io.StringIO(), width=60, force_terminal=True)
+    bar = prepared(ProgressBar, narrow, epochs=10, steps=1688)
+    bar.on_epoch_begin(9)
+    bar.on_train_batch_end(1687, logs)
+    paper = Console(file=io.StringIO(), width=60)
+    paper.print(bar.progress.get_renderable())
+    bar.close()
+    text = paper.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 60
+    shown = text.split()
+    assert all(word in shown for word in ["10/10", "1688/1688", *format_logs(logs).split()])
+    assert (len(text.splitlines()) == 1) == (len(logs) == 2)
+
+
 def test_after_an_epoch_the_bar_is_gone_and_its_line_stands():
     console = terminal()
     bar = prepared(ProgressBar, console)

@@ -30,11 +30,12 @@ VALIDATION = "val_"
 
 
 @rc_context(STYLE)
-def learning_curves(histories: History | Mapping[str, History], title: str = "") -> Figure:
+def learning_curves(histories: History | Result | Mapping[str, History | Result], title: str = "") -> Figure:
     """Draw what `fit` returned: a panel for the loss and for each metric, training dashed, validation solid.
 
     Args:
-        histories: a History, or several by the names that the legend shows. Those of Keras will do, too.
+        histories: a History, or several by the names that the legend shows. Those of Keras and Results of
+            runs will do, too.
         title: of the whole figure.
 
     Returns:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from scratch_rnn.layers.base import Layer, Shape
 from scratch_rnn.training.callbacks import Callback, Logs
+
+WIDE = 80  # columns of a terminal that has room for a longer bar
 
 
 class EpochLines(Callback):
@@ -19,15 +21,11 @@ class EpochLines(Callback):
         self.console = console or Console()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        line = f"{self._name(epoch)}  {self.model.history.seconds[-1]:5.1f} s  {format_logs(logs)}"
+        line = epoch_line(epoch, self.params["epochs"], self.model.history.seconds[-1], logs)
         self.console.print(line, soft_wrap=True, highlight=False)
 
     def close(self) -> None:
         """Leave the terminal in order, also after an exception."""
-
-    def _name(self, epoch: int) -> str:
-        epochs = str(self.params["epochs"])
-        return f"epoch {epoch + 1:{len(epochs)}}/{epochs}"
 
 
 class ProgressBar(EpochLines):
@@ -39,10 +37,10 @@ class ProgressBar(EpochLines):
         super().__init__(console)
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=16 if self.console.width >= WIDE else 6),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[logs]}"),
+            TextColumn("{task.fields[logs]}", table_column=Column()),  # which takes more lines where it must
             console=self.console,
             transient=True,
             disable=not (self.console.is_terminal or self.console.is_jupyter),
@@ -50,7 +48,9 @@ class ProgressBar(EpochLines):
 
     def on_epoch_begin(self, epoch: int) -> None:
         self.progress.start()
-        self.task = self.progress.add_task(self._name(epoch), total=self.params["steps"], logs="")
+        self.task = self.progress.add_task(
+            _name(epoch, self.params["epochs"]), total=self.params["steps"], logs=""
+        )
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         self.progress.update(self.task, completed=batch + 1, logs=format_logs(logs))
@@ -63,6 +63,15 @@ class ProgressBar(EpochLines):
     def close(self) -> None:
         """Take the bar away and show the cursor again."""
         self.progress.stop()
+
+
+def epoch_line(epoch: int, epochs: int, seconds: float, logs: Logs) -> str:
+    """Return what is printed of an epoch, counted from 0, of so many, when it has ended."""
+    return f"{_name(epoch, epochs)}  {seconds:5.1f} s  {format_logs(logs)}"
+
+
+def _name(epoch: int, epochs: int) -> str:
+    return f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
 
 
 def format_logs(logs: Logs) -> str:
