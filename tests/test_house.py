@@ -30,7 +30,7 @@ BELOW = {
     "checks": {"arrays", "layers", "style", "training"},
     "inside": {"arrays", "files", "layers", "style", "training"},
     "runs": {"arrays", "data", "files", "layers", "style", "training"},
-    "commands": {"checks", "data", "files", "inside", "layers", "runs", "style", "training"},
+    "commands": {"arrays", "checks", "data", "files", "inside", "layers", "runs", "style", "training"},
 }
 
 

@@ -25,6 +25,7 @@ from scratch_rnn.style import FAINT, GREEN, INK, MODEL_COLOURS, PALE, RED, STYLE
 __all__ = ["choose_examples", "confusion", "curves", "draw_image", "predictions"]
 
 CELL_WIDTH, CELL_HEIGHT, HEAD = 2.6, 1.34, 0.6  # of a figure of predictions, in inches
+NOTE_HEIGHT = 0.15  # of a line below a digit
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["white", "#F4B183", RED, "#8A3A00"])
 
 # ---------------------------------------------------------------- predictions
@@ -38,6 +39,7 @@ def predictions(
     title: str,
     names: Sequence[str] | None = None,
     rows: Iterable[int] | None = None,
+    notes: Sequence[str] | None = None,
 ) -> Figure:
     """Draw digits, and beside each the probability that each model gives to each class.
 
@@ -48,6 +50,7 @@ def predictions(
         title: of the whole figure.
         names: what to call each digit where its label is not known, such as the name of its file.
         rows: which of the N to draw, in this order; all of them where nothing is said.
+        notes: what else to say of each of the N, below it; lines of at most some 40 characters.
 
     Raises:
         ValueError: there is nothing to draw, or shapes or values are not such.
@@ -62,17 +65,26 @@ def predictions(
         raise ValueError(f"expected rows to draw, at least one, found {rows!r}")
     columns = min(3, len(drawn))
     lines = -(-len(drawn) // columns)
-    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + lines * CELL_HEIGHT))
+    noted = max((notes[row].count("\n") + 1 for row in drawn if notes[row]), default=0) if notes else 0
+    cell_height = CELL_HEIGHT + noted * NOTE_HEIGHT
+    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + lines * cell_height))
     margin = (figure.get_figwidth() - columns * CELL_WIDTH) / 2
     for place, row in enumerate(drawn):
         line, column = divmod(place, columns)
-        left, top = margin + column * CELL_WIDTH, HEAD + line * CELL_HEIGHT
+        left, top = margin + column * CELL_WIDTH, HEAD + line * cell_height
         said, truth = {name: output[row] for name, output in outputs.items()}, truths[row]
         _draw_verdict(figure, left, top, said, truth, names[row] if names and truth is None else "")
         draw_image(axes_at(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[row])
         _draw_bars(axes_at(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
+        if notes:
+            _write_note(figure, left, top + CELL_HEIGHT, notes[row])
     _predictions_head(figure, title, outputs, labels is not None)
     return figure
+
+
+def _write_note(figure: Figure, left: float, top: float, note: str) -> None:
+    across, down = figure.get_size_inches()
+    figure.text((left + 0.05) / across, 1 - top / down, note, va="top", color=RED, size=7.5)
 
 
 def _draw_verdict(
