@@ -235,6 +235,18 @@ def test_the_threshold_is_the_one_that_was_measured():
     assert right[below] < measured["right"] <= right[SURE]
 
 
+def test_the_page_has_the_numbers_that_were_measured():
+    page = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+    cells = json.loads((ROOT / "benchmarks" / "results" / "sure.json").read_text())["cells"]
+    for words, name, form in (
+        ("of all answers are unsure", "unsure", ".1%"),
+        ("of all mistakes are among them", "mistakes", ".0%"),
+        ("right of the others", "right", ".2%"),
+    ):
+        numbers = [format(dict(cells[cell])[SURE][name], form) for cell in ("SimpleRNN", "GRU", "LSTM")]
+        assert f"| {words} | {' | '.join(numbers)} |" in page
+
+
 # Which digits ----------------------------------------------------------------------------------------------
 
 
