@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
@@ -13,19 +14,20 @@ from keras_reference.sides import Watcher
 from keras_reference.tables import NUMBERS, epoch_texts, number_of
 from scratch_rnn.runs.result import Result
 
-COLOURS = ("cyan", "yellow")  # of scratch_rnn and of its twin
+COLOURS = ("cyan", "yellow")  # of scratch_rnn and of its twin; the name says it, too
+WIDE = 70  # columns of a terminal on which two spaces fit between the columns of the table
 LINES_AROUND = 8  # header, borders and prompt: what a terminal shows beside the rows
 
 
 class LiveTable(Watcher):
-    """A row per epoch, both models beside each other; the running epoch's numbers change as it goes.
+    """A row of each model for each epoch; the running epoch's numbers change as it goes.
 
     On a terminal the table is drawn over itself. Elsewhere, in a log file, each epoch is printed once.
-    `models` are the names of the two.
+    `models` are the names of the two, `epochs` is how many they train. It fits into 60 columns.
     """
 
-    def __init__(self, console: Console, models: tuple[str, str]) -> None:
-        self.console, self.models = console, models
+    def __init__(self, console: Console, models: tuple[str, str], epochs: int) -> None:
+        self.console, self.models, self.epochs = console, models, epochs
         self.rows: list[dict[str, list[str]]] = []
         self.finished = False
         self.live = Live(get_renderable=self._table, console=console, refresh_per_second=4)
@@ -41,6 +43,13 @@ class LiveTable(Watcher):
         self.finished = True
         if self.console.is_terminal:
             self.live.stop()
+
+    def show_done(self, results: Sequence[Result]) -> None:
+        """Show the epochs that a run had finished before it was interrupted."""
+        for epoch in range(max(len(result.seconds) for result in results)):
+            for result in results:
+                if epoch < len(result.seconds):
+                    self.on_epoch(result, epoch)
 
     def on_batch(self, result: Result, epoch: int, batch: int, batches: int, logs: dict[str, float]) -> None:
         """Show the means so far, and in place of the time the share of the epoch."""
@@ -62,18 +71,24 @@ class LiveTable(Watcher):
         self.rows[epoch][model] = texts
 
     def _table(self) -> Table:
-        coloured = list(zip(self.models, COLOURS, strict=True))
-        title = " beside ".join(f"[{colour}]{model}[/]" for model, colour in coloured)
-        table = Table(
-            title=f"{title}, a row per epoch", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
-        )
-        table.add_column("", justify="right")
-        for _, colour in coloured:
-            for name in (*NUMBERS.values(), "s"):
-                heading = name.replace("accuracy", "acc").replace("val. ", "val\n")
-                width = 4 if name == "s" else 6
-                table.add_column(heading, justify="right", style=colour, no_wrap=True, min_width=width)
-        first = 0 if self.finished else max(0, len(self.rows) - max(1, self.console.height - LINES_AROUND))
-        for epoch, row in enumerate(self.rows[first:], start=first + 1):
-            table.add_row(str(epoch), *(text for model in self.models for text in row[model]))
+        title = f"{' beside '.join(self.models)}, {self.epochs} epochs"
+        padding = (0, int(self.console.width >= WIDE))
+        options = {"show_edge": False, "collapse_padding": True, "pad_edge": False}
+        table = Table(title=title, box=SIMPLE_HEAD, padding=padding, **options)  # type: ignore[arg-type]
+        table.add_column("epoch", justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        for name in (*NUMBERS.values(), "s"):
+            heading = name.replace("accuracy", "acc").replace("val. ", "val\n")
+            table.add_column(heading, justify="right", no_wrap=True, min_width=4 if name == "s" else 6)
+        for epoch in range(self._first(), len(self.rows)):
+            number = f"{epoch + 1}/{self.epochs}"
+            for model, colour in zip(self.models, COLOURS, strict=True):
+                table.add_row(number, model, *self.rows[epoch][model], style=colour)
+                number = ""
         return table
+
+    def _first(self) -> int:
+        """Return the first epoch to show: while the table grows, of those for which there is room."""
+        if self.finished:
+            return 0
+        return max(0, len(self.rows) - max(1, (self.console.height - LINES_AROUND) // len(self.models)))

@@ -68,7 +68,8 @@ class Pair:
             if not any(side.within_epoch for side in self.sides):
                 run.save_epoch(self.trained())  # a kill may have come before these files
         names = self.scratch.result.name, self.reference.result.name
-        with LiveTable(console, names) as table:
+        with LiveTable(console, names, self.recipe.epochs) as table:
+            table.show_done(self.results)
             train_sides(
                 self.sides,
                 train,

@@ -21,6 +21,8 @@ def __getattr__(name: str) -> Any:
     api = import_module("scratch_rnn.api")
     if name == "__all__" or name in api.__all__:
         return getattr(api, name)
+    if name == "figures":  # it brings matplotlib, which few need
+        return import_module("scratch_rnn.figures")
     return globals()[name] if name in globals() else old_module(name)  # scratch_rnn.layers came with api
 
 

@@ -17,7 +17,6 @@ NEW_NAMES = {
     "scratch_rnn.callbacks": "scratch_rnn.training.callbacks",
     "scratch_rnn.cli": "scratch_rnn.commands.main",
     "scratch_rnn.conditions": "keras_reference.conditions",
-    "scratch_rnn.figures": "scratch_rnn.runs.figures",
     "scratch_rnn.figures_inside": "scratch_rnn.inside.figures",
     "scratch_rnn.gradient_check": "scratch_rnn.checks.gradient_check",
     "scratch_rnn.images": "scratch_rnn.data.images",

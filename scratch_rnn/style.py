@@ -15,6 +15,7 @@ WIDTH = 8.0  # inches
 # Okabe and Ito's colours, which stay apart for colour-blind eyes.
 ORANGE, BLUE, PURPLE, SKY = "#E69F00", "#0072B2", "#CC79A7", "#56B4E9"
 GREEN, RED = "#009E73", "#D55E00"
+MANY_COLOURS = (ORANGE, GREEN, BLUE, PURPLE, RED, SKY)  # of as many lines; the cells' in their order first
 MODEL_COLOURS = (ORANGE, BLUE, PURPLE, SKY)
 BROAD_COLOUR = "#F5CF85"  # orange, so pale that a line on top is seen
 INK, FAINT, PALE = "#222222", "#767676", "#E8E8E8"

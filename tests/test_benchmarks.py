@@ -22,6 +22,7 @@ import scaling
 import shards
 import start_up
 import step_time
+import sure
 import truncation
 from helpers import randomize
 from scipy import stats
@@ -45,6 +46,7 @@ SCRIPTS = [
     "start_up",
     "shards",
     "step_time",
+    "sure",
     "tables",
     "truncation",
 ]
@@ -708,3 +710,31 @@ def test_the_table_of_the_roofline_has_the_rates_of_each_part():
         ["10", ""],
         ["80", "80"],
     ]
+
+
+# How sure an answer is -----------------------------------------------------------------------------------
+
+
+def test_the_threshold_is_the_least_at_which_the_sure_answers_of_every_cell_are_right_often_enough():
+    p = np.full((1000, 2), 0.0)
+    p[:, 0] = np.repeat([0.99, 0.72, 0.66, 0.62], [900, 50, 30, 20])  # sure, and less so
+    p[:, 1] = 1 - p[:, 0]
+    labels = np.zeros(1000, int)
+    labels[[0, 1, 2, *range(900, 903), *range(960, 980)]] = 1  # 3 of 900, 3 of 50, 20 of 30 are wrong
+    found = sure.shares(p, labels)
+    assert found[0.7] == {"unsure": 0.05, "mistakes": 20 / 26, "right": 1 - 6 / 950}
+    assert found[0.75] == {"unsure": 0.1, "mistakes": 23 / 26, "right": 1 - 3 / 900}
+    assert found[0.65]["right"] == 1 - 26 / 980
+    good = {t: {"right": 1.0} for t in sure.THRESHOLDS}
+    assert sure.chosen({"one": found}) == sure.chosen({"one": found, "other": good}) == 0.7
+    assert sure.chosen({"other": good}) == 0.4
+    assert np.isnan(sure.chosen({"bad": {t: {"right": 0.98} for t in sure.THRESHOLDS}}))
+
+
+def test_the_table_of_thresholds_has_a_row_for_each(monkeypatch):
+    monkeypatch.setattr(sure, "THRESHOLDS", (0.5, 0.75))
+    shares = {t: {"unsure": 0.05, "mistakes": 0.5, "right": t} for t in (0.5, 0.75)}
+    assert cells(sure.as_table({"GRU": shares})) == {
+        "threshold": ["0.5", "0.75"],
+        "GRU": ["5.0%; 50%; 50.00%", "5.0%; 50%; 75.00%"],
+    }

@@ -27,7 +27,8 @@ def own(tmp_path_factory):
 @pytest.mark.parametrize(("index", "label"), list(enumerate([9, 3, 8, 6, 4])))
 def test_a_test_digit_comes_from_the_test_set_of_the_run_with_its_label(own, index, label):
     recipe, x_test = own
-    names, images, labels = load_digits(recipe, [], index)
+    names, images, labels, parts = load_digits(recipe, [], index)
+    assert parts == [1]
     assert names == [f"test-{index}"]
     assert images.shape == (1, 6, 4)
     np.testing.assert_array_equal(images[0], x_test[index])
@@ -52,7 +53,8 @@ def test_files_come_in_the_order_in_which_they_were_named(tmp_path):
     for digit, path in zip(digits, paths, strict=True):
         path.parent.mkdir()
         Image.fromarray(digit).save(path)
-    names, images, labels = load_digits(SAMPLE, paths, None)
+    names, images, labels, parts = load_digits(SAMPLE, paths, None)
+    assert parts == [1, 1, 1]
     assert names == ["three.png", "one.png", "two.x.png"]
     assert images.shape == (3, 28, 28)
     assert images.dtype == np.uint8

@@ -231,6 +231,16 @@ def test_predictions_are_drawn_with_their_words_apart(count, width, tmp_path):
     assert {"scratch_rnn", "Keras", "the right class", *"0123456789"} <= set(words(figure))
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_note_stands_below_its_digit_and_apart_from_all_other_words(count):
+    notes = ["", "2 separate parts: read one at a time?\nunsure: 37 % for 5, 27 % for 2"] * count
+    result = saying(scratch_rnn=LABELS[: 2 * count])
+    names = [f"{number}.png" for number in range(2 * count)]
+    figure = predictions(IMAGES[: 2 * count], None, result, "a title", names, notes=notes)
+    assert_texts_are_apart(figure)
+    assert words(figure).count(notes[1]) == count
+
+
 def test_right_and_wrong_are_said_in_words():
     images, labels, results = example()
     said = words(predictions(images, labels, results, ""))

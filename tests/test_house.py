@@ -19,6 +19,7 @@ BELOW = {
     "api": {"data", "layers", "training"},
     "arrays": set(),
     "files": set(),
+    "figures": {"runs"},
     "moved": set(),
     "style": {"files"},
     "data": {"files"},
@@ -29,7 +30,7 @@ BELOW = {
     "checks": {"arrays", "layers", "style", "training"},
     "inside": {"arrays", "files", "layers", "style", "training"},
     "runs": {"arrays", "data", "files", "layers", "style", "training"},
-    "commands": {"checks", "data", "files", "inside", "layers", "runs", "style", "training"},
+    "commands": {"arrays", "checks", "data", "files", "inside", "layers", "runs", "style", "training"},
 }
 
 

@@ -255,6 +255,12 @@ def test_import_loads_neither_rich_nor_platformdirs():
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.parametrize("source", [3, None, b"sample"])
+def test_what_is_neither_a_word_nor_a_path_is_no_source(source):
+    with pytest.raises(TypeError, match=f'source must be "auto", "sample" or a path, not {source!r}'):
+        load_mnist(source)
+
+
 # ---------------------------------------------------------------- auto: sources and digests
 
 

@@ -42,7 +42,6 @@ KNOWN_BY = {
     "scratch_rnn.activations": "Sigmoid",
     "scratch_rnn.callbacks": "History",
     "scratch_rnn.cli": "build_parser",
-    "scratch_rnn.figures": "predictions",
     "scratch_rnn.figures_inside": "saliency",
     "scratch_rnn.gradient_check": "check_layer",
     "scratch_rnn.images": "load_digit",

@@ -1,13 +1,17 @@
 """scratch-rnn predict: the digit that was asked for, what the network says of it, and a figure of its own."""
 
+import json
+
 import numpy as np
 import pytest
+from helpers import ROOT
 from PIL import Image
 
 from scratch_rnn import load_mnist
 from scratch_rnn.commands import digits as digits_module
 from scratch_rnn.commands import predict
 from scratch_rnn.commands.digits import load_digits
+from scratch_rnn.commands.doubts import SURE, doubts
 from scratch_rnn.commands.main import main
 from scratch_rnn.data.images import load_digit
 from scratch_rnn.files import unused
@@ -37,14 +41,15 @@ def run_folder(trained, tmp_path):
 @pytest.fixture
 def shown(monkeypatch):
     """What is printed and what is drawn, as it is handed to those who do it."""
-    calls = {"printed": [], "drawn": []}
+    calls = {"printed": [], "drawn": [], "options": []}
 
     def wrap(module, name, kept):
         original = getattr(module, name)
 
-        def noting(*arguments):
+        def noting(*arguments, **options):
             calls[kept].append(arguments)
-            return original(*arguments)
+            calls["options"] += [options] * bool(options)
+            return original(*arguments, **options)
 
         monkeypatch.setattr(module, name, noting)
 
@@ -151,6 +156,97 @@ def test_digits_of_ones_own_in_floats_are_shown_in_their_greys(dtype):
     assert predict._grey(grey) is grey
 
 
+# What is doubtful ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """An image file of two digits side by side."""
+    _, (x_test, _) = load_mnist("sample")
+    Image.fromarray(255 - np.hstack(x_test[:2])).resize((400, 200)).save(tmp_path / "pair.png")
+    return tmp_path / "pair.png"
+
+
+def test_several_digits_and_an_unsure_answer_are_said_in_text_and_figure(run_folder, pair, shown, capsys):
+    assert predicted(run_folder, pair) == 0
+    _, model = load_run(run_folder)
+    (p,) = model.predict(load_digit(pair)[np.newaxis])
+    second, first = np.argsort(p)[-2:]
+    said = [
+        "2 separate parts: read one at a time?",
+        f"unsure: {100 * p[first]:.0f} % for {first}, {100 * p[second]:.0f} % for {second}",
+    ]
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("?")] == [
+        f"? {line}" for line in said
+    ]
+    (options,) = shown["options"]
+    assert options == {"notes": ["\n".join(said)]}
+
+
+def test_what_is_sure_and_alone_is_said_without_a_doubt():
+    assert doubts(np.array([0.05, 0.85, 0.1]), parts=1) == []
+    assert doubts(np.array([0.05, 0.85, 0.1]), parts=3) == ["3 separate parts: read one at a time?"]
+    assert doubts(np.array([0.2, 0.3, 0.5]), parts=1) == ["unsure: 50 % for 2, 30 % for 1"]
+
+
+def test_json_has_an_object_for_each_picture_and_nothing_else(run_folder, images, pair, capsys):
+    before = sorted(file.name for file in run_folder.iterdir())
+    assert predicted(run_folder, images[0], pair, "--json") == 0
+    out, err = capsys.readouterr()
+    alone, several = json.loads(out)
+    assert err == ""
+    assert (alone["parts"], several["parts"]) == (1, 2)
+    _, model = load_run(run_folder)
+    both = model.predict(np.stack([load_digit(file) for file in (images[0], pair)]))
+    for found, file, p in zip((alone, several), (images[0], pair), both, strict=True):
+        assert found == {
+            "file": str(file),
+            "test_index": None,
+            "label": None,
+            "digit": int(p.argmax()),
+            "probabilities": [float(each) for each in p],
+            "sure": bool(p.max() >= SURE),
+            "parts": found["parts"],
+            "doubts": doubts(p, found["parts"]),
+        }
+    assert sorted(file.name for file in run_folder.iterdir()) == before
+
+
+def test_json_of_a_test_digit_has_its_label_and_draws_where_it_is_asked_to(run_folder, tmp_path, capsys):
+    assert predicted(run_folder, "--test-index", 7, "--json", "--figure", tmp_path / "seven.png") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    _, (_, y_test) = load_mnist("sample")
+    assert (found["file"], found["test_index"], found["label"]) == (None, 7, y_test[7])
+    assert (tmp_path / "seven.png").is_file()
+
+
+def test_an_error_is_one_line_with_json_too(run_folder, images, tmp_path, capsys):
+    assert predicted(run_folder, images[0], tmp_path / "missing.png", "--json") == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "missing.png" in err
+
+
+def test_the_threshold_is_the_one_that_was_measured():
+    measured = json.loads((ROOT / "benchmarks" / "results" / "sure.json").read_text())
+    assert measured["sure"] == SURE
+    below = round(SURE - 0.05, 2)
+    right = {t: min(dict(cell)[t]["right"] for cell in measured["cells"].values()) for t in (below, SURE)}
+    assert right[below] < measured["right"] <= right[SURE]
+
+
+def test_the_page_has_the_numbers_that_were_measured():
+    page = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+    cells = json.loads((ROOT / "benchmarks" / "results" / "sure.json").read_text())["cells"]
+    for words, name, form in (
+        ("of all answers are unsure", "unsure", ".1%"),
+        ("of all mistakes are among them", "mistakes", ".0%"),
+        ("right of the others", "right", ".2%"),
+    ):
+        numbers = [format(dict(cells[cell])[SURE][name], form) for cell in ("SimpleRNN", "GRU", "LSTM")]
+        assert f"| {words} | {' | '.join(numbers)} |" in page
+
+
 # Which digits ----------------------------------------------------------------------------------------------
 
 
@@ -163,7 +259,7 @@ def test_a_digit_is_that_of_the_runs_own_test_set(monkeypatch):
         return (x + 1, np.zeros(5)), (x, np.array([3, 1, 4, 1, 5]))
 
     monkeypatch.setattr(digits_module, "load_mnist", load)
-    names, digits, labels = load_digits(Recipe(data="mine"), [], 2)
+    names, digits, labels, _ = load_digits(Recipe(data="mine"), [], 2)
     assert (asked, names, list(labels)) == (["mine"], ["test-2"], [4])
     np.testing.assert_array_equal(digits, np.arange(2 * 784, 3 * 784).reshape(1, 28, 28))
     assert list(load_digits(Recipe(), [], 4)[2]) == [5]

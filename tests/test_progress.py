@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scratch_rnn import GRU, LSTM, SGD, Dense, Sequential, SimpleRNN
+from scratch_rnn import GRU, LSTM, SGD, Dense, Sequential, SimpleRNN, load_model
 from scratch_rnn.training.callbacks import History
-from scratch_rnn.training.progress import EpochLines, ProgressBar, format_logs, print_summary
+from scratch_rnn.training.progress import EpochLines, ProgressBar, format_logs
 
 LOGS = {"loss": 1.23456, "accuracy": 0.98765, "mae": 0.5, "val_loss": 2.0, "val_accuracy": 0.12344}
 SHOWN = "loss 1.2346  acc 0.9877  mae 0.5000  val_loss 2.0000  val_acc 0.1234"
@@ -107,6 +107,22 @@ def test_the_bar_is_a_quarter_full_when_a_quarter_of_the_batches_is_done():
     assert first.style not in [segment.style for segment in others]
 
 
+@pytest.mark.parametrize("logs", [{"loss": 1.5, "accuracy": 0.25}, LOGS])
+def test_the_bar_loses_nothing_on_a_narrow_terminal(logs):
+    narrow = Console(file=io.StringIO(), width=60, force_terminal=True)
+    bar = prepared(ProgressBar, narrow, epochs=10, steps=1688)
+    bar.on_epoch_begin(9)
+    bar.on_train_batch_end(1687, logs)
+    paper = Console(file=io.StringIO(), width=60)
+    paper.print(bar.progress.get_renderable())
+    bar.close()
+    text = paper.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 60
+    shown = text.split()
+    assert all(word in shown for word in ["10/10", "1688/1688", *format_logs(logs).split()])
+    assert (len(text.splitlines()) == 1) == (len(logs) == 2)
+
+
 def test_after_an_epoch_the_bar_is_gone_and_its_line_stands():
     console = terminal()
     bar = prepared(ProgressBar, console)
@@ -162,25 +178,58 @@ def test_what_fit_prints_are_the_numbers_of_its_history(capsys):
 # The table of a model ---------------------------------------------------------------------------------------
 
 
-def test_a_summary_names_the_layers_the_shapes_of_their_weights_and_their_numbers(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
+def reader():
     layers = [LSTM(3, return_sequences=True, name="first"), GRU(20, name="second"), Dense(10)]
-    Sequential(layers, seed=0).build((None, 5, 7))
-    print_summary("reader", layers)
-    title, *lines = capsys.readouterr().out.splitlines()
-    assert title.strip() == "reader"
+    return Sequential(layers, seed=0, name="reader")
+
+
+def summary_rows(lines):
     ruled = [line.replace("┃", "│") for line in lines]
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ruled if line.startswith("│")]
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in ruled if line.startswith("│")]
+
+
+def test_a_summary_names_the_layers_the_shapes_of_outputs_and_weights_and_their_numbers(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    model = reader()
+    model.build((64, 5, 7))
+    model.summary()
+    title, *lines, total = capsys.readouterr().out.splitlines()
+    assert title.strip() == "Model: reader"
     # Four gates for 7 inputs and 3 states, three gates for 3 inputs and 20 states with two biases, 20 to 10.
-    assert rows == [
-        ["layer", "weights", "parameters"],
-        ["first (LSTM)", "kernel (7, 12)", "132"],
-        ["", "recurrent_kernel (3, 12)", ""],
-        ["", "bias (12,)", ""],
-        ["second (GRU)", "kernel (3, 60)", "1,500"],
-        ["", "recurrent_kernel (20, 60)", ""],
-        ["", "bias (2, 60)", ""],
-        ["dense (Dense)", "kernel (20, 10)", "210"],
-        ["", "bias (10,)", ""],
-        ["total", "", "1,842"],
+    assert summary_rows(lines) == [
+        ["Layer (type)", "Output Shape", "Weights", "Param #"],
+        ["first (LSTM)", "(None, 5, 3)", "kernel (7, 12)", "132"],
+        ["", "", "recurrent_kernel (3, 12)", ""],
+        ["", "", "bias (12,)", ""],
+        ["second (GRU)", "(None, 20)", "kernel (3, 60)", "1,500"],
+        ["", "", "recurrent_kernel (20, 60)", ""],
+        ["", "", "bias (2, 60)", ""],
+        ["dense (Dense)", "(None, 10)", "kernel (20, 10)", "210"],
+        ["", "", "bias (10,)", ""],
     ]
+    assert total == "Total params: 1,842 (7.20 KB)"  # 4 bytes each
+
+
+def test_a_summary_is_of_the_shape_for_which_the_model_was_built(capsys, tmp_path):
+    model = reader()
+    model.forward(np.zeros((2, 6, 7)))
+    model.summary()
+    model.save(tmp_path / "model.npz")
+    load_model(tmp_path / "model.npz").summary()
+    first, again = capsys.readouterr().out.split("Model: reader")[1:]
+    assert "(None, 6, 3)" in first
+    assert first.split() == again.split()
+
+
+def test_a_summary_loses_nothing_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    model = reader()
+    model.build((None, 5, 7))
+    model.summary()
+    _, *lines, _ = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    names, shapes, weights, numbers = ("".join(column) for column in zip(*summary_rows(lines), strict=True))
+    assert "first (LSTM)second (GRU)dense (Dense)" in names
+    assert "(None, 5, 3)(None, 20)(None, 10)" in shapes
+    assert "recurrent_kernel(20,60)" in weights.replace(" ", "")
+    assert numbers == "Param #1321,500210"

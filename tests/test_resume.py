@@ -7,6 +7,7 @@ more than fifty kills in all, in place of the few that are enough every day.
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -172,7 +173,8 @@ def stopped(tiny_data, tmp_path, monkeypatch):
     """The folder of a run of all cells, stopped in the second epoch of the second one, and of a whole one."""
     options = ["--cell", "all", "--data", tiny_data, *SHORT, "--epochs", "2", "--threads", "1"]
     monkeypatch.setattr(Run, "save_figures", lambda *_: None)  # they take most of the time, and no state
-    assert called("train", *options, "--out", "whole", cwd=tmp_path).returncode == 0
+    whole = called("train", *options, "--out", "whole", cwd=tmp_path)
+    assert whole.returncode == 0
 
     with monkeypatch.context() as patch:
         before, saved = Run.save_epoch, []
@@ -186,11 +188,11 @@ def stopped(tiny_data, tmp_path, monkeypatch):
         done = called("train", *options, "--out", "stopped", cwd=tmp_path)
     assert done.returncode == 130
     assert "--resume stopped/gru goes on" in done.stderr
-    return tmp_path / "stopped", tmp_path / "whole"
+    return tmp_path / "stopped", tmp_path / "whole", whole.stdout
 
 
 def test_a_run_of_all_cells_goes_on_with_those_that_are_not_finished(stopped):
-    folder, whole = stopped
+    folder, whole, _ = stopped
     assert not (folder / "lstm").exists()  # it had not begun
     done = called("train", "--resume", folder, cwd=folder.parent)
     assert done.returncode == 0, done.stderr
@@ -202,6 +204,29 @@ def test_a_run_of_all_cells_goes_on_with_those_that_are_not_finished(stopped):
         2,
         f"{folder} is finished: there is nothing to resume\n",
     )
+
+
+def epoch_lines(text):
+    """Return the lines of epochs without their seconds."""
+    return [re.sub(r" +[\d.]+ s ", "", line) for line in text.splitlines() if line.startswith("epoch")]
+
+
+def test_a_run_that_goes_on_shows_the_epochs_that_are_done_and_in_the_end_all_cells(stopped):
+    folder, whole, told = stopped
+    done = called("train", "--resume", folder, cwd=folder.parent).stdout
+    assert epoch_lines(done) == epoch_lines(told)[2:]  # the first cell is finished
+    assert "curves.png in stopped compares the cells" in done.replace(f"{folder.parent}/", "")
+    assert (folder / "curves.png").is_file()
+    rows, again = ([line.split()[:-1] for line in text.splitlines()[-5:-2]] for text in (done, told))
+    assert rows == again
+    assert [name for name, *_ in rows] == ["SimpleRNN", "GRU", "LSTM"]
+    for cell, (_, accuracy, loss, last, last_of_validation) in zip(CELLS, rows, strict=True):
+        scores = json.loads((whole / cell / "summary.json").read_text())["test"]["scratch_rnn"]
+        history = json.loads((whole / cell / "history.json").read_text())["scratch_rnn"]
+        assert (accuracy, loss) == (f"{scores['accuracy']:.2%}", f"{scores['loss']:.4f}")
+        assert (last, last_of_validation) == tuple(
+            f"{history[name][-1]:.2%}" for name in ("accuracy", "val_accuracy")
+        )
 
 
 # What is refused -------------------------------------------------------------------------------------------

@@ -88,8 +88,8 @@ def _digit(
     """Return the digit's name, the digit itself and, of a test digit, its label."""
     paths = [] if image is None else [image]
     test_index = 0 if not paths and test_index is None else test_index
-    names, digits, labels = load_digits(recipe, paths, test_index, image_shape)
-    return names[0], digits[0], None if labels is None else int(labels[0])
+    digits = load_digits(recipe, paths, test_index, image_shape)
+    return digits.names[0], digits.images[0], None if digits.labels is None else int(digits.labels[0])
 
 
 def _print_answer(inspection: Inspection, name: str, label: int | None, count: int, console: Console) -> None:

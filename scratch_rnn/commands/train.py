@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scratch_rnn.commands.beginning import begin
+from scratch_rnn.commands.cells import compare_cells
 from scratch_rnn.commands.options import add_recipe_options
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.data.mnist import Split
@@ -17,6 +18,7 @@ from scratch_rnn.runs.result import SCRATCH, Result
 from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, Logs
 from scratch_rnn.training.model import Sequential
+from scratch_rnn.training.progress import epoch_line
 
 
 def add_command(commands: Any) -> None:
@@ -41,6 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
                 continue
             model = run.recipe.build_model(train[0].shape[1:], arguments.threads, arguments.processes)
             train_one(model, run, train, test, console, arguments.save_every)
+    if len(runs) > 1:
+        compare_cells(runs, console)
 
 
 def train_one(
@@ -59,7 +63,7 @@ def train_one(
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             validation_split=recipe.validation_split,
-            callbacks=[backup, _EpochSaver(run, result)],
+            callbacks=[backup, _EpochSaver(run, result, console)],
         )
         result.scores = model.evaluate(*test, batch_size=recipe.batch_size)
         result.probabilities = model.predict(test[0], batch_size=recipe.batch_size)
@@ -72,17 +76,23 @@ def train_one(
 
 
 class _EpochSaver(Callback):
-    """Notes each epoch in the result, and saves history and weights."""
+    """Notes each epoch in the result, and saves history and weights; shows the epochs of a resumed run."""
 
-    def __init__(self, run: Run, result: Result) -> None:
-        self.run, self.result = run, result
+    def __init__(self, run: Run, result: Result, console: Console) -> None:
+        self.run, self.result, self.console = run, result, console
 
     def on_train_begin(self) -> None:
         if done := self.model.history.history:  # the run is resumed
             self.result.history = {name: list(values) for name, values in done.items()}
             self.result.seconds = list(self.model.history.seconds)
+            self._show_what_is_done()
             if self.model.running is None:
                 self.run.save_epoch([(self.result, self.model)])  # a kill may have come before these files
+
+    def _show_what_is_done(self) -> None:
+        for epoch, seconds in enumerate(self.result.seconds):
+            line = epoch_line(epoch, self.params["epochs"], seconds, self.result.epoch(epoch))
+            self.console.print(line, soft_wrap=True, highlight=False)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.result.add_epoch(logs, self.model.history.seconds[-1])

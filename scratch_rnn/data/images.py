@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
@@ -21,7 +22,20 @@ SIDE = 28  # of an MNIST image
 BOX = 20  # the side of the square that holds its ink
 LARGEST_SIDE = 560  # a larger picture shows the digit no better, only more slowly
 SMALLEST_INK = 5  # pixels across: fewer are a speck, not a digit
+TALL = 0.35  # of the ink's height: a bar of a 5 that stands by itself is lower, stacked digits are not
 ADVICE = "Give it one digit, much darker or much lighter than the plain ground all round it."
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What a picture shows.
+
+    digit  uint8 (28, 28), in MNIST's form
+    parts  how many separate parts of it are as tall as a digit: several where it shows several digits
+    """
+
+    digit: np.ndarray
+    parts: int
 
 
 def load_digit(path: str | os.PathLike[str]) -> np.ndarray:
@@ -38,11 +52,18 @@ def load_digit(path: str | os.PathLike[str]) -> np.ndarray:
         ValueError: it is no picture that can be read, or shows no digit. The message names the file,
             what was expected and what was found.
     """
+    return load_picture(path).digit
+
+
+def load_picture(path: str | os.PathLike[str]) -> Picture:
+    """Do what `load_digit` does, and say what else the picture shows."""
     check_readable(path)
     with open(os.fspath(path), "rb") as file:
         try:
             ink = _ink(_read_grey(file))
-            return _centre(_scale(ink, _digit_box(ink)))
+            parts = _parts(ink)
+            box = _box(np.concatenate(parts))
+            return Picture(_centre(_scale(ink, box)), _count_tall(parts, box))
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from error
 
@@ -138,13 +159,18 @@ def _spread(values: np.ndarray) -> float:
     return 1.4826 * float(np.median(np.abs(values)))
 
 
-def _digit_box(ink: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the digit: of all ink but the faintest, without scattered specks."""
+def _parts(ink: np.ndarray) -> list[np.ndarray]:
+    """The pixels of the digit, an array for each part that is by itself: without the faintest and specks."""
     strong = ink > 0.1 * ink.max()
     parts = [part for part in _connected(strong) if len(part) >= 0.01 * strong.sum()]
     if not parts:
         raise ValueError(f"expected one digit, found no ink that stands out from its ground. {ADVICE}")
-    rows, columns = np.concatenate(parts).T
+    return parts
+
+
+def _box(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a digit's pixels (N, 2)."""
+    rows, columns = pixels.T
     left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
     if max(right - left, bottom - top) < SMALLEST_INK:
         raise ValueError(
@@ -152,6 +178,13 @@ def _digit_box(ink: np.ndarray) -> tuple[int, int, int, int]:
             f" {bottom - top} pixels. {ADVICE}"
         )
     return int(left), int(top), int(right), int(bottom)
+
+
+def _count_tall(parts: list[np.ndarray], box: tuple[int, int, int, int]) -> int:
+    """The number of parts that are tall enough for a digit of their own, beside or above another."""
+    _, top, _, bottom = box
+    heights = [int(np.ptp(part[:, 0])) + 1 for part in parts]
+    return max(1, sum(height >= TALL * (bottom - top) for height in heights))
 
 
 def _connected(mask: np.ndarray) -> Iterator[np.ndarray]:

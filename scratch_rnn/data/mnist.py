@@ -93,7 +93,10 @@ def load_mnist(source: str | os.PathLike[str] = "auto") -> tuple[Split, Split]:
         OSError: a file that cannot be read.
         ValueError: a file whose content is damaged or is not such data. The message names the file,
             what was expected and what was found. Pickled objects are never loaded.
+        TypeError: `source` is neither text nor a path.
     """
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f'source must be "auto", "sample" or a path, not {source!r}')
     if source == "auto":
         arrays = _load_auto()
     elif source == "sample":

@@ -14,104 +14,19 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from scratch_rnn.data.mnist import CLASSES
+from scratch_rnn.runs.curves import curves
 from scratch_rnn.runs.result import Result
-from scratch_rnn.style import BROAD_COLOUR, FAINT, GREEN, INK, MODEL_COLOURS, PALE, RED, STYLE, WIDTH, axes_at
+from scratch_rnn.style import FAINT, GREEN, INK, MODEL_COLOURS, PALE, RED, STYLE, WIDTH, axes_at
 
-CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
+__all__ = ["choose_examples", "confusion", "curves", "draw_image", "predictions"]
+
 CELL_WIDTH, CELL_HEIGHT, HEAD = 2.6, 1.34, 0.6  # of a figure of predictions, in inches
+NOTE_HEIGHT = 0.15  # of a line below a digit
 MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["white", "#F4B183", RED, "#8A3A00"])
-
-# ---------------------------------------------------------------- learning curves
-
-
-@rc_context(STYLE)
-def curves(results: Sequence[Result], title: str) -> Figure:
-    """Draw accuracy and loss over the epochs, training dashed and validation solid.
-
-    Twins follow each other so closely that one line would hide the other. So the first of several
-    models is a broad pale line, and those after it are thin lines on top.
-
-    Args:
-        results: of each model, with its history.
-        title: of the whole figure.
-
-    Raises:
-        ValueError: there is no history, a history is empty, or its lists differ in length.
-    """
-    for result in results:
-        _check_history(result)
-    metrics = [metric for metric in ("accuracy", "loss") if any(metric in r.history for r in results)]
-    if not metrics:
-        raise ValueError("expected a history with accuracy or loss, of one model at least, found none")
-    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False).flat, metrics, strict=True):
-        for place, result in enumerate(results):
-            training, validation = (result.history.get(name, ()) for name in (metric, f"val_{metric}"))
-            _draw_curve(axes, training, **_line_style(place, len(results), dashed=True))
-            _draw_curve(axes, validation, **_line_style(place, len(results)))
-        _finish_panel(axes, metric)
-    figure.suptitle(title)
-    _draw_curves_legend(figure, results)
-    return figure
-
-
-def _check_history(result: Result) -> None:
-    shapes = {key: np.shape(values) for key, values in result.history.items() if key in CURVES}
-    if any(len(shape) != 1 or shape == (0,) for shape in shapes.values()) or len(set(shapes.values())) > 1:
-        raise ValueError(
-            f"{result.name}: expected one value an epoch in each list of the history, found {shapes}"
-        )
-
-
-def _draw_curve(axes: Axes, values: Sequence[float], **style: Any) -> None:
-    if len(values):
-        marker = "o" if len(values) <= 20 else ""
-        axes.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
-
-
-def _line_style(place: int, models: int, dashed: bool = False) -> dict[str, Any]:
-    broad = place == 0 and models > 1
-    colour = BROAD_COLOUR if broad else _colour(place)
-    return {
-        "color": colour,
-        "linewidth": 5 if broad else 1.4,
-        "linestyle": (0, (2, 1) if broad else (6, 3)) if dashed else "-",
-        "dash_capstyle": "butt",
-        "markersize": 9 if broad else 4,
-        "markeredgewidth": 2.5 if broad else 1.1,
-        "markerfacecolor": "white" if dashed else colour,  # a single epoch has no line to tell them apart
-    }
-
-
-def _finish_panel(axes: Axes, metric: str) -> None:
-    axes.set_title(metric.capitalize())
-    axes.set_xlabel("epoch")
-    axes.grid(axis="y")
-    last = max(np.size(line.get_xdata()) for line in axes.lines)
-    ticks = MaxNLocator(10, integer=True).tick_values(1, last)
-    axes.set_xticks([tick for tick in ticks if 1 <= tick <= last])
-    if metric == "accuracy":
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.5g} %")
-
-
-def _draw_curves_legend(figure: Figure, results: Sequence[Result]) -> None:
-    models = [
-        Line2D([], [], label=result.name, **_line_style(place, len(results)))
-        for place, result in enumerate(results)
-    ]
-    grey: dict[str, Any] = {"color": FAINT, "marker": "o", "markersize": 4}
-    parts = [Line2D([], [], label="training", linestyle="--", markerfacecolor="white", **grey)]
-    if any(key.startswith("val_") for result in results for key in result.history):
-        parts.append(Line2D([], [], label="validation", **grey))
-    handles = models + parts
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3.5)
-
 
 # ---------------------------------------------------------------- predictions
 
@@ -124,6 +39,7 @@ def predictions(
     title: str,
     names: Sequence[str] | None = None,
     rows: Iterable[int] | None = None,
+    notes: Sequence[str] | None = None,
 ) -> Figure:
     """Draw digits, and beside each the probability that each model gives to each class.
 
@@ -134,6 +50,7 @@ def predictions(
         title: of the whole figure.
         names: what to call each digit where its label is not known, such as the name of its file.
         rows: which of the N to draw, in this order; all of them where nothing is said.
+        notes: what else to say of each of the N, below it; lines of at most some 40 characters.
 
     Raises:
         ValueError: there is nothing to draw, or shapes or values are not such.
@@ -148,17 +65,26 @@ def predictions(
         raise ValueError(f"expected rows to draw, at least one, found {rows!r}")
     columns = min(3, len(drawn))
     lines = -(-len(drawn) // columns)
-    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + lines * CELL_HEIGHT))
+    noted = max((notes[row].count("\n") + 1 for row in drawn if notes[row]), default=0) if notes else 0
+    cell_height = CELL_HEIGHT + noted * NOTE_HEIGHT
+    figure = Figure(figsize=(max(columns, 2) * CELL_WIDTH + 0.2, HEAD + lines * cell_height))
     margin = (figure.get_figwidth() - columns * CELL_WIDTH) / 2
     for place, row in enumerate(drawn):
         line, column = divmod(place, columns)
-        left, top = margin + column * CELL_WIDTH, HEAD + line * CELL_HEIGHT
+        left, top = margin + column * CELL_WIDTH, HEAD + line * cell_height
         said, truth = {name: output[row] for name, output in outputs.items()}, truths[row]
         _draw_verdict(figure, left, top, said, truth, names[row] if names and truth is None else "")
         draw_image(axes_at(figure, left + 0.05, top + 0.3, 0.8, 0.8), images[row])
         _draw_bars(axes_at(figure, left + 1.1, top + 0.3, CELL_WIDTH - 1.25, 0.8), said, truth)
+        if notes:
+            _write_note(figure, left, top + CELL_HEIGHT, notes[row])
     _predictions_head(figure, title, outputs, labels is not None)
     return figure
+
+
+def _write_note(figure: Figure, left: float, top: float, note: str) -> None:
+    across, down = figure.get_size_inches()
+    figure.text((left + 0.05) / across, 1 - top / down, note, va="top", color=RED, size=7.5)
 
 
 def _draw_verdict(

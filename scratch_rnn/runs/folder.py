@@ -9,8 +9,8 @@
     report.html             last, by `scratch-rnn compare`: all of it on one page
     inspect-.../            by `scratch-rnn inspect`: a network's inside
 
-Every file appears whole or not at all. `scratch-rnn compare --cell all` makes a folder a cell, and when all
-are finished a report.html beside them that compares the cells.
+Every file appears whole or not at all. With `--cell all` there is a folder a cell, and when all are finished
+beside them what compares the cells: a report.html by `compare`, a curves.png by `train`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from scratch_rnn.training import losses, optimizers, saving
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, prepare
 from scratch_rnn.training.engines import in_words, processes_for
+from scratch_rnn.training.pixels import warn_of_unscaled
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, Engine, Memory, Shard, slices, total
@@ -35,7 +36,8 @@ class Sequential(Layer):
 
     `seed` makes the initial weights and the order of the rows in `fit` repeatable, bit for bit and on any
     number of threads or processes. Inputs are float, or uint8, which is scaled to [0, 1] batch by batch;
-    other integers are used as they are. The dtype is that of the layers.
+    other integers are used as they are, with a warning where they look like pixels. The dtype is that of the
+    layers.
     """
 
     def __init__(
@@ -294,6 +296,7 @@ class Sequential(Layer):
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         initial_epoch = natural_number(initial_epoch, "initial_epoch")
         (x, y), (x_val, y_val) = self._checked_splits(x, y, validation_split, validation_data)
+        warn_of_unscaled(x, x_val)
         history = History()
         with _progress(verbose) as progress:
             hooks = [history, *progress, *(callbacks or ())]
@@ -365,6 +368,7 @@ class Sequential(Layer):
         """Return the mean loss and metrics over all rows by name, like Keras with return_dict=True."""
         self._compiled()
         x, y = self._checked_data(x, y)
+        warn_of_unscaled(x)
         return self._evaluate(x, y, positive_integer(batch_size, "batch_size"))
 
     def _evaluate(self, x: Array, y: Array, batch_size: int) -> dict[str, float]:
@@ -383,6 +387,7 @@ class Sequential(Layer):
             return self._without_backward(x[rows])[0]
 
         x = self.checked_inputs(x)
+        warn_of_unscaled(x)
         parts = slices(len(x), positive_integer(batch_size, "batch_size"))
         return np.concatenate(self._on_threads(outputs, parts))
 
@@ -476,10 +481,16 @@ class Sequential(Layer):
         return other
 
     def summary(self) -> None:
-        """Print a table of the layers, the shapes of their weights and their numbers of weights."""
+        """Print a table of the layers with the shapes of their outputs and weights, and of the sizes.
+
+        The outputs are those of the inputs for which the model was last built. Raises ValueError, where Keras
+        prints question marks, for a model without weights yet.
+        """
         from scratch_rnn.training.progress import print_summary
 
-        print_summary(self.name, self._built_layers())
+        layers = self._built_layers()
+        assert self.input_shape is not None
+        print_summary(self.name, layers, self.input_shape)
 
     # Checks --------------------------------------------------------------------------------------------
 

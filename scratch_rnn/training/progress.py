@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
-from scratch_rnn.layers.base import Layer
+from scratch_rnn.layers.base import Layer, Shape
 from scratch_rnn.training.callbacks import Callback, Logs
+
+WIDE = 80  # columns of a terminal that has room for a longer bar
 
 
 class EpochLines(Callback):
@@ -19,15 +21,11 @@ class EpochLines(Callback):
         self.console = console or Console()
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        line = f"{self._name(epoch)}  {self.model.history.seconds[-1]:5.1f} s  {format_logs(logs)}"
+        line = epoch_line(epoch, self.params["epochs"], self.model.history.seconds[-1], logs)
         self.console.print(line, soft_wrap=True, highlight=False)
 
     def close(self) -> None:
         """Leave the terminal in order, also after an exception."""
-
-    def _name(self, epoch: int) -> str:
-        epochs = str(self.params["epochs"])
-        return f"epoch {epoch + 1:{len(epochs)}}/{epochs}"
 
 
 class ProgressBar(EpochLines):
@@ -39,10 +37,10 @@ class ProgressBar(EpochLines):
         super().__init__(console)
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=16 if self.console.width >= WIDE else 6),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[logs]}"),
+            TextColumn("{task.fields[logs]}", table_column=Column()),  # which takes more lines where it must
             console=self.console,
             transient=True,
             disable=not (self.console.is_terminal or self.console.is_jupyter),
@@ -50,7 +48,9 @@ class ProgressBar(EpochLines):
 
     def on_epoch_begin(self, epoch: int) -> None:
         self.progress.start()
-        self.task = self.progress.add_task(self._name(epoch), total=self.params["steps"], logs="")
+        self.task = self.progress.add_task(
+            _name(epoch, self.params["epochs"]), total=self.params["steps"], logs=""
+        )
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         self.progress.update(self.task, completed=batch + 1, logs=format_logs(logs))
@@ -65,22 +65,36 @@ class ProgressBar(EpochLines):
         self.progress.stop()
 
 
+def epoch_line(epoch: int, epochs: int, seconds: float, logs: Logs) -> str:
+    """Return what is printed of an epoch, counted from 0, of so many, when it has ended."""
+    return f"{_name(epoch, epochs)}  {seconds:5.1f} s  {format_logs(logs)}"
+
+
+def _name(epoch: int, epochs: int) -> str:
+    return f"epoch {epoch + 1:{len(str(epochs))}}/{epochs}"
+
+
 def format_logs(logs: Logs) -> str:
     """Return `loss 0.1234  acc 0.9876` from {"loss": ..., "accuracy": ...}, the means over the epoch."""
     shown = {name.replace("accuracy", "acc"): value for name, value in logs.items() if name != "batch_loss"}
     return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 
-def print_summary(name: str, layers: Sequence[Layer]) -> None:
-    """Print a table of a model's layers, their weights' shapes and their numbers of weights."""
-    table = Table(title=name)
-    table.add_column("layer")
-    table.add_column("weights")
-    table.add_column("parameters", justify="right")
+def print_summary(name: str, layers: Sequence[Layer], input_shape: Shape) -> None:
+    """Print a table of a built model's layers, with Keras's headings, and below it the total size."""
+    table = Table(title=f"Model: {name}")
+    for heading in ("Layer (type)", "Output Shape", "Weights"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("Param #", justify="right", no_wrap=True)
+    shape = input_shape
     for layer in layers:
-        shapes = zip(layer.weight_names, layer.weights, strict=True)
-        weights = "\n".join(f"{name} {weight.shape}" for name, weight in shapes)
-        table.add_row(f"{layer.name} ({type(layer).__name__})", weights, f"{layer.count_params():,}")
-    table.add_section()
-    table.add_row("total", "", f"{sum(layer.count_params() for layer in layers):,}")
-    Console().print(table)
+        shape = layer.compute_output_shape(shape)
+        weights = zip(layer.weight_names, layer.weights, strict=True)
+        shapes = "\n".join(f"{name} {weight.shape}" for name, weight in weights)
+        title = f"{layer.name} ({type(layer).__name__})"
+        table.add_row(title, str(shape), shapes, f"{layer.count_params():,}")
+    console = Console()
+    console.print(table)
+    params = sum(layer.count_params() for layer in layers)
+    size = sum(weight.nbytes for layer in layers for weight in layer.weights)
+    console.print(f"Total params: {params:,} ({size / 1024:,.2f} KB)", highlight=False)

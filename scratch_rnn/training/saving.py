@@ -279,7 +279,7 @@ def _made_anew(new: Callable[..., Any], content: Mapping[str, Any]) -> Any:
     """Return a model of such layers, compiled as it says, with weights that do not count."""
     descriptions = content["layers"]
     model = new([_made(description) for description in descriptions], name=content["name"])
-    model.build(content.get("input_shape") or (None, None, descriptions[0]["features"]))
+    model.build(tuple(content.get("input_shape") or (None, None, descriptions[0]["features"])))
     if compiled := content["compiled"]:
         loss, shard_rows = _made(compiled["loss"]), compiled["shard_rows"]
         optimizer = _made(compiled["optimizer"])
