@@ -22,31 +22,40 @@ SWITCHED = [
     for backwards in ("", " +back")
     for bias in ("", " -bias")
 ]
+AT_LAST = [" +seq +dropout", " +seq +bptt_steps=2"]
 # The titles of all layers, by hand.
 TITLES = {
     "simple_rnn": [
         f"SimpleRNN {activation}{switched}"
         for activation in ("tanh", "relu", "linear")
-        for switched in [*SWITCHED, " +seq +bptt_steps=2"]
+        for switched in [*SWITCHED, *AT_LAST]
     ],
-    "gru": [
-        f"GRU{form}{switched}"
-        for form in ("", " reset before")
-        for switched in [*SWITCHED, " +seq +bptt_steps=2"]
+    "gru": [f"GRU{form}{switched}" for form in ("", " reset before") for switched in [*SWITCHED, *AT_LAST]],
+    "lstm": [f"LSTM{switched}" for switched in [*SWITCHED, *AT_LAST]],
+    "layer_norm_lstm": [
+        f"LayerNormLSTM{switched}" for switched in ["", " +back", " +seq", " +seq +back", *AT_LAST]
     ],
-    "lstm": [f"LSTM{switched}" for switched in [*SWITCHED, " +seq +bptt_steps=2"]],
+    "bidirectional": [
+        f"Bidirectional LSTM {mode}{seq}" for mode in ("concat", "sum", "mul", "ave") for seq in ("", " +seq")
+    ],
     "dense": [
         f"Dense {activation}{bias}"
         for activation in ("linear", "relu", "sigmoid", "softmax")
         for bias in ("", " -bias")
     ],
 }
-RECURRENT = TITLES["simple_rnn"] + TITLES["gru"] + TITLES["lstm"]
+CELLS = ("simple_rnn", "gru", "lstm", "layer_norm_lstm")
+RECURRENT = [title for cell in CELLS for title in TITLES[cell]]
 
 
 def titles_of(cell, method):
     """Return the titles of the layers that a method can check."""
     return [t for t in TITLES[cell] if method != "central" or not ("bptt" in t or "relu" in t)]
+
+
+def units_of(layer):
+    """Return the units of a layer, of a bidirectional one those of each direction."""
+    return getattr(layer, "layer", layer).units
 
 
 def check_of(name, error=1e-16, passed=True, index=(0,), problem=""):
@@ -87,7 +96,7 @@ def asked(monkeypatch):
 def test_all_layers_are_checked_with_all_options_where_nothing_is_said(run, asked):
     assert run()[0] == 0
     assert [call.title for call in asked] == [title for titles in TITLES.values() for title in titles]
-    assert {call.layer.units for call in asked} == {4}
+    assert {units_of(call.layer) for call in asked} == {4}
     assert {call.layer.dtype for call in asked} == {np.dtype("float64")}
     assert {(call.method, call.scale, call.bug) for call in asked} == {("complex", 0.5, None)}
 
@@ -104,12 +113,18 @@ def test_a_title_says_what_its_layer_is(cell, run, asked):
     for layer, title in ((call.layer, call.title) for call in asked):
         words = title.split()
         assert words[0] == type(layer).__name__
-        assert layer.use_bias == ("-bias" not in words)
+        if cell == "bidirectional":
+            assert (type(layer.layer).__name__, layer.merge_mode) == tuple(words[1:3])
+            assert layer.return_sequences == ("+seq" in words)
+            continue
+        if cell != "layer_norm_lstm":
+            assert layer.use_bias == ("-bias" not in words)
         if cell == "dense":
             assert layer.activation.name == words[1]
             continue
         assert layer.return_sequences == ("+seq" in words)
         assert layer.go_backwards == ("+back" in words)
+        assert layer.dropout == layer.recurrent_dropout == (0.25 if "+dropout" in words else 0)
         assert layer.bptt_steps == (2 if "+bptt_steps=2" in words else None)
         assert layer.activation.name == (words[1] if cell == "simple_rnn" else "tanh")
         if cell == "gru":
@@ -139,7 +154,7 @@ def test_each_option_reaches_the_check(words, name, value, run, asked):
 
 def test_units_and_dtype_are_those_of_the_layers(run, asked):
     run("--units", 7, "--dtype", "float32")
-    assert {(call.layer.units, call.layer.dtype.name) for call in asked} == {(7, "float32")}
+    assert {(units_of(call.layer), call.layer.dtype.name) for call in asked} == {(7, "float32")}
 
 
 TOLERANCES = [
@@ -230,7 +245,7 @@ def test_a_row_of_a_direction_names_the_array_alone():
 
 @pytest.mark.parametrize(
     ("verdicts", "status"),
-    [((True,) * 9, 0), ((False, *[True] * 8), 1), ((*[True] * 8, False), 1), ((False,) * 9, 1)],
+    [((True,) * 10, 0), ((False, *[True] * 9), 1), ((*[True] * 9, False), 1), ((False,) * 10, 1)],
     ids=["none", "the first", "the last", "all"],
 )
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "JSON"])
@@ -249,14 +264,14 @@ def test_the_exit_status_is_one_where_any_gradient_is_wrong(verdicts, status, fo
         assert tuple(report["passed"] for report in reports) == verdicts
     else:
         assert [line.split()[0] == "ok" for line in text.splitlines() if "LSTM" in line] == list(verdicts)
-        assert text.endswith(f"wrong: {verdicts.count(False)} of 9 layers\n")
+        assert text.endswith(f"wrong: {verdicts.count(False)} of 10 layers\n")
 
 
 def test_json_holds_each_report_whole(run, monkeypatch):
     report = report_of("x", check_of("kernel", 0.5, False, (1, 2), "why"), check_of("bias"))
     monkeypatch.setattr(gradcheck, "random_check", lambda layer, **_: report)
     _, text = run("--cell", "lstm", "--json")
-    assert json.loads(text) == [json.loads(report.to_json())] * 9
+    assert json.loads(text) == [json.loads(report.to_json())] * 10
 
 
 def test_a_gradient_that_is_wrong_in_the_library_turns_the_command_red(run, monkeypatch):
@@ -370,9 +385,9 @@ def test_the_command_turns_red_for_every_injected_bug(name, run, monkeypatch):
         ("derivative-of-an-output", TITLES["simple_rnn"]),
         (
             "one-step-too-far",
-            [t for cell in ("simple_rnn", "gru", "lstm") for t in TITLES[cell] if "bptt" in t],
+            [t for t in RECURRENT if "bptt" in t],
         ),
-        ("averaged-over-time", [t for cell in ("simple_rnn", "gru", "lstm") for t in TITLES[cell]]),
+        ("averaged-over-time", RECURRENT),
     ],
 )
 def test_a_bug_is_put_into_every_layer_that_can_have_it_and_no_other(name, titles, run, asked):
