@@ -1,0 +1,352 @@
+"""Training as Keras does it: compile, fit, evaluate and predict, for whatever gives gradients of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.layers.base import Layer, SeedLike, natural_number, positive_integer
+from scratch_rnn.training import losses, optimizers
+from scratch_rnn.training import metrics as metric_functions
+from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, listens, prepare
+from scratch_rnn.training.engines import in_words, processes_for
+from scratch_rnn.training.feeding import Rows, Stream, Validation, one_batch, pair_or_triple, refuse, split
+from scratch_rnn.training.processes import Processes, check_available
+from scratch_rnn.training.running import Running
+from scratch_rnn.training.samples import Samples, checked_inputs, checked_samples
+from scratch_rnn.training.shards import SHARD_ROWS, Batches, BatchResult, Engine, Memory, Shard, slices, total
+from scratch_rnn.training.threads import Threads, available_cores
+
+
+class Trainer(Layer):
+    """A model as `fit` sees it: `layers`, `weights`, and the three methods that follow."""
+
+    layers: list[Layer]
+    _shuffle_rng: np.random.Generator
+
+    def __init__(self, name: str, seed: SeedLike) -> None:
+        super().__init__(name=name, seed=seed)
+        self.stop_training, self.initial_epoch = False, 0
+        self.history: History | None = None
+        self.running: Running | None = None  # the epoch that `fit` is in
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss = losses.CategoricalCrossentropy()
+        self.metrics: list[tuple[str, metric_functions.Metric]] = []
+        self.threads = available_cores()
+        self.processes: int | None = None  # None: as `fit` finds it best
+        self.shard_rows = SHARD_ROWS
+
+    def _shard_gradients(self, shard: Shard, memory: Memory) -> BatchResult:
+        """Return loss and metrics of some rows of a batch, and their share of its gradients."""
+        raise NotImplementedError
+
+    def _scores(self, samples: Samples) -> BatchResult:
+        """Return loss and metrics of a batch, without gradients."""
+        raise NotImplementedError
+
+    def _without_backward(self, x: Array) -> tuple[Array, Any]:
+        """Return the outputs of a batch, and what they leave on tape."""
+        raise NotImplementedError
+
+    # Training ------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "rmsprop",
+        loss: str | losses.Loss = "categorical_crossentropy",
+        metrics: Sequence[str | metric_functions.Metric] | None = None,
+        threads: int | None = None,
+        processes: int | None = None,
+        shard_rows: int = SHARD_ROWS,
+    ) -> None:
+        """Choose how to train. `threads` defaults to the cores that this process may use.
+
+        In `fit` a thread takes `shard_rows` rows of a batch at a time, so that a batch of 128 keeps two busy.
+        Fewer rows keep more cores busy, but each row then costs more, and results differ in their last bits;
+        on the number of threads they do not depend. In `evaluate` and `predict` a thread takes a whole batch.
+
+        With `processes` above 1, on Linux, `fit` computes on as many processes in place of threads: faster
+        for batches of several shards, and the same bit for bit. They are forked when an epoch begins.
+        Layers, losses and metrics must then keep no state of their own and draw no random numbers, and of
+        what a callback changes before the epoch's end only the weights reach all of them. Where neither
+        `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
+        if everything is the library's own, and no callback changes more than weights between batches.
+
+        Where the last layer ends in a softmax, cross-entropy is computed from its logits.
+        Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
+        out of range, TypeError for metrics that are no list.
+        """
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
+        if processes is None and threads is not None:
+            processes = 1
+        threads = available_cores() if threads is None else positive_integer(threads, "threads")
+        processes = None if processes is None else positive_integer(processes, "processes")
+        shard_rows = positive_integer(shard_rows, "shard_rows")
+        check_available(processes or 1)
+        named = [metric_functions.get(metric) for metric in metrics or ()]
+        names = ["loss", *(name for name, _ in named)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two of {', '.join(names)} have one name: logs and history would show one only")
+        self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
+        self.metrics = named
+        self.threads, self.processes, self.shard_rows = threads, processes, shard_rows
+
+    def loss_and_gradients(
+        self, x: Array, y: Array, sample_weight: Array | None = None
+    ) -> tuple[float, list[Array]]:
+        """Return the mean loss of the batch and its gradient for each weight, in the order of `weights`.
+
+        The arguments are as for `fit`, which gets its gradients from the same place.
+        """
+        samples = self._checked(x, y, sample_weight)
+        result = total(self._on_threads(self._shard_gradients, one_batch(samples, self.shard_rows)))
+        return result.mean_loss, result.gradients
+
+    def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """Make one step of training; return the mean loss that the batch had before it."""
+        loss, gradients = self.loss_and_gradients(x, y, sample_weight)
+        self._compiled().apply(gradients, self.weights)
+        return loss
+
+    def fit(
+        self,
+        x: Any,
+        y: Array | None = None,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[Array] | None = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Array | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> History:
+        """Train for a number of epochs and return the History.
+
+        x                      (N, ...) float, or uint8, which is scaled to [0, 1]; or, without y, an iterable
+                               of batches (x, y) or (x, y, sample_weight)
+        y                      labels, one-hot or integers; for other losses like the output
+        verbose                1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
+        validation_split       share of the rows, taken from the end before any shuffling
+        validation_data        arrays (x, y) or (x, y, sample_weight), instead of a split
+        class_weight           a dict, how much the rows of a label count in training; 1 for others
+        sample_weight          how much each row counts, (N,), or each step of a sequence, (N, T)
+        initial_epoch          how many of the epochs are done already
+        steps_per_epoch        of an iterable, how many batches are an epoch; else all that it yields are one
+        validation_batch_size  if not batch_size
+        validation_freq        every how many epochs to validate, or after which, counted from 1
+
+        Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
+        last batch counts by its size. Weights multiply losses and gradients; the mean is still one over the
+        rows, not over the weights, and metrics are not weighted. All this is as in Keras.
+
+        Batches of an iterable are trained on in their order, and on threads: they are known one by one. When
+        it has no more, the training ends with a warning; a generator lasts for one epoch, a list for any.
+
+        Raises ValueError for data that do not fit; nothing is trained then, except on the batches of an
+        iterable that came before.
+        """
+        check_available(self.processes or 1)
+        callbacks = checked_callbacks(callbacks)
+        batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
+        initial_epoch = natural_number(initial_epoch, "initial_epoch")
+        check = partial(self._checked, class_weight=class_weight)
+        held_out = None
+        if validation_data is not None:
+            held_out = self._checked(*pair_or_triple(validation_data, "validation_data"))
+        feed: Rows | Stream
+        if y is None:
+            refuse("an iterable", sample_weight=sample_weight, validation_split=validation_split or None)
+            feed = Stream(x, steps_per_epoch, check, self.shard_rows)
+        else:
+            refuse("arrays", steps_per_epoch=steps_per_epoch)
+            samples = check(x, y, sample_weight)
+            if held_out is None:
+                samples, held_out = split(samples, validation_split, class_weight is not None)
+            feed = Rows(samples, batch_size, shuffle, self.shard_rows)
+        size = batch_size if validation_batch_size is None else validation_batch_size
+        validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
+        history = History()
+        with _progress(verbose) as progress:
+            hooks = [history, *progress, *callbacks]
+            prepare(hooks, self, {"epochs": epochs, **feed.size})
+            self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
+            self.running, logs = None, {}
+            call(hooks, "on_train_begin", {})
+            for epoch in range(self.initial_epoch, epochs):
+                if self.stop_training or not feed.has_more():
+                    break
+                running = self.running = self.running or Running(feed.order(self._shuffle_rng))
+                call(hooks, "on_epoch_begin", epoch, {})
+                batches = feed.batches(running.order)
+                processes = self._processes_for(batches, hooks)
+                history.workers = in_words(self.threads, processes)
+                logs = self._train_epoch(batches, running, processes, hooks)
+                if held_out := validation.after(epoch):
+                    scores = self._evaluate(held_out, validation.batch_size, hooks)
+                    logs |= {f"val_{name}": value for name, value in scores.items()}
+                call(hooks, "on_epoch_end", epoch, logs)
+                self.running = None
+            call(hooks, "on_train_end", logs)
+        return history
+
+    def _train_epoch(
+        self, batches: Batches | Stream, running: Running, processes: int, hooks: Sequence[Callback]
+    ) -> dict[str, float]:
+        """Make one step for each batch that is left; return the epoch's means."""
+        optimizer, weights = self._compiled(), self.weights
+        with self._engine(batches, processes) as engine:
+            for batch in batches.numbers(running.batches):
+                call(hooks, "on_train_batch_begin", batch, {})
+                result = total(engine.map(batch))
+                optimizer.apply(result.gradients, weights)
+                running.add(result)
+                logs = self._means(running.sums, running.count)
+                call(hooks, "on_train_batch_end", batch, logs | {"batch_loss": result.mean_loss})
+                if self.stop_training:
+                    break
+        return self._means(running.sums, running.count)
+
+    def _processes_for(self, batches: Batches | Stream, hooks: Sequence[Callback]) -> int:
+        """Return on how many processes to compute an epoch. They are forked before it, so they have to know
+        its batches by then."""
+        if isinstance(batches, Stream):
+            return 1
+        return self.processes or processes_for(batches, self._parts, hooks)
+
+    def _engine(self, batches: Batches | Stream, processes: int) -> Engine:
+        """Return what computes the gradients of the shards of each batch."""
+        if processes == 1:
+            return Threads(self.threads, self._shard_gradients, batches.shards)
+        like = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights)
+        return Processes(processes, self._shard_gradients, batches.shards, self.weights, like)
+
+    @property
+    def _parts(self) -> list[Any]:
+        """All that takes part in the training."""
+        return [*self.layers, self.loss, *(metric for _, metric in self.metrics), self.optimizer]
+
+    def _means(self, sums: Array, count: int) -> dict[str, float]:
+        names = ["loss", *(name for name, _ in self.metrics)]
+        return {name: float(value / count) for name, value in zip(names, sums, strict=True)}
+
+    # Evaluation and prediction -------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int = 32,
+        sample_weight: Array | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> dict[str, float]:
+        """Return the mean loss and metrics over all rows by name, like Keras with return_dict=True.
+
+        The arguments are as for `fit`.
+        """
+        hooks = checked_callbacks(callbacks)
+        samples = self._checked(x, y, sample_weight)
+        batch_size = positive_integer(batch_size, "batch_size")
+        steps = -(-len(samples) // batch_size)
+        prepare(hooks, self, {"epochs": 1, "steps": steps, "samples": len(samples)})
+        return self._evaluate(samples, batch_size, hooks)
+
+    def _evaluate(self, samples: Samples, batch_size: int, hooks: Sequence[Callback]) -> dict[str, float]:
+        def scores(rows: slice, memory: Memory) -> BatchResult:
+            return self._scores(samples[rows])
+
+        def means(results: list[BatchResult]) -> dict[str, float]:
+            result = total(results)
+            return self._means(result.sums, result.count)
+
+        call(hooks, "on_test_begin", {})
+        results = self._batch_by_batch("test", hooks, scores, slices(len(samples), batch_size), means)
+        call(hooks, "on_test_end", means(results))
+        return means(results)
+
+    def predict(self, x: Array, batch_size: int = 32, callbacks: Sequence[Callback] | None = None) -> Array:
+        """Return the outputs for all rows of x. The model need not be compiled."""
+
+        def outputs(rows: slice, memory: Memory) -> Array:
+            return self._without_backward(x[rows])[0]
+
+        hooks, x = checked_callbacks(callbacks), self.checked_inputs(x)
+        parts = slices(len(x), positive_integer(batch_size, "batch_size"))
+        prepare(hooks, self, {"epochs": 1, "steps": len(parts), "samples": len(x)})
+        call(hooks, "on_predict_begin", {})
+        results = self._batch_by_batch("predict", hooks, outputs, parts, lambda done: {"outputs": done[-1]})
+        call(hooks, "on_predict_end", {})
+        return np.concatenate(results)
+
+    def _batch_by_batch(
+        self,
+        task: str,
+        hooks: Sequence[Callback],
+        function: Callable[[Any, Memory], Any],
+        items: Sequence[Any],
+        logs: Callable[[list[Any]], dict[str, Any]],
+    ) -> list[Any]:
+        """Return function(item, memory) for all items, one for each batch: side by side, or one after the
+        other where a callback wants to be told of each, with logs of those that are done."""
+        begin, end = f"on_{task}_batch_begin", f"on_{task}_batch_end"
+        if not any(listens(callback, begin, end) for callback in hooks):
+            return self._on_threads(function, items)
+        done: list[Any] = []
+        for batch, item in enumerate(items):
+            call(hooks, begin, batch, {})
+            done += self._on_threads(function, [item])
+            call(hooks, end, batch, logs(done))
+        return done
+
+    def _on_threads(self, function: Callable[[Any, Memory], Any], items: Sequence[Any]) -> list[Any]:
+        """Return function(item, memory) for all items, in their order."""
+        with Threads(min(self.threads, len(items)), function, lambda _: items) as engine:
+            return engine.map()
+
+    # Checks --------------------------------------------------------------------------------------------
+
+    def _compiled(self) -> optimizers.Optimizer:
+        if self.optimizer is None:
+            raise ValueError("the model is not compiled: call compile(optimizer, loss, metrics) first")
+        return self.optimizer
+
+    def checked_inputs(self, x: Array) -> Array:
+        """Return x as an array that the model can take, unscaled yet.
+
+        Raises ValueError for a dtype or a shape that does not fit, for NaN and for infinity.
+        """
+        return checked_inputs(self, x)
+
+    def _checked(
+        self,
+        x: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> Samples:
+        """Return samples that fit the compiled model and each other, or raise ValueError."""
+        self._compiled()
+        return checked_samples(self, x, y, sample_weight, class_weight)
+
+
+@contextmanager
+def _progress(verbose: int) -> Iterator[list[Callback]]:
+    """Provide the callback that shows the training; whatever ends it, the terminal is left in order."""
+    if not verbose:
+        yield []
+        return
+    from scratch_rnn.training.progress import EpochLines, ProgressBar
+
+    with closing(ProgressBar() if verbose == 1 else EpochLines()) as shown:
+        yield [shown]
