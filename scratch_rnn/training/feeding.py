@@ -13,7 +13,7 @@ import numpy as np
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers.base import positive_integer
 from scratch_rnn.training.samples import Samples, split_row
-from scratch_rnn.training.shards import Batches, Shard
+from scratch_rnn.training.shards import Shard
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,6 @@ class Rows:
     samples: Samples
     batch_size: int
     shuffle: bool
-    shard_rows: int
 
     @property
     def size(self) -> dict[str, int]:
@@ -39,11 +38,6 @@ class Rows:
         rows = len(self.samples)
         return rng.permutation(rows) if self.shuffle else np.arange(rows)
 
-    def batches(self, order: Array) -> Batches:
-        """Return the batches of the epoch that has this order."""
-        x, y, weights = self.samples.x, self.samples.y, self.samples.weights
-        return Batches(x, y, order, self.batch_size, self.shard_rows, weights)
-
 
 class Stream:
     """Batches of any iterable, each known when its turn has come.
@@ -51,15 +45,20 @@ class Stream:
     Without `steps` an epoch is one pass through the iterable. With them it takes so many batches, and the
     next epoch goes on behind them. Where the iterable has come to its end, the training has, too.
 
-    check  makes Samples of what the iterable yields, or raises ValueError
+    check   makes Samples of what the iterable yields, or raises ValueError
+    shards  makes shards of the samples of a batch
 
     Raises TypeError for what is no iterable, ValueError where it yields nothing, or nothing that fits.
     """
 
     def __init__(
-        self, given: Iterable[Any], steps: int | None, check: Callable[..., Samples], shard_rows: int
+        self,
+        given: Iterable[Any],
+        steps: int | None,
+        check: Callable[..., Samples],
+        shards: Callable[[Samples], list[Shard]],
     ) -> None:
-        self._given, self._check, self._shard_rows = given, check, shard_rows
+        self._given, self._check, self._shards = given, check, shards
         self._steps = None if steps is None else positive_integer(steps, "steps_per_epoch")
         if hasattr(given, "shape"):
             raise ValueError("y is missing: x alone can only be an iterable of batches (x, y)")
@@ -86,10 +85,6 @@ class Stream:
         """Return no order: it is that of the iterable."""
         return np.arange(0)
 
-    def batches(self, order: Array) -> Stream:
-        """Return this: it knows the batches of the running epoch."""
-        return self
-
     def numbers(self, done: int) -> Iterator[int]:
         """Draw the batches of an epoch, one after the other, and yield the number of each."""
         for number in islice(count(done), self._steps):
@@ -101,7 +96,7 @@ class Stream:
 
     def shards(self, batch: int) -> list[Shard]:
         """Return the shards of the batch that was drawn last."""
-        return one_batch(self._now, self._shard_rows)
+        return self._shards(self._now)
 
     def _draw(self) -> Samples | None:
         """Return the next batch, or None behind the last."""
@@ -133,12 +128,6 @@ class Validation:
         if isinstance(self.freq, (list, tuple, set)):
             return self.samples if epoch + 1 in self.freq else None
         return self.samples if (epoch + 1) % self.freq == 0 else None
-
-
-def one_batch(samples: Samples, shard_rows: int) -> list[Shard]:
-    """Return the shards of samples that are one batch."""
-    rows = len(samples)
-    return Batches(samples.x, samples.y, np.arange(rows), rows, shard_rows, samples.weights).shards(0)
 
 
 def split(samples: Samples, share: float, by_class: bool) -> tuple[Samples, Samples | None]:

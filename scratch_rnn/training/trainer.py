@@ -15,7 +15,7 @@ from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, listens, prepare
 from scratch_rnn.training.engines import in_words, processes_for
-from scratch_rnn.training.feeding import Rows, Stream, Validation, one_batch, pair_or_triple, refuse, split
+from scratch_rnn.training.feeding import Rows, Stream, Validation, pair_or_triple, refuse, split
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.samples import Samples, checked_inputs, checked_samples
@@ -105,7 +105,7 @@ class Trainer(Layer):
         The arguments are as for `fit`, which gets its gradients from the same place.
         """
         samples = self._checked(x, y, sample_weight)
-        result = total(self._on_threads(self._shard_gradients, one_batch(samples, self.shard_rows)))
+        result = total(self._on_threads(self._shard_gradients, self._one_batch(samples)))
         return result.mean_loss, result.gradients
 
     def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None = None) -> float:
@@ -168,13 +168,13 @@ class Trainer(Layer):
         feed: Rows | Stream
         if y is None:
             refuse("an iterable", sample_weight=sample_weight, validation_split=validation_split or None)
-            feed = Stream(x, steps_per_epoch, check, self.shard_rows)
+            feed = Stream(x, steps_per_epoch, check, self._one_batch)
         else:
             refuse("arrays", steps_per_epoch=steps_per_epoch)
             samples = check(x, y, sample_weight)
             if held_out is None:
                 samples, held_out = split(samples, validation_split, class_weight is not None)
-            feed = Rows(samples, batch_size, shuffle, self.shard_rows)
+            feed = Rows(samples, batch_size, shuffle)
         size = batch_size if validation_batch_size is None else validation_batch_size
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
         history = History()
@@ -189,7 +189,11 @@ class Trainer(Layer):
                     break
                 running = self.running = self.running or Running(feed.order(self._shuffle_rng))
                 call(hooks, "on_epoch_begin", epoch, {})
-                batches = feed.batches(running.order)
+                batches = (
+                    feed
+                    if isinstance(feed, Stream)
+                    else self._batches(feed.samples, running.order, batch_size)
+                )
                 processes = self._processes_for(batches, hooks)
                 history.workers = in_words(self.threads, processes)
                 logs = self._train_epoch(batches, running, processes, hooks)
@@ -217,6 +221,15 @@ class Trainer(Layer):
                 if self.stop_training:
                     break
         return self._means(running.sums, running.count)
+
+    def _one_batch(self, samples: Samples) -> list[Shard]:
+        """Return the shards of samples that are one batch."""
+        return self._batches(samples, np.arange(len(samples)), len(samples)).shards(0)
+
+    def _batches(self, samples: Samples, order: Array, batch_size: int) -> Batches:
+        """Return samples in batches, in that order."""
+        x, y, weights = samples.x, samples.y, samples.weights
+        return Batches(x, y, order, batch_size, self.shard_rows, weights=weights)
 
     def _processes_for(self, batches: Batches | Stream, hooks: Sequence[Callback]) -> int:
         """Return on how many processes to compute an epoch. They are forked before it, so they have to know
