@@ -265,7 +265,7 @@ def test_fit_takes_a_generator_as_keras_does(float64, weights, steps):
     assert_same_course(*done)
 
 
-def test_a_whole_training_with_callbacks_takes_the_course_of_keras(float64, tmp_path):
+def test_a_whole_training_with_callbacks_takes_the_course_of_keras(float64):
     done = []
     for model, library in zip(pair(), (scratch_rnn, keras.callbacks), strict=True):
         callbacks = [
@@ -280,5 +280,4 @@ def test_a_whole_training_with_callbacks_takes_the_course_of_keras(float64, tmp_
             done.append(trained(model, LABELS, **more))
     assert_same_course(*done)
     rates = done[0][0]["learning_rate"]
-    assert len(rates) < 30
-    assert len(set(rates)) == 3
+    assert rates == [0.75, 1.125, 1.6875, 0.84375, 0.421875]  # up, down, and an early end
