@@ -1,10 +1,12 @@
 """Callbacks: what they are told, what they do, and that an interruption changes nothing of it."""
 
 import csv
+import re
 import warnings
 
 import numpy as np
 import pytest
+from helpers import ROOT
 
 from scratch_rnn import (
     SGD,
@@ -491,3 +493,14 @@ def test_a_callback_that_is_used_again_begins_anew():
         warnings.simplefilter("error")
         first, second = (fit(tiny(), plateau, stopping, epochs=9).history for _ in range(2))
     assert first == second
+
+
+def test_the_code_of_the_page_about_training_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(code, names)
+    assert len(names["history"].epoch) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"best.npz", "log.csv"}
+    assert len(names["callbacks"][1].norms) == 2
