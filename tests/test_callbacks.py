@@ -431,7 +431,7 @@ def backed_up(folder, *more, save_freq):
 
 
 @pytest.mark.parametrize("save_freq", ["epoch", 2])
-@pytest.mark.parametrize("batches", [None, 4, 11, 15, 20, 32])
+@pytest.mark.parametrize("batches", [None, 4, 11, 17, 20, 32])
 def test_training_with_all_callbacks_goes_on_and_ends_the_same(batches, save_freq, tmp_path):
     model, history, files, saved = backed_up(tmp_path / "whole", save_freq=save_freq)
     assert 6 < len(history.epoch) < 12  # so that it is interrupted, and ended by EarlyStopping
