@@ -24,10 +24,11 @@ from scratch_rnn.training.threads import Threads, available_cores
 
 
 class Trainer(Layer):
-    """A model as `fit` sees it: `layers`, `weights`, and the three methods that follow."""
+    """A model as `fit` sees it: `layers`, `weights`, random numbers, and the four methods that follow."""
 
     layers: list[Layer]
     _shuffle_rng: np.random.Generator
+    _draws_seed: int
 
     def __init__(self, name: str, seed: SeedLike) -> None:
         super().__init__(name=name, seed=seed)
@@ -51,6 +52,10 @@ class Trainer(Layer):
 
     def _without_backward(self, x: Array) -> tuple[Array, Any]:
         """Return the outputs of a batch, and what they leave on tape."""
+        raise NotImplementedError
+
+    def _stateful(self) -> Sequence[Layer]:
+        """Return the layers that begin where the batch before has ended."""
         raise NotImplementedError
 
     # Training ------------------------------------------------------------------------------------------
@@ -158,6 +163,8 @@ class Trainer(Layer):
         iterable that came before.
         """
         check_available(self.processes or 1)
+        if (self.processes or 1) > 1 and (stateful := self._stateful()):
+            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
         callbacks = checked_callbacks(callbacks)
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         initial_epoch = natural_number(initial_epoch, "initial_epoch")
@@ -192,7 +199,7 @@ class Trainer(Layer):
                 batches = (
                     feed
                     if isinstance(feed, Stream)
-                    else self._batches(feed.samples, running.order, batch_size)
+                    else self._batches(feed.samples, running.order, batch_size, running.batches)
                 )
                 processes = self._processes_for(batches, hooks)
                 history.workers = in_words(self.threads, processes)
@@ -226,10 +233,11 @@ class Trainer(Layer):
         """Return the shards of samples that are one batch."""
         return self._batches(samples, np.arange(len(samples)), len(samples)).shards(0)
 
-    def _batches(self, samples: Samples, order: Array, batch_size: int) -> Batches:
-        """Return samples in batches, in that order."""
+    def _batches(self, samples: Samples, order: Array, batch_size: int, done: int = 0) -> Batches:
+        """Return samples in batches, of which `done` are done already, in that order."""
         x, y, weights = samples.x, samples.y, samples.weights
-        return Batches(x, y, order, batch_size, self.shard_rows, weights=weights)
+        step = self._compiled().iterations - done
+        return Batches(x, y, order, batch_size, self.shard_rows, self._draws_seed, step, weights)
 
     def _processes_for(self, batches: Batches | Stream, hooks: Sequence[Callback]) -> int:
         """Return on how many processes to compute an epoch. They are forked before it, so they have to know
@@ -324,7 +332,8 @@ class Trainer(Layer):
 
     def _on_threads(self, function: Callable[[Any, Memory], Any], items: Sequence[Any]) -> list[Any]:
         """Return function(item, memory) for all items, in their order."""
-        with Threads(min(self.threads, len(items)), function, lambda _: items) as engine:
+        threads = 1 if self._stateful() else min(self.threads, len(items))
+        with Threads(threads, function, lambda _: items) as engine:
             return engine.map()
 
     # Checks --------------------------------------------------------------------------------------------
