@@ -1,4 +1,4 @@
-"""A stack of layers: Sequential, forward and back. How it is trained stands in trainer.py."""
+"""A stack of layers: Sequential, forward and back. How it is compiled and tried stands in compiled.py, fit in trainer.py."""
 
 from __future__ import annotations
 
