@@ -1,4 +1,4 @@
-"""A stack of layers: Sequential, forward and back. How it is compiled and tried stands in compiled.py, fit in trainer.py."""
+"""A stack of layers: Sequential, forward and back. compiled.py has evaluate and predict, trainer.py fit."""
 
 from __future__ import annotations
 
