@@ -14,6 +14,7 @@ from scratch_rnn import (
     CSVLogger,
     Dense,
     EarlyStopping,
+    ExponentialDecay,
     LambdaCallback,
     LearningRateScheduler,
     ModelCheckpoint,
@@ -251,6 +252,16 @@ def test_changes_of_the_learning_rate_are_said_in_one_line(capsys):
     fit(tiny(), LearningRateScheduler(lambda epoch: 1e-3, verbose=1), epochs=1)
     fit(tiny(), ReduceLROnPlateau("loss", patience=1, min_delta=9, verbose=1), epochs=2)
     assert capsys.readouterr().out == "epoch 1: learning rate 0.001\nepoch 2: learning rate 0.05\n"
+
+
+@pytest.mark.parametrize("callback", [ReduceLROnPlateau(), LearningRateScheduler(lambda epoch: 0.1)])
+def test_a_rate_that_follows_a_schedule_is_left_alone(callback):
+    model = tiny()
+    model.compile(SGD(ExponentialDecay(0.1, 10, 0.5)), "sparse_categorical_crossentropy", threads=1)
+    before = model.get_weights()
+    with pytest.raises(TypeError, match="learning_rate follows ExponentialDecay"):
+        fit(model, callback)
+    assert_same_weights(model, before)
 
 
 def test_bad_rates_and_factors_are_refused():

@@ -12,6 +12,7 @@ from scratch_rnn.layers.base import Layer, SeedLike, positive_integer
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training import metrics as metric_functions
 from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, listens, prepare
+from scratch_rnn.training.pixels import warn_of_unscaled
 from scratch_rnn.training.processes import check_available
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.samples import Samples, checked_inputs, checked_samples
@@ -70,7 +71,8 @@ class Compiled(Layer):
         `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
         if everything is the library's own, and no callback changes more than weights between batches.
 
-        Where the last layer ends in a softmax, cross-entropy is computed from its logits.
+        Where the last layer ends in a softmax, cross-entropy is computed from its logits; where it ends in a
+        sigmoid, binary cross-entropy is.
         Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
         out of range, TypeError for metrics that are no list.
         """
@@ -106,6 +108,7 @@ class Compiled(Layer):
         """
         hooks = checked_callbacks(callbacks)
         samples = self._checked(x, y, sample_weight)
+        warn_of_unscaled(samples.x)
         batch_size = positive_integer(batch_size, "batch_size")
         steps = -(-len(samples) // batch_size)
         prepare(hooks, self, {"epochs": 1, "steps": steps, "samples": len(samples)})
@@ -131,6 +134,7 @@ class Compiled(Layer):
             return self._without_backward(x[rows])[0]
 
         hooks, x = checked_callbacks(callbacks), self.checked_inputs(x)
+        warn_of_unscaled(x)
         parts = slices(len(x), positive_integer(batch_size, "batch_size"))
         prepare(hooks, self, {"epochs": 1, "steps": len(parts), "samples": len(x)})
         call(hooks, "on_predict_begin", {})

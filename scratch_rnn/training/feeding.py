@@ -29,6 +29,11 @@ class Rows:
         """How many batches and samples an epoch has."""
         return {"steps": -(-len(self.samples) // self.batch_size), "samples": len(self.samples)}
 
+    @property
+    def first_inputs(self) -> Array:
+        """Inputs that are there before the first epoch: all."""
+        return self.samples.x
+
     def has_more(self) -> bool:
         """Return whether there is something for one more epoch."""
         return True
@@ -71,6 +76,12 @@ class Stream:
     def size(self) -> dict[str, int | None]:
         """How many batches and samples an epoch has, as far as that is known."""
         return {"steps": self._steps, "samples": None}
+
+    @property
+    def first_inputs(self) -> Array:
+        """Inputs that are there before the first epoch: those of the first batch."""
+        assert self._next is not None
+        return self._next.x
 
     def has_more(self) -> bool:
         """Return whether there is something for one more epoch; warn where there is nothing."""

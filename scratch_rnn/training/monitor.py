@@ -8,7 +8,7 @@ from typing import Any
 from scratch_rnn.training import metrics
 from scratch_rnn.training.callbacks import Callback, Logs
 
-LARGER_IS_BETTER = (metrics.accuracy,)
+LARGER_IS_BETTER = (metrics.accuracy, metrics.binary_accuracy)
 SMALLER_IS_BETTER = (metrics.mean_squared_error, metrics.mean_absolute_error)
 
 

@@ -61,7 +61,8 @@ class ReduceLROnPlateau(Monitor):
     min_lr     below which the rate never falls
 
     The logs of an epoch, and the history, then have its `learning_rate`. Raises ValueError for a factor or a
-    mode that cannot be; when the training begins, where "auto" cannot tell.
+    mode that cannot be; when the training begins, where "auto" cannot tell. TypeError then for an optimizer
+    whose rate follows a schedule.
     """
 
     state_names = ("best", "cooldown_counter", "wait")
@@ -85,6 +86,10 @@ class ReduceLROnPlateau(Monitor):
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        optimizer = self.model.optimizer
+        optimizer.learning_rate = (
+            optimizer.learning_rate
+        )  # raises now what it would when training is under way
         self.best = None
         self.cooldown_counter = self.wait = 0
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.training import losses
-from scratch_rnn.training.labels import checked_labels
 from scratch_rnn.training.weighting import checked_weights, weighted
 
 
@@ -69,22 +68,9 @@ def checked_samples(
     if len(y.shape) == 0 or len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows, but y has shape {y.shape}: they must have as many")
     outputs = model.compute_output_shape(x.shape)
-    y = _checked_targets(model, y, outputs)
+    y = model.loss.checked(y, outputs, model.dtype)
     weights = checked_weights(sample_weight, class_weight, y, outputs)
     return Samples(x, y, None if weights is None else weights.astype(model.dtype))
-
-
-def _checked_targets(model: Any, y: Array, outputs: tuple[int, ...]) -> Array:
-    """Return y as the model's loss takes it for outputs of this shape, or raise ValueError."""
-    if isinstance(model.loss, losses.CategoricalCrossentropy):
-        return checked_labels(y, outputs)
-    if y.shape == outputs[:-1] and outputs[-1] == 1:
-        y = y[..., np.newaxis]
-    if y.shape != outputs:
-        raise ValueError(f"y has shape {y.shape}, but the model's output has {outputs}")
-    if not np.can_cast(y.dtype, model.dtype, "same_kind") or not np.isfinite(y).all():
-        raise ValueError(f"y must be finite numbers, but it is {y.dtype} or has NaN or infinite entries")
-    return y.astype(model.dtype, copy=False)
 
 
 def split_row(count: int, validation_split: float) -> int:

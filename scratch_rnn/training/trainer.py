@@ -15,6 +15,7 @@ from scratch_rnn.training.callbacks import Callback, History, call, checked_call
 from scratch_rnn.training.compiled import Compiled
 from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.feeding import Rows, Stream, Validation, pair_or_triple, refuse, split
+from scratch_rnn.training.pixels import warn_of_unscaled
 from scratch_rnn.training.processes import Processes, check_available
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.samples import Samples
@@ -71,7 +72,7 @@ class Trainer(Compiled):
 
         x                      (N, ...) float, or uint8, which is scaled to [0, 1]; or, without y, an iterable
                                of batches (x, y) or (x, y, sample_weight)
-        y                      labels, one-hot or integers; for other losses like the output
+        y                      labels, one-hot or integers; like the output for binary cross-entropy, errors
         verbose                1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
         validation_split       share of the rows, taken from the end before any shuffling
         validation_data        arrays (x, y) or (x, y, sample_weight), instead of a split
@@ -114,6 +115,7 @@ class Trainer(Compiled):
             feed = Rows(samples, batch_size, shuffle)
         size = batch_size if validation_batch_size is None else validation_batch_size
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
+        warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
         history = History()
         with _progress(verbose) as progress:
             hooks = [history, *progress, *callbacks]
