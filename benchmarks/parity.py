@@ -27,7 +27,7 @@ from scratch_rnn.commands.options import positive_int
 from scratch_rnn.data.mnist import Split
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
-from scratch_rnn.training.model import split_row
+from scratch_rnn.training.samples import split_row
 
 COLUMNS = {
     "float32": "float32:\nscratch_rnn\nand Keras",

@@ -17,7 +17,7 @@ from scratch_rnn.data.mnist import Split
 from scratch_rnn.runs.folder import Run, read_recipe, removing_empty_runs, run_folders
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
-from scratch_rnn.training.model import split_row
+from scratch_rnn.training.samples import split_row
 
 if TYPE_CHECKING:
     from keras_reference.pair import Pair

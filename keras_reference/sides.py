@@ -172,8 +172,8 @@ class _ScratchHooks(Callback):
     def __init__(self, on_batch: OnBatch, running: Running | None) -> None:
         self.on_batch, self.running = on_batch, running
 
-    def on_train_begin(self) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.model.running = self.running
 
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        self.on_batch(batch, self.params["steps"], logs)
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.on_batch(batch, self.params["steps"], logs or {})

@@ -17,6 +17,8 @@ from scratch_rnn.layers import (
 )
 from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, History
+from scratch_rnn.training.checkpoint import ModelCheckpoint
+from scratch_rnn.training.logs import CSVLogger, LambdaCallback
 from scratch_rnn.training.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -26,6 +28,7 @@ from scratch_rnn.training.losses import (
 )
 from scratch_rnn.training.model import Sequential
 from scratch_rnn.training.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from scratch_rnn.training.rates import LearningRateScheduler, ReduceLROnPlateau
 from scratch_rnn.training.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -35,6 +38,7 @@ from scratch_rnn.training.schedules import (
     PiecewiseConstantDecay,
     PolynomialDecay,
 )
+from scratch_rnn.training.stopping import EarlyStopping, TerminateOnNaN
 
 load_model = Sequential.load
 
@@ -48,30 +52,37 @@ __all__ = [
     "BackupAndRestore",
     "Bidirectional",
     "BinaryCrossentropy",
+    "CSVLogger",
     "Callback",
     "CategoricalCrossentropy",
     "CosineDecay",
     "CosineDecayRestarts",
     "Dense",
     "Dropout",
+    "EarlyStopping",
     "ExponentialDecay",
     "Gradients",
     "History",
     "InverseTimeDecay",
+    "LambdaCallback",
     "Layer",
     "LayerNormLSTM",
     "LearningRateSchedule",
+    "LearningRateScheduler",
     "Masking",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "ModelCheckpoint",
     "Nadam",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
     "RMSprop",
     "RandomAffine",
+    "ReduceLROnPlateau",
     "Sequential",
     "SimpleRNN",
     "SparseCategoricalCrossentropy",
+    "TerminateOnNaN",
     "TimeDistributed",
     "load_mnist",
     "load_model",

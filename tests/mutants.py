@@ -31,7 +31,18 @@ PARTS = {
     ),
     "training": (
         ["training/*"],
-        ["engines", "labels_and_metrics", "losses", "model", "optimizers", "pixels", "progress", "schedules"],
+        [
+            "callbacks",
+            "engines",
+            "fit",
+            "labels_and_metrics",
+            "losses",
+            "model",
+            "optimizers",
+            "pixels",
+            "progress",
+            "schedules",
+        ],
     ),
     "checks": (
         ["checks/figures", "checks/known_bugs", "checks/variants", "commands/gradcheck", "minimal"],

@@ -1347,7 +1347,7 @@ def test_the_output_shape_follows_the_layers():
 
 
 def test_what_is_not_said_is_as_in_keras():
-    """Batches of 32 and one epoch; evaluate and predict have no other options of a number."""
+    """Batches of 32, one epoch and its validation; evaluate and predict have no other options of a number."""
     defaults = {
         name: {
             option: parameter.default
@@ -1357,7 +1357,7 @@ def test_what_is_not_said_is_as_in_keras():
         for name in ("fit", "evaluate", "predict")
     }
     fit = {"batch_size": 32, "epochs": 1, "verbose": 1, "validation_split": 0.0, "shuffle": True}
-    fit["initial_epoch"] = 0
+    fit |= {"initial_epoch": 0, "validation_freq": 1}
     assert defaults == {"fit": fit, "evaluate": {"batch_size": 32}, "predict": {"batch_size": 32}}
 
 
@@ -1390,8 +1390,10 @@ def test_none_stands_for_no_callbacks_and_no_metrics():
     assert set(model.fit(*tiny_data(), callbacks=None, verbose=0).history) == {"loss"}
 
 
-def test_validation_data_of_three_is_refused():
-    refuses_and_trains_nothing(tiny(), "must be .x, y., not 3", X, Y, validation_data=(X, Y, Y))
+@pytest.mark.parametrize("number", [1, 4])
+def test_validation_data_of_another_number_are_refused(number):
+    words = rf"validation_data must be \(x, y\) or \(x, y, sample_weight\), not {number} things"
+    refuses_and_trains_nothing(tiny(), words, X, Y, validation_data=(X, Y, Y, Y)[:number])
 
 
 def test_inputs_that_the_dtype_of_the_model_cannot_hold_are_refused():

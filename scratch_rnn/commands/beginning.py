@@ -7,7 +7,7 @@ import argparse
 from scratch_rnn.commands.options import check_resume_alone, recipes_from
 from scratch_rnn.data.mnist import Split, load_mnist
 from scratch_rnn.runs.folder import Run, create_new_runs, create_runs, reopen_runs
-from scratch_rnn.training.model import split_row
+from scratch_rnn.training.samples import split_row
 
 
 def begin(arguments: argparse.Namespace, command: str) -> tuple[list[Run], Split, Split]:

@@ -81,7 +81,7 @@ class _EpochSaver(Callback):
     def __init__(self, run: Run, result: Result, console: Console) -> None:
         self.run, self.result, self.console = run, result, console
 
-    def on_train_begin(self) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         if done := self.model.history.history:  # the run is resumed
             self.result.history = {name: list(values) for name, values in done.items()}
             self.result.seconds = list(self.model.history.seconds)
@@ -94,8 +94,8 @@ class _EpochSaver(Callback):
             line = epoch_line(epoch, self.params["epochs"], seconds, self.result.epoch(epoch))
             self.console.print(line, soft_wrap=True, highlight=False)
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.result.add_epoch(logs, self.model.history.seconds[-1])
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.result.add_epoch(logs or {}, self.model.history.seconds[-1])
         self.run.save_epoch([(self.result, self.model)])
 
 

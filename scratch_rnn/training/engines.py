@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from scratch_rnn.layers.activations import Activation
-from scratch_rnn.training.callbacks import Callback
+from scratch_rnn.training.callbacks import Callback, listens
 from scratch_rnn.training.processes import obstacle
 from scratch_rnn.training.shards import Batches
 from scratch_rnn.training.threads import available_cores
@@ -60,9 +60,8 @@ def is_of_the_library(part: Any) -> bool:
 
 def changes_weights_at_most(callback: Callback) -> bool:
     """Return whether a callback has no hooks between batches, or says so."""
-    kind = type(callback)
-    hooks = ("on_train_batch_begin", "on_train_batch_end")
-    return callback.weights_at_most or all(getattr(kind, hook) is getattr(Callback, hook) for hook in hooks)
+    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    return callback.weights_at_most or not listens(callback, *hooks)
 
 
 def in_words(threads: int, processes: int) -> str:

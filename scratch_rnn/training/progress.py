@@ -20,8 +20,8 @@ class EpochLines(Callback):
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        line = epoch_line(epoch, self.params["epochs"], self.model.history.seconds[-1], logs)
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        line = epoch_line(epoch, self.params["epochs"], self.model.history.seconds[-1], logs or {})
         self.console.print(line, soft_wrap=True, highlight=False)
 
     def close(self) -> None:
@@ -46,16 +46,16 @@ class ProgressBar(EpochLines):
             disable=not (self.console.is_terminal or self.console.is_jupyter),
         )
 
-    def on_epoch_begin(self, epoch: int) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.progress.start()
         self.task = self.progress.add_task(
             _name(epoch, self.params["epochs"]), total=self.params["steps"], logs=""
         )
 
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        self.progress.update(self.task, completed=batch + 1, logs=format_logs(logs))
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.progress.update(self.task, completed=batch + 1, logs=format_logs(logs or {}))
 
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.progress.stop()
         self.progress.remove_task(self.task)
         super().on_epoch_end(epoch, logs)

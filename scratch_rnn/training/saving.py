@@ -97,6 +97,12 @@ def save(
         np.savez(file, model=text, **arrays)  # type: ignore[arg-type]
 
 
+def check(model: Any) -> None:
+    """Raise ValueError where `save` would: for a model without weights, or with a part of the user's own."""
+    _description(model)
+    _arrays(model)
+
+
 def load(new: Callable[..., Any], path: str | os.PathLike[str]) -> Any:
     """Return the model of a file, made by `new`, the class Sequential.
 
@@ -122,6 +128,38 @@ def restore(model: Any, path: str | os.PathLike[str]) -> tuple[dict[str, Any], d
     with _damaged(path):
         _fill(model, content, arrays)
         return dict(content["more"]), more_arrays
+
+
+def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write the weights of a Sequential alone, each under its name."""
+    arrays = dict(zip(model.weight_names, model.weights, strict=True))
+    with atomic(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
+    """Give a Sequential weights that `save_weights` wrote.
+
+    Raises ValueError, and changes nothing, for a file that is no such file or holds the weights of another
+    architecture; OSError for one that cannot be read.
+    """
+    names = model.weight_names
+    check_readable(path)
+    with open(path, "rb") as file:
+        try:
+            with np.load(file) as archive:
+                saved = {name: archive[name] for name in archive.files}
+        except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise a dozen kinds
+            raise ValueError(f"{os.fspath(path)} is damaged, or not a weights file of scratch_rnn") from error
+    if sorted(saved) != sorted(names):
+        raise ValueError(
+            f"{os.fspath(path)} holds weights of another architecture: {', '.join(saved) or 'none'}; "
+            f"this model has {', '.join(names)}"
+        )
+    try:
+        model.set_weights([saved[name] for name in names])
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)} holds weights of another architecture: {error}") from error
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array], dict[str, Array]]:

@@ -6,7 +6,7 @@ So a run gives the same bits on one thread as on sixteen, on threads as on proce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers.place import Place
+from scratch_rnn.training.losses import Loss
+from scratch_rnn.training.weighting import weighted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -55,6 +57,7 @@ class Batches:
 
     A worker computes `shard_rows` of them at a time; results depend on that number in their last bits.
     `seed` and `first_step`, the number of batch 0 among the steps of training, decide what layers draw.
+    Where there are weights, they are those of the losses, one for each.
     """
 
     x: Array
@@ -64,9 +67,14 @@ class Batches:
     shard_rows: int = SHARD_ROWS
     seed: int = 0
     first_step: int = 0
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
+
+    def numbers(self, done: int) -> Iterable[int]:
+        """Return the numbers of the batches that are left when so many are done."""
+        return range(done, len(self))
 
     def shards(self, batch: int) -> list[Shard]:
         """Return the shards of a batch."""
@@ -89,6 +97,11 @@ class Shard:
     def gathered(self) -> tuple[Array, Array]:
         """Return copies of these rows of x and y: the work of the thread or process that wants them."""
         return self.data.x[self.rows], self.data.y[self.rows]
+
+    def weighted(self, loss: Loss) -> Loss:
+        """Return the loss of these rows, as much as each of them counts."""
+        weights = self.data.weights
+        return weighted(loss, None if weights is None else weights[self.rows])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,198 @@
+"""What a model is compiled with, and how it is tried: compile, evaluate and predict, as in Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.layers.base import Layer, SeedLike, positive_integer
+from scratch_rnn.training import losses, optimizers
+from scratch_rnn.training import metrics as metric_functions
+from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, listens, prepare
+from scratch_rnn.training.pixels import warn_of_unscaled
+from scratch_rnn.training.processes import check_available
+from scratch_rnn.training.running import Running
+from scratch_rnn.training.samples import Samples, checked_inputs, checked_samples
+from scratch_rnn.training.shards import SHARD_ROWS, BatchResult, Memory, slices, total
+from scratch_rnn.training.threads import Threads, available_cores
+
+
+class Compiled(Layer):
+    """A model that can be compiled and tried: its `layers`, and the three methods that follow."""
+
+    layers: list[Layer]
+
+    def __init__(self, name: str, seed: SeedLike) -> None:
+        super().__init__(name=name, seed=seed)
+        self.stop_training, self.initial_epoch = False, 0
+        self.history: History | None = None
+        self.running: Running | None = None  # the epoch that `fit` is in
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss = losses.CategoricalCrossentropy()
+        self.metrics: list[tuple[str, metric_functions.Metric]] = []
+        self.threads = available_cores()
+        self.processes: int | None = None  # None: as `fit` finds it best
+        self.shard_rows = SHARD_ROWS
+
+    def _scores(self, samples: Samples) -> BatchResult:
+        """Return loss and metrics of a batch, without gradients."""
+        raise NotImplementedError
+
+    def _without_backward(self, x: Array) -> tuple[Array, Any]:
+        """Return the outputs of a batch, and what they leave on tape."""
+        raise NotImplementedError
+
+    def _stateful(self) -> Sequence[Layer]:
+        """Return the layers that begin where the batch before has ended."""
+        raise NotImplementedError
+
+    def compile(
+        self,
+        optimizer: str | optimizers.Optimizer = "rmsprop",
+        loss: str | losses.Loss = "categorical_crossentropy",
+        metrics: Sequence[str | metric_functions.Metric] | None = None,
+        threads: int | None = None,
+        processes: int | None = None,
+        shard_rows: int = SHARD_ROWS,
+    ) -> None:
+        """Choose how to train. `threads` defaults to the cores that this process may use.
+
+        In `fit` a thread takes `shard_rows` rows of a batch at a time, so that a batch of 128 keeps two busy.
+        Fewer rows keep more cores busy, but each row then costs more, and results differ in their last bits;
+        on the number of threads they do not depend. In `evaluate` and `predict` a thread takes a whole batch.
+
+        With `processes` above 1, on Linux, `fit` computes on as many processes in place of threads: faster
+        for batches of several shards, and the same bit for bit. They are forked when an epoch begins.
+        Layers, losses and metrics must then keep no state of their own and draw no random numbers, and of
+        what a callback changes before the epoch's end only the weights reach all of them. Where neither
+        `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
+        if everything is the library's own, and no callback changes more than weights between batches.
+
+        Where the last layer ends in a softmax, cross-entropy is computed from its logits; where it ends in a
+        sigmoid, binary cross-entropy is.
+        Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
+        out of range, TypeError for metrics that are no list.
+        """
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
+        if processes is None and threads is not None:
+            processes = 1
+        threads = available_cores() if threads is None else positive_integer(threads, "threads")
+        processes = None if processes is None else positive_integer(processes, "processes")
+        shard_rows = positive_integer(shard_rows, "shard_rows")
+        check_available(processes or 1)
+        named = [metric_functions.get(metric) for metric in metrics or ()]
+        names = ["loss", *(name for name, _ in named)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two of {', '.join(names)} have one name: logs and history would show one only")
+        self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
+        self.metrics = named
+        self.threads, self.processes, self.shard_rows = threads, processes, shard_rows
+
+    # Evaluation and prediction -------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Array,
+        y: Array,
+        batch_size: int = 32,
+        sample_weight: Array | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> dict[str, float]:
+        """Return the mean loss and metrics over all rows by name, like Keras with return_dict=True.
+
+        The arguments are as for `fit`.
+        """
+        hooks = checked_callbacks(callbacks)
+        samples = self._checked(x, y, sample_weight)
+        warn_of_unscaled(samples.x)
+        batch_size = positive_integer(batch_size, "batch_size")
+        steps = -(-len(samples) // batch_size)
+        prepare(hooks, self, {"epochs": 1, "steps": steps, "samples": len(samples)})
+        return self._evaluate(samples, batch_size, hooks)
+
+    def _evaluate(self, samples: Samples, batch_size: int, hooks: Sequence[Callback]) -> dict[str, float]:
+        def scores(rows: slice, memory: Memory) -> BatchResult:
+            return self._scores(samples[rows])
+
+        def means(results: list[BatchResult]) -> dict[str, float]:
+            result = total(results)
+            return self._means(result.sums, result.count)
+
+        call(hooks, "on_test_begin", {})
+        results = self._batch_by_batch("test", hooks, scores, slices(len(samples), batch_size), means)
+        call(hooks, "on_test_end", means(results))
+        return means(results)
+
+    def predict(self, x: Array, batch_size: int = 32, callbacks: Sequence[Callback] | None = None) -> Array:
+        """Return the outputs for all rows of x. The model need not be compiled."""
+
+        def outputs(rows: slice, memory: Memory) -> Array:
+            return self._without_backward(x[rows])[0]
+
+        hooks, x = checked_callbacks(callbacks), self.checked_inputs(x)
+        warn_of_unscaled(x)
+        parts = slices(len(x), positive_integer(batch_size, "batch_size"))
+        prepare(hooks, self, {"epochs": 1, "steps": len(parts), "samples": len(x)})
+        call(hooks, "on_predict_begin", {})
+        results = self._batch_by_batch("predict", hooks, outputs, parts, lambda done: {"outputs": done[-1]})
+        call(hooks, "on_predict_end", {})
+        return np.concatenate(results)
+
+    def _batch_by_batch(
+        self,
+        task: str,
+        hooks: Sequence[Callback],
+        function: Callable[[Any, Memory], Any],
+        items: Sequence[Any],
+        logs: Callable[[list[Any]], dict[str, Any]],
+    ) -> list[Any]:
+        """Return function(item, memory) for all items, one for each batch: side by side, or one after the
+        other where a callback wants to be told of each, with logs of those that are done."""
+        begin, end = f"on_{task}_batch_begin", f"on_{task}_batch_end"
+        if not any(listens(callback, begin, end) for callback in hooks):
+            return self._on_threads(function, items)
+        done: list[Any] = []
+        for batch, item in enumerate(items):
+            call(hooks, begin, batch, {})
+            done += self._on_threads(function, [item])
+            call(hooks, end, batch, logs(done))
+        return done
+
+    def _on_threads(self, function: Callable[[Any, Memory], Any], items: Sequence[Any]) -> list[Any]:
+        """Return function(item, memory) for all items, in their order."""
+        threads = 1 if self._stateful() else min(self.threads, len(items))
+        with Threads(threads, function, lambda _: items) as engine:
+            return engine.map()
+
+    def _means(self, sums: Array, count: int) -> dict[str, float]:
+        names = ["loss", *(name for name, _ in self.metrics)]
+        return {name: float(value / count) for name, value in zip(names, sums, strict=True)}
+
+    # Checks --------------------------------------------------------------------------------------------
+
+    def _compiled(self) -> optimizers.Optimizer:
+        if self.optimizer is None:
+            raise ValueError("the model is not compiled: call compile(optimizer, loss, metrics) first")
+        return self.optimizer
+
+    def checked_inputs(self, x: Array) -> Array:
+        """Return x as an array that the model can take, unscaled yet.
+
+        Raises ValueError for a dtype or a shape that does not fit, for NaN and for infinity.
+        """
+        return checked_inputs(self, x)
+
+    def _checked(
+        self,
+        x: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> Samples:
+        """Return samples that fit the compiled model and each other, or raise ValueError."""
+        self._compiled()
+        return checked_samples(self, x, y, sample_weight, class_weight)

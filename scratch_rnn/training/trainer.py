@@ -1,0 +1,203 @@
+"""Training as Keras does it: fit, for whatever gives gradients of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.layers.base import natural_number, positive_integer
+from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, prepare
+from scratch_rnn.training.compiled import Compiled
+from scratch_rnn.training.engines import in_words, processes_for
+from scratch_rnn.training.feeding import Rows, Stream, Validation, pair_or_triple, refuse, split
+from scratch_rnn.training.pixels import warn_of_unscaled
+from scratch_rnn.training.processes import Processes, check_available
+from scratch_rnn.training.running import Running
+from scratch_rnn.training.samples import Samples
+from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, total
+from scratch_rnn.training.threads import Threads
+
+
+class Trainer(Compiled):
+    """A model as `fit` sees it: what can be compiled, with `weights`, random numbers and gradients."""
+
+    _shuffle_rng: np.random.Generator
+    _draws_seed: int
+
+    def _shard_gradients(self, shard: Shard, memory: Memory) -> BatchResult:
+        """Return loss and metrics of some rows of a batch, and their share of its gradients."""
+        raise NotImplementedError
+
+    def loss_and_gradients(
+        self, x: Array, y: Array, sample_weight: Array | None = None
+    ) -> tuple[float, list[Array]]:
+        """Return the mean loss of the batch and its gradient for each weight, in the order of `weights`.
+
+        The arguments are as for `fit`, which gets its gradients from the same place.
+        """
+        samples = self._checked(x, y, sample_weight)
+        result = total(self._on_threads(self._shard_gradients, self._one_batch(samples)))
+        return result.mean_loss, result.gradients
+
+    def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """Make one step of training; return the mean loss that the batch had before it."""
+        loss, gradients = self.loss_and_gradients(x, y, sample_weight)
+        self._compiled().apply(gradients, self.weights)
+        return loss
+
+    def fit(
+        self,
+        x: Any,
+        y: Array | None = None,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[Array] | None = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Array | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> History:
+        """Train for a number of epochs and return the History.
+
+        x                      (N, ...) float, or uint8, which is scaled to [0, 1]; or, without y, an iterable
+                               of batches (x, y) or (x, y, sample_weight)
+        y                      labels, one-hot or integers; like the output for binary cross-entropy, errors
+        verbose                1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
+        validation_split       share of the rows, taken from the end before any shuffling
+        validation_data        arrays (x, y) or (x, y, sample_weight), instead of a split
+        class_weight           a dict, how much the rows of a label count in training; 1 for others
+        sample_weight          how much each row counts, (N,), or each step of a sequence, (N, T)
+        initial_epoch          how many of the epochs are done already
+        steps_per_epoch        of an iterable, how many batches are an epoch; else all that it yields are one
+        validation_batch_size  if not batch_size
+        validation_freq        every how many epochs to validate, or after which, counted from 1
+
+        Loss and metrics of an epoch are means over its rows of values taken before each update; a partial
+        last batch counts by its size. Weights multiply losses and gradients; the mean is still one over the
+        rows, not over the weights, and metrics are not weighted. All this is as in Keras.
+
+        Batches of an iterable are trained on in their order, and on threads: they are known one by one. When
+        it has no more, the training ends with a warning; a generator lasts for one epoch, a list for any.
+
+        Raises ValueError for data that do not fit; nothing is trained then, except on the batches of an
+        iterable that came before.
+        """
+        check_available(self.processes or 1)
+        if (self.processes or 1) > 1 and (stateful := self._stateful()):
+            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
+        callbacks = checked_callbacks(callbacks)
+        batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
+        initial_epoch = natural_number(initial_epoch, "initial_epoch")
+        check = partial(self._checked, class_weight=class_weight)
+        held_out = None
+        if validation_data is not None:
+            held_out = self._checked(*pair_or_triple(validation_data, "validation_data"))
+        feed: Rows | Stream
+        if y is None:
+            refuse("an iterable", sample_weight=sample_weight, validation_split=validation_split or None)
+            feed = Stream(x, steps_per_epoch, check, self._one_batch)
+        else:
+            refuse("arrays", steps_per_epoch=steps_per_epoch)
+            samples = check(x, y, sample_weight)
+            if held_out is None:
+                samples, held_out = split(samples, validation_split, class_weight is not None)
+            feed = Rows(samples, batch_size, shuffle)
+        size = batch_size if validation_batch_size is None else validation_batch_size
+        validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
+        warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
+        history = History()
+        with _progress(verbose) as progress:
+            hooks = [history, *progress, *callbacks]
+            prepare(hooks, self, {"epochs": epochs, **feed.size})
+            self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
+            self.running, logs = None, {}
+            call(hooks, "on_train_begin", {})
+            for epoch in range(self.initial_epoch, epochs):
+                if self.stop_training or not feed.has_more():
+                    break
+                running = self.running = self.running or Running(feed.order(self._shuffle_rng))
+                call(hooks, "on_epoch_begin", epoch, {})
+                batches = (
+                    feed
+                    if isinstance(feed, Stream)
+                    else self._batches(feed.samples, running.order, batch_size, running.batches)
+                )
+                processes = self._processes_for(batches, hooks)
+                history.workers = in_words(self.threads, processes)
+                logs = self._train_epoch(batches, running, processes, hooks)
+                if held_out := validation.after(epoch):
+                    scores = self._evaluate(held_out, validation.batch_size, hooks)
+                    logs |= {f"val_{name}": value for name, value in scores.items()}
+                call(hooks, "on_epoch_end", epoch, logs)
+                self.running = None
+            call(hooks, "on_train_end", logs)
+        return history
+
+    def _train_epoch(
+        self, batches: Batches | Stream, running: Running, processes: int, hooks: Sequence[Callback]
+    ) -> dict[str, float]:
+        """Make one step for each batch that is left; return the epoch's means."""
+        optimizer, weights = self._compiled(), self.weights
+        with self._engine(batches, processes) as engine:
+            for batch in batches.numbers(running.batches):
+                call(hooks, "on_train_batch_begin", batch, {})
+                result = total(engine.map(batch))
+                optimizer.apply(result.gradients, weights)
+                running.add(result)
+                logs = self._means(running.sums, running.count)
+                call(hooks, "on_train_batch_end", batch, logs | {"batch_loss": result.mean_loss})
+                if self.stop_training:
+                    break
+        return self._means(running.sums, running.count)
+
+    def _one_batch(self, samples: Samples) -> list[Shard]:
+        """Return the shards of samples that are one batch."""
+        return self._batches(samples, np.arange(len(samples)), len(samples)).shards(0)
+
+    def _batches(self, samples: Samples, order: Array, batch_size: int, done: int = 0) -> Batches:
+        """Return samples in batches, of which `done` are done already, in that order."""
+        x, y, weights = samples.x, samples.y, samples.weights
+        step = self._compiled().iterations - done
+        return Batches(x, y, order, batch_size, self.shard_rows, self._draws_seed, step, weights)
+
+    def _processes_for(self, batches: Batches | Stream, hooks: Sequence[Callback]) -> int:
+        """Return on how many processes to compute an epoch. They are forked before it, so they have to know
+        its batches by then."""
+        if isinstance(batches, Stream):
+            return 1
+        return self.processes or processes_for(batches, self._parts, hooks)
+
+    def _engine(self, batches: Batches | Stream, processes: int) -> Engine:
+        """Return what computes the gradients of the shards of each batch."""
+        if processes == 1:
+            return Threads(self.threads, self._shard_gradients, batches.shards)
+        like = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights)
+        return Processes(processes, self._shard_gradients, batches.shards, self.weights, like)
+
+    @property
+    def _parts(self) -> list[Any]:
+        """All that takes part in the training."""
+        return [*self.layers, self.loss, *(metric for _, metric in self.metrics), self.optimizer]
+
+
+@contextmanager
+def _progress(verbose: int) -> Iterator[list[Callback]]:
+    """Provide the callback that shows the training; whatever ends it, the terminal is left in order."""
+    if not verbose:
+        yield []
+        return
+    from scratch_rnn.training.progress import EpochLines, ProgressBar
+
+    with closing(ProgressBar() if verbose == 1 else EpochLines()) as shown:
+        yield [shown]
