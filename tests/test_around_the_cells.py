@@ -25,7 +25,7 @@ from scratch_rnn import (
     TimeDistributed,
     load_model,
 )
-from scratch_rnn.checks import check_layer
+from scratch_rnn.checks import check_layer, check_loss
 from scratch_rnn.checks.gradient_check import DRAWS_OF_ITS_OWN
 from scratch_rnn.layers import Gradients, place
 from scratch_rnn.layers.place import Place, at
@@ -420,6 +420,46 @@ def test_a_mask_travels_through_a_model_to_every_layer_that_takes_it():
     expected, _ = head.forward(expected)
     np.testing.assert_array_equal(model.forward(x)[0], expected)
     np.testing.assert_allclose(model.predict(x), expected, rtol=1e-13)
+
+
+def tagger(**workers):
+    """Return a model that says something of every timestep that counts."""
+    cell = GRU(3, return_sequences=True, dtype="float64")
+    model = Sequential([Masking(dtype="float64"), cell, Dense(4, "softmax", dtype="float64")], seed=0)
+    model.compile(Adam(0.01), metrics=["accuracy"], shard_rows=2, **workers)
+    model.build((None, 5, 3))
+    randomize(model)
+    return model
+
+
+def test_the_loss_of_masked_timesteps_does_not_count():
+    x, mask = padded()
+    model, y = tagger(), np.arange(20).reshape(4, 5) % 4
+    losses = model.loss.values(y, model.predict(x))
+    right = model.predict(x).argmax(-1) == y
+    scores = model.evaluate(x, y)
+    assert scores["loss"] == pytest.approx(losses[mask].mean(), rel=1e-12)
+    assert scores["accuracy"] == pytest.approx(right[mask].mean())
+    assert model.loss_and_gradients(x, y)[0] == pytest.approx(losses[mask].mean(), rel=1e-12)
+    assert check_loss(model, x, y).passed
+
+
+def test_a_batch_of_which_nothing_counts_changes_nothing():
+    model, before = tagger(), tagger().get_weights()
+    assert model.train_on_batch(np.zeros((4, 5, 3)), np.zeros((4, 5), int)) == 0
+    assert_same(model.get_weights(), before)
+
+
+def test_masked_training_gives_the_same_bits_on_any_number_of_workers():
+    x = np.concatenate([padded()[0]] * 8)
+    y = np.arange(len(x) * 5).reshape(-1, 5) % 4
+    weights = []
+    for workers in ({"threads": 1}, {"threads": 3}, {"processes": 2}):
+        model = tagger(**workers)
+        model.fit(x, y, 8, verbose=0)
+        weights.append(model.get_weights())
+    assert_same(weights[0], weights[1])
+    assert_same(weights[0], weights[2])
 
 
 def test_a_mask_ends_where_the_last_output_alone_is_handed_on():

@@ -112,6 +112,21 @@ def test_masks_travel_as_in_keras(stack):
     assert_same_course(model, twin, padded(), steps=20)
 
 
+def test_the_loss_of_masked_timesteps_does_not_count_as_in_keras():
+    layers = [Masking(**F64), GRU(3, return_sequences=True, **F64), head()]
+    model, twin = pair(layers)
+    x, labels = padded()[0], RNG.integers(0, 3, (BATCH, TIME))
+    counted = int((x != 0).any(-1).sum())
+    for _ in range(3):
+        ours = model.train_on_batch(x, labels)
+        with floatx_of(model):
+            theirs = twin.train_on_batch(x, labels, return_dict=True)["batch_loss"]
+        # Keras divides by how many count and 1e-7 more, lest it be none.
+        assert ours == pytest.approx(theirs, rel=1.5e-7 / counted)
+    for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-8)
+
+
 @pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave"])
 def test_outputs_are_merged_as_in_keras(mode):
     model, twin = pair([Bidirectional(LSTM(3, return_sequences=True, **F64), mode), LSTM(2, **F64), head()])

@@ -170,7 +170,7 @@ class Compiled(Layer):
 
     def _means(self, sums: Array, count: int) -> dict[str, float]:
         names = ["loss", *(name for name, _ in self.metrics)]
-        return {name: float(value / count) for name, value in zip(names, sums, strict=True)}
+        return {name: float(value / max(count, 1)) for name, value in zip(names, sums, strict=True)}
 
     # Checks --------------------------------------------------------------------------------------------
 

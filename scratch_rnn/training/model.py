@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,16 @@ from scratch_rnn.training import losses, saving
 from scratch_rnn.training.samples import Samples
 from scratch_rnn.training.shards import BatchResult, Memory, Shard
 from scratch_rnn.training.trainer import Trainer
+from scratch_rnn.training.weighting import weighted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+class Tapes(list[Any]):
+    """The tapes of a model's layers. `mask` says which timesteps of the output count, (B, T), if not all."""
+
+    mask: Array | None = None
 
 
 class Sequential(Trainer):
@@ -111,12 +119,12 @@ class Sequential(Trainer):
         if not self.built:
             self.build(np.shape(x))
         x = _scaled(np.asarray(x), self.dtype)
-        mask, tapes = None, []
+        tapes = Tapes()
         for layer, earlier in zip(self.layers, tape or [None] * len(self.layers), strict=True):
-            y, layer_tape = layer.forward(x, training=training, tape=earlier, **_options(layer, mask))
-            mask = layer.compute_mask(x, mask)
-            x = y
+            y, layer_tape = layer.forward(x, training=training, tape=earlier, **_options(layer, tapes.mask))
+            tapes.mask = layer.compute_mask(x, tapes.mask)
             tapes.append(layer_tape)
+            x = y
         return x, tapes
 
     def _shard_gradients(self, shard: Shard, memory: Memory) -> BatchResult:
@@ -129,18 +137,18 @@ class Sequential(Trainer):
             outputs, tapes = self.forward(x, training=True, tape=memory.get("tapes"))
         memory["tapes"] = tapes
         loss, scores, last_backward = self._objective(outputs, tapes)
-        loss = shard.weighted(loss)
-        result = self._score(loss, y, scores, outputs)
+        mask = _mask_of(tapes)
+        loss = weighted(shard.weighted(loss), mask)
+        result = self._score(loss, y, scores, outputs, mask)
         gradient: Any = loss.gradient(y, scores)
-        gradient = gradient / (
-            shard.place.batch_rows * (result.count // len(x))
-        )  # of the mean over the batch
+        losses_of_batch = shard.place.batch_rows * (result.size // len(x))
+        gradient = gradient / losses_of_batch  # of their mean
         backwards = [*(layer.backward for layer in self.layers[:-1]), last_backward]
         dweights: list[Array] = []
         for number in reversed(range(len(self.layers))):
             gradients = backwards[number](gradient, tapes[number], input_gradient=number > 0)
             gradient, dweights = gradients.inputs, gradients.weights + dweights
-        return BatchResult(result.count, result.sums, dweights)
+        return replace(result, gradients=dweights)
 
     def _objective(
         self, outputs: Array, tapes: list[Any]
@@ -159,10 +167,12 @@ class Sequential(Trainer):
         """Return loss and metrics of a batch, without gradients."""
         outputs, tapes = self._without_backward(samples.x)
         loss, scores, _ = self._objective(outputs, tapes)
-        return self._score(samples.weighted(loss), samples.y, scores, outputs)
+        return self._score(samples.weighted(loss), samples.y, scores, outputs, _mask_of(tapes))
 
-    def _score(self, loss: losses.Loss, y: Array, scores: Array, outputs: Array) -> BatchResult:
-        """Return sums of the losses and of the metrics, without gradients."""
+    def _score(
+        self, loss: losses.Loss, y: Array, scores: Array, outputs: Array, mask: Array | None
+    ) -> BatchResult:
+        """Return sums of the losses and of the metrics, where they count, without gradients."""
         values = {"loss": loss.values(y, scores)}
         values |= {name: metric(y, outputs) for name, metric in self.metrics}
         each = outputs.shape[:-1]
@@ -171,8 +181,11 @@ class Sequential(Trainer):
                 raise ValueError(
                     f"{name} gives values {np.shape(given)}, expected one for each output, {each}"
                 )
+        if mask is not None:
+            values = {name: given * mask for name, given in values.items()}
         sums = [given.sum(dtype=np.float64) for given in values.values()]
-        return BatchResult(values["loss"].size, np.array(sums), [])
+        left_out = 0 if mask is None else int((~mask).sum())
+        return BatchResult(values["loss"].size - left_out, np.array(sums), [], left_out)
 
     def _without_backward(self, x: Array) -> tuple[Array, list[Any]]:
         """Return what `forward` does, of the tapes the last alone; no backward pass will follow."""
@@ -180,13 +193,15 @@ class Sequential(Trainer):
             return self.forward(x)
         x = _scaled(x, self.dtype)
         *below, last = self.layers
-        mask = None
+        tapes = Tapes()
         for layer in below:
-            y = layer.outputs(x, **_options(layer, mask))
-            mask = layer.compute_mask(x, mask)
+            y = layer.outputs(x, **_options(layer, tapes.mask))
+            tapes.mask = layer.compute_mask(x, tapes.mask)
             x = y
-        y, tape = last.forward(x, **_options(last, mask))
-        return y, [tape]
+        y, tape = last.forward(x, **_options(last, tapes.mask))
+        tapes.mask = last.compute_mask(x, tapes.mask)
+        tapes.append(tape)
+        return y, tapes
 
     def backward(self, dy: Array | None, tape: list[Any], *, input_gradient: bool = True) -> Gradients:
         """Return the gradients of x and of all weights, in the order of `weights`, from dy, that of y."""
@@ -204,8 +219,10 @@ class Sequential(Trainer):
         The arguments are as for `fit`. It is what `loss_and_gradients` differentiates.
         """
         samples = self._checked(x, y, sample_weight)
-        loss, scores, _ = self._objective(*self.forward(samples.x))
-        return samples.weighted(loss)(samples.y, scores)
+        outputs, tapes = self.forward(samples.x)
+        loss, scores, _ = self._objective(outputs, tapes)
+        loss, mask = samples.weighted(loss), _mask_of(tapes)
+        return loss(samples.y, scores) if mask is None else loss.values(samples.y, scores)[mask].mean()
 
     # Weights -------------------------------------------------------------------------------------------
 
@@ -278,6 +295,11 @@ class Sequential(Trainer):
         if not self.built:
             raise ValueError("the model has no weights yet: call build, for MNIST build((None, 28, 28))")
         return self.layers
+
+
+def _mask_of(tapes: list[Any]) -> Array | None:
+    """Return which losses count; a model with a forward of its own may have another kind of tape."""
+    return getattr(tapes, "mask", None)
 
 
 def _options(layer: Layer, mask: Array | None) -> dict[str, Any]:

@@ -110,32 +110,50 @@ class BatchResult:
 
     count      number of losses that were added up: one per row, for sequences one per row and timestep
     sums       float64 (1 + number of metrics,): the sum of the losses, then of each metric
-    gradients  one for each weight, of the *mean* loss of the whole batch; empty where not asked for
+    gradients  one for each weight, of the sum of the losses divided by the `size` of the whole batch; empty
+               where not asked for
+    left_out   number of losses that a mask has left out
     """
 
     count: int
     sums: Array
     gradients: list[Array]
+    left_out: int = 0
 
     def __add__(self, other: BatchResult) -> BatchResult:
         gradients = [a + b for a, b in zip(self.gradients, other.gradients, strict=True)]
-        return BatchResult(self.count + other.count, self.sums + other.sums, gradients)
+        count, left_out = self.count + other.count, self.left_out + other.left_out
+        return BatchResult(count, self.sums + other.sums, gradients, left_out)
+
+    @property
+    def size(self) -> int:
+        """The number of losses, those that are left out too."""
+        return self.count + self.left_out
 
     @property
     def mean_loss(self) -> float:
-        """The mean of the losses, in float64."""
-        return float(self.sums[0] / self.count)
+        """The mean of the losses that count, in float64; zero where none does."""
+        return float(self.sums[0] / max(self.count, 1))
+
+    @property
+    def gradients_of_mean(self) -> list[Array]:
+        """The gradient of `mean_loss` for each weight, where this is a whole batch."""
+        if not self.left_out:
+            return self.gradients
+        share = self.size / max(self.count, 1)
+        return [gradient * gradient.dtype.type(share) for gradient in self.gradients]
 
     @property
     def arrays(self) -> list[Array]:
         """All of it as arrays, for processes to share."""
-        return [np.array(self.count), self.sums, *self.gradients]
+        return [np.array([self.count, self.left_out]), self.sums, *self.gradients]
 
     @classmethod
     def of(cls, arrays: list[Array]) -> BatchResult:
         """The result whose `arrays` these are."""
-        count, sums, *gradients = arrays
-        return cls(int(count), sums, gradients)
+        counts, sums, *gradients = arrays
+        count, left_out = counts.tolist()
+        return cls(count, sums, gradients, left_out)
 
 
 def total(results: Sequence[BatchResult]) -> BatchResult:

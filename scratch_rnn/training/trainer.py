@@ -42,7 +42,7 @@ class Trainer(Compiled):
         """
         samples = self._checked(x, y, sample_weight)
         result = total(self._on_threads(self._shard_gradients, self._one_batch(samples)))
-        return result.mean_loss, result.gradients
+        return result.mean_loss, result.gradients_of_mean
 
     def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Make one step of training; return the mean loss that the batch had before it."""
@@ -153,7 +153,7 @@ class Trainer(Compiled):
             for batch in batches.numbers(running.batches):
                 call(hooks, "on_train_batch_begin", batch, {})
                 result = total(engine.map(batch))
-                optimizer.apply(result.gradients, weights)
+                optimizer.apply(result.gradients_of_mean, weights)
                 running.add(result)
                 logs = self._means(running.sums, running.count)
                 call(hooks, "on_train_batch_end", batch, logs | {"batch_loss": result.mean_loss})
