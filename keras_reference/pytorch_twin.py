@@ -155,6 +155,8 @@ def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.O
     follows a schedule.
     """
     kind = type(ours)
+    if ours.use_ema:
+        raise ValueError("PyTorch's optimizers keep no average of the weights: leave out use_ema")
     if ours.clipnorm is not None or ours.global_clipnorm is not None:
         raise ValueError("PyTorch adds 1e-6 to the norm by which it clips: leave out clipnorm")
     if ours.schedule is not None:

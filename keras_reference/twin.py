@@ -171,7 +171,8 @@ def _check_dtype(twin: keras.Model, model: Sequential) -> None:
 def _optimizer(optimizer: optimizers.Optimizer, dtype: np.dtype[Any]) -> keras.optimizers.Optimizer:
     if type(optimizer) not in OPTIMIZERS:
         raise ValueError(f"optimizer {type(optimizer).__name__} has no counterpart in Keras")
-    common = ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay")
+    averages = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
+    common = ("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", *averages)
     options = {name: getattr(optimizer, name) for name in (*common, *OPTIMIZERS[type(optimizer)])}
     schedule = optimizer.schedule
     rate = optimizer.learning_rate if schedule is None else _schedule(schedule, dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import random_arrays
 
-from scratch_rnn import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from scratch_rnn import SGD, Adagrad, Adam, AdamW, Dense, Nadam, RMSprop, Sequential
 from scratch_rnn.training import optimizers
 
 G1, G2 = 0.5, -0.25  # gradients of the first and the second step
@@ -467,3 +467,48 @@ def test_an_optimizer_is_taken_as_it_is():
 
 def test_a_name_gives_a_new_optimizer_every_time():
     assert optimizers.get("adam") is not optimizers.get("adam")
+
+
+# Averages of the weights -----------------------------------------------------------------------------------
+
+
+def test_an_average_of_the_weights_begins_with_those_after_the_first_step():
+    w, optimizer = np.array([1.0]), SGD(0.5, use_ema=True, ema_momentum=0.75)
+    after = []
+    for _ in range(3):
+        optimizer.apply([np.array([1.0])], [w])
+        after.append(w.item())
+    assert after == [0.5, 0.0, -0.5]
+    optimizer.finalize([w])
+    assert w.item() == 0.75 * (0.75 * 0.5 + 0.25 * 0.0) + 0.25 * -0.5
+
+
+def test_the_averages_take_the_place_of_the_weights_at_the_end_of_fit():
+    def model(**averages):
+        made = Sequential([Dense(1, dtype="float64")], seed=0)
+        made.compile(SGD(0.25, **averages), "mse")
+        return made
+
+    x, y = np.array([[1.0], [2.0], [-1.0]]), np.array([[1.0], [0.0], [2.0]])
+    plain, averaged = model(), model(use_ema=True, ema_momentum=0.5)
+    kernels = []
+    for _ in range(2):
+        plain.train_on_batch(x, y)
+        kernels.append(plain.weights[0].item())
+    averaged.fit(x, y, 3, 2, verbose=0)
+    assert averaged.weights[0].item() == pytest.approx(np.mean(kernels), rel=1e-15)
+
+
+def test_with_a_frequency_they_take_it_in_between_too():
+    w, optimizer = np.array([1.0]), SGD(0.5, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2)
+    optimizer.apply([np.array([1.0])], [w])
+    optimizer.apply([np.array([1.0])], [w])
+    assert w.item() == 0.25  # halfway between 0.5 and 0
+
+
+def test_an_optimizer_without_averages_keeps_none():
+    optimizer = SGD(0.5)
+    optimizer.apply([np.ones(1)], [np.ones(1)])
+    assert optimizer.slots == [{}]
+    with pytest.raises(ValueError, match="ema_momentum must be a number at least 0 and at most 1"):
+        SGD(use_ema=True, ema_momentum=1.5)

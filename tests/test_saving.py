@@ -37,6 +37,7 @@ from scratch_rnn import (
 )
 from scratch_rnn.layers.activations import Tanh
 from scratch_rnn.training import saving
+from scratch_rnn.training.describing import described
 
 
 def digits():
@@ -80,6 +81,7 @@ def train(model):
         lambda: SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.5),
         lambda: RMSprop(0.01, centered=True, momentum=0.5, clipvalue=0.01),
         lambda: Adam(0.02, beta_1=0.8, weight_decay=0.01),
+        lambda: SGD(0.02, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     ],
 )
 def test_it_trains_on_as_if_it_had_never_been_saved(layer, optimizer, tmp_path):
@@ -208,8 +210,8 @@ def test_all_that_was_chosen_comes_back(tmp_path):
     model.optimizer.learning_rate = 0
     other = reloaded(model, tmp_path)
     assert [repr(layer) for layer in other.layers] == [repr(layer) for layer in layers]
-    assert [saving._part(layer) for layer in other.layers] == [saving._part(layer) for layer in layers]
-    assert saving._part(other.optimizer) == saving._part(model.optimizer)
+    assert [described(layer) for layer in other.layers] == [described(layer) for layer in layers]
+    assert described(other.optimizer) == described(model.optimizer)
     assert (other.name, other.dtype, other.loss, other.shard_rows) == ("mine", "float64", loss, 16)
     assert other.metrics == model.metrics
     assert other.optimizer.learning_rate == 0

@@ -49,6 +49,7 @@ OPTIMIZERS = [
     (RMSprop, {"learning_rate": 2**-9, "rho": 0.9375, "clipvalue": 2**-6}),
     (Adam, {"learning_rate": 2**-9, "beta_1": 0.875, "beta_2": 0.9375, "global_clipnorm": 0.5}),
     (Adam, {"learning_rate": 2**-9, "beta_1": 0.875, "beta_2": 0.9375, "weight_decay": 0.0625}),
+    (SGD, {"learning_rate": 2**-5, "use_ema": True, "ema_momentum": 0.875, "ema_overwrite_frequency": 30}),
     (Adagrad, {"learning_rate": 2**-7, "initial_accumulator_value": 0.125}),
     (
         Adam,

@@ -78,7 +78,7 @@ class Recipe:
             CELLS[self.cell](self.units, return_sequences=number < self.layers, dtype=self.dtype)
             for number in range(1, self.layers + 1)
         ]
-        rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
+        rate: dict[str, Any] = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
         model = Sequential([*recurrent, Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
         optimizer = OPTIMIZERS[self.optimizer](**rate)
         model.compile(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratch_rnn.arrays import Array
+from scratch_rnn.layers.base import positive_integer
 from scratch_rnn.training.ranges import in_range
 from scratch_rnn.training.schedules import LearningRateSchedule
 
@@ -18,6 +19,10 @@ class Optimizer:
     global_clipnorm  all gradients together are scaled down to at most this norm
     clipvalue        each entry of each gradient is clipped to ± this value
     weight_decay     w -= w * weight_decay * learning_rate before the update (Loshchilov and Hutter 2019)
+
+    use_ema          keeps an average of each weight over the steps (Polyak and Juditsky 1992), an exponential
+                     one with `ema_momentum`:  a = m a + (1 - m) w. At the end of `fit` it takes the place of
+                     the weight, and with `ema_overwrite_frequency` every so many steps, too
 
     The learning rate is a number, or a LearningRateSchedule, which gives one for each step. Only one of the
     three clips may be set. Raises ValueError for a value out of range.
@@ -35,6 +40,9 @@ class Optimizer:
         global_clipnorm: float | None = None,
         clipvalue: float | None = None,
         weight_decay: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
     ) -> None:
         clips = {"clipnorm": clipnorm, "global_clipnorm": global_clipnorm, "clipvalue": clipvalue}
         given = {name: in_range(value, name, above=0) for name, value in clips.items() if value is not None}
@@ -47,6 +55,9 @@ class Optimizer:
         self.global_clipnorm = given.get("global_clipnorm")
         self.clipvalue = given.get("clipvalue")
         self.weight_decay = None if weight_decay is None else in_range(weight_decay, "weight_decay", least=0)
+        self.use_ema, self.ema_momentum = use_ema, in_range(ema_momentum, "ema_momentum", least=0, most=1)
+        every = ema_overwrite_frequency
+        self.ema_overwrite_frequency = every and positive_integer(every, "ema_overwrite_frequency")
         self.iterations = 0
         self._slots: list[dict[str, Array]] = []
 
@@ -84,7 +95,7 @@ class Optimizer:
         the gradients, have other shapes.
         """
         if not self._slots:
-            self._slots = [self._new_slots(weight) for weight in weights]
+            self._slots = [self._slots_of(weight) for weight in weights]
             self._shapes = [weight.shape for weight in weights]
         for what, arrays in (("gradients", gradients), ("weights", weights)):
             if (shapes := [array.shape for array in arrays]) != self._shapes:
@@ -95,6 +106,24 @@ class Optimizer:
             if self.weight_decay is not None:
                 weight -= weight * self.weight_decay * rate
             self._update(gradient, weight, slots, rate)
+        if self.use_ema:
+            self._average(weights)
+
+    def finalize(self, weights: Sequence[Array]) -> None:
+        """Put the averages in the place of the weights, where `use_ema` has kept such."""
+        if self.use_ema:
+            for weight, slots in zip(weights, self._slots, strict=False):
+                weight[...] = slots["average"]
+
+    def _average(self, weights: Sequence[Array]) -> None:
+        """Count the weights after a step in their averages, which begin with those after the first."""
+        momentum = self.ema_momentum if self.iterations > 1 else 0.0
+        for weight, slots in zip(weights, self._slots, strict=True):
+            average = slots["average"]
+            average *= momentum
+            average += (1 - momentum) * weight
+        if self.ema_overwrite_frequency and self.iterations % self.ema_overwrite_frequency == 0:
+            self.finalize(weights)
 
     @property
     def slots(self) -> list[dict[str, Array]]:
@@ -106,7 +135,7 @@ class Optimizer:
 
         Raises ValueError, and changes nothing, where they are not such as this optimizer keeps.
         """
-        own = [self._new_slots(weight) for weight in weights]
+        own = [self._slots_of(weight) for weight in weights]
         shapes, given = ([{n: a.shape for n, a in each.items()} for each in of] for of in (own, slots))
         if shapes != given:
             raise ValueError(f"moving averages have shapes {given}, expected {shapes}")
@@ -115,6 +144,10 @@ class Optimizer:
                 array[...] = new[name]
         self.iterations, self._slots = iterations, own
         self._shapes = [weight.shape for weight in weights]
+
+    def _slots_of(self, weight: Array) -> dict[str, Array]:
+        """Return all that is kept for one weight, as it is before the first step."""
+        return self._new_slots(weight) | ({"average": np.zeros_like(weight)} if self.use_ema else {})
 
     def _new_slots(self, weight: Array) -> dict[str, Array]:
         """Return the moving averages that go with one weight, as they are before the first step."""

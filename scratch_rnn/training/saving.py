@@ -7,7 +7,6 @@ name what the library defines: a cell, a loss, a metric or a schedule of the use
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,64 +18,13 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.files import atomic, check_readable
-from scratch_rnn.layers import (
-    CELLS,
-    Bidirectional,
-    Dense,
-    Dropout,
-    Layer,
-    LayerNormLSTM,
-    Masking,
-    RandomAffine,
-    TimeDistributed,
-    activations,
-)
 from scratch_rnn.layers.base import parts_of
-from scratch_rnn.layers.place import number_of
 from scratch_rnn.layers.recurrent import Recurrent
-from scratch_rnn.training import losses, metrics, optimizers, schedules
+from scratch_rnn.training import metrics
+from scratch_rnn.training.describing import ADVICE, completed, described, made
 
 FORMAT = 1  # of the files that are written here; a larger number is a later format
 MORE = "more/"  # begins the names of arrays that are not the model's
-DRAWING = ("rate", "dropout", "recurrent_dropout", "shift")  # options of layers that draw random numbers
-LATER_OPTIONS = {  # of recurrent layers, which the first files of format 1 do not have
-    "zero_output_for_mask": False,
-    "stateful": False,
-    "dropout": 0.0,
-    "recurrent_dropout": 0.0,
-}
-ADVICE = "save its weights with save_weights, and make the model anew by the code that made it"
-
-CLASSES: dict[str, Any] = {
-    cls.__name__: cls
-    for cls in (
-        *CELLS.values(),
-        Dense,
-        Dropout,
-        Masking,
-        Bidirectional,
-        TimeDistributed,
-        LayerNormLSTM,
-        RandomAffine,
-        optimizers.SGD,
-        optimizers.RMSprop,
-        optimizers.Adam,
-        optimizers.AdamW,
-        optimizers.Nadam,
-        optimizers.Adagrad,
-        schedules.ExponentialDecay,
-        schedules.InverseTimeDecay,
-        schedules.PolynomialDecay,
-        schedules.PiecewiseConstantDecay,
-        schedules.CosineDecay,
-        schedules.CosineDecayRestarts,
-        losses.BinaryCrossentropy,
-        losses.CategoricalCrossentropy,
-        losses.SparseCategoricalCrossentropy,
-        losses.MeanSquaredError,
-        losses.MeanAbsoluteError,
-    )
-}
 
 
 def save(
@@ -196,19 +144,14 @@ def _fixed(content: Mapping[str, Any]) -> dict[str, Any]:
     compiled = content["compiled"] or {}
     changing = ("learning_rate", "iterations")
     optimizer = {n: value for n, value in compiled.get("optimizer", {}).items() if n not in changing}
-    layers = [_completed(layer) for layer in content["layers"]]
-    loss = _completed(compiled["loss"]) if compiled else None
-    return {"layers": layers, **compiled, "optimizer": optimizer, "loss": loss}
+    layers = [_bare(layer) for layer in content["layers"]]
+    parts = {"optimizer": _bare(optimizer), "loss": _bare(compiled["loss"])} if compiled else {}
+    return {"layers": layers, **compiled, **parts}
 
 
-def _completed(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return class and options of a layer or a loss, with those that an earlier version did not have."""
-    later: dict[str, Any] = {}
-    if "return_sequences" in part["options"]:
-        later = LATER_OPTIONS
-    elif part["class"] == "CategoricalCrossentropy":
-        later = {"label_smoothing": 0.0}
-    return {"class": part["class"], "options": later | part["options"]}
+def _bare(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a part is made of, without what an earlier version wrote beside it."""
+    return {name: value for name, value in completed(description).items() if name != "features"}
 
 
 # Into the file -----------------------------------------------------------------------------------------
@@ -218,7 +161,7 @@ def _description(model: Any) -> dict[str, Any]:
     """Return all of a model but its arrays."""
     return {
         "name": model.name,
-        "layers": [_part(layer) for layer in model.layers],
+        "layers": [described(layer) for layer in model.layers],
         "input_shape": model.input_shape,
         "compiled": None if model.optimizer is None else _compiled(model),
         "generators": {name: rng.bit_generator.state for name, rng in _generators(model).items()},
@@ -236,53 +179,17 @@ def _compiled(model: Any) -> dict[str, Any]:
             raise ValueError(f"metric {name!r} is not scratch_rnn's own and cannot be saved: {ADVICE}")
     return {
         "optimizer": _optimizer(model.optimizer),
-        "loss": _part(model.loss),
+        "loss": described(model.loss),
         "metrics": [name for name, _ in model.metrics],
         "shard_rows": model.shard_rows,
     }
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
-    part = _part(optimizer)
+    part = described(optimizer)
     rate = part["options"].pop("learning_rate")
-    schedule = {} if optimizer.schedule is None else {"schedule": _part(optimizer.schedule)}
+    schedule = {} if optimizer.schedule is None else {"schedule": described(optimizer.schedule)}
     return {**part, **schedule, "learning_rate": rate, "iterations": optimizer.iterations}
-
-
-def _part(part: Any) -> dict[str, Any]:
-    """Return the class of a layer, loss, optimizer or schedule, and the options to make it with again."""
-    name = type(part).__name__
-    if CLASSES.get(name) is not type(part):
-        raise ValueError(f"{name} is not scratch_rnn's own and cannot be saved: {ADVICE}")
-    options = {option: _value(getattr(part, option)) for option in _options(part)}
-    if any(hasattr(part, option) for option in DRAWING) and part.seed is not None:
-        options["seed"] = number_of(part.seed)  # what it draws goes on, too
-    return {"class": name, "options": options}
-
-
-def _options(part: Any) -> list[str]:
-    """Return what a class and its bases are made with; initializers have done their work."""
-    names: list[str] = []
-    for cls in type(part).__mro__:
-        if "__init__" in vars(cls):
-            *own, last = inspect.signature(vars(cls)["__init__"]).parameters.values()
-            names += [parameter.name for parameter in own]
-            if last.kind is not inspect.Parameter.VAR_KEYWORD:  # else the options of its base belong to it
-                names.append(last.name)
-                break
-    left_out = ("self", "args", "kwargs", "seed")
-    return [name for name in names if name not in left_out and not name.endswith("_initializer")]
-
-
-def _value(value: Any) -> Any:
-    """Return an option as JSON can hold it."""
-    if isinstance(value, activations.Activation):
-        if type(activations.NAMES.get(value.name)) is not type(value):
-            raise ValueError(f"{value!r} is not scratch_rnn's own and cannot be saved: {ADVICE}")
-        return value.name
-    if isinstance(value, Layer):
-        return _part(value)
-    return value.name if isinstance(value, np.dtype) else value
 
 
 def _kept_states(model: Any) -> dict[str, Array]:
@@ -316,15 +223,20 @@ def _arrays(model: Any) -> dict[str, Array]:
 def _made_anew(new: Callable[..., Any], content: Mapping[str, Any]) -> Any:
     """Return a model of such layers, compiled as it says, with weights that do not count."""
     descriptions = content["layers"]
-    model = new([_made(description) for description in descriptions], name=content["name"])
-    model.build(tuple(content.get("input_shape") or (None, None, descriptions[0]["features"])))
+    model = new([made(description) for description in descriptions], name=content["name"])
+    model.build(tuple(content.get("input_shape") or _earlier_input_shape(descriptions[0])))
     if compiled := content["compiled"]:
-        loss, shard_rows = _made(compiled["loss"]), compiled["shard_rows"]
-        optimizer = _made(compiled["optimizer"])
+        loss, shard_rows = made(compiled["loss"]), compiled["shard_rows"]
+        optimizer = made(compiled["optimizer"])
         if "schedule" in compiled["optimizer"]:
-            optimizer.learning_rate = _made(compiled["optimizer"]["schedule"])
+            optimizer.learning_rate = made(compiled["optimizer"]["schedule"])
         model.compile(optimizer, loss, compiled["metrics"], shard_rows=shard_rows)
     return model
+
+
+def _earlier_input_shape(first: Mapping[str, Any]) -> tuple[int | None, ...]:
+    """Return the shape of the input from what an earlier version wrote of the first layer."""
+    return (None,) * (1 if first["class"] == "Dense" else 2) + (first["features"],)
 
 
 def _fill(model: Any, content: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -353,18 +265,6 @@ def _restore_states(model: Any, arrays: Mapping[str, Array]) -> None:
         names = [f"states/{number}/{name}" for name in part.state_names]
         if names[0] in arrays:
             part.keep_states([arrays[name] for name in names])
-
-
-def _made(description: Mapping[str, Any]) -> Any:
-    options = {name: _option(value) for name, value in description["options"].items()}
-    return CLASSES[description["class"]](**options)
-
-
-def _option(value: Any) -> Any:
-    """Return an option from what JSON holds of it: a layer from its description."""
-    if isinstance(value, dict) and "class" in value:
-        return _made(value)
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _slots(arrays: Mapping[str, Array], weights: int) -> Iterable[dict[str, Array]]:

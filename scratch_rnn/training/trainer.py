@@ -141,6 +141,7 @@ class Trainer(Compiled):
                     logs |= {f"val_{name}": value for name, value in scores.items()}
                 call(hooks, "on_epoch_end", epoch, logs)
                 self.running = None
+            self._compiled().finalize(self.weights)
             call(hooks, "on_train_end", logs)
         return history
 
