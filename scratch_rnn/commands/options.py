@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scratch_rnn.layers import CELLS
-from scratch_rnn.runs.recipe import OPTIMIZERS, Recipe
+from scratch_rnn.runs.recipe import EXTRAS, OPTIMIZERS, RECIPES, SCHEDULES, Recipe
 
 # What --quick changes in a recipe. Small batches, for 5,400 digits make few large ones: then some nine of ten
 # answers are right with every cell. Adam, for RMSprop in small batches lets rounding drive the twins apart.
@@ -18,9 +18,14 @@ QUICK: dict[str, Any] = {"epochs": 4, "batch_size": 32, "optimizer": "adam", "da
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that make a Recipe, and those that say where and how it runs."""
+    parser.add_argument(
+        "--recipe",
+        choices=list(RECIPES),
+        help="what the options below change (default: default; best: see docs/best.md)",
+    )
     for name, (words, checks) in recipe_options().items():
         default, quick = getattr(Recipe, name), f", with --quick {QUICK[name]}" if name in QUICK else ""
-        known = f" (default: {default}{quick})" if default is not None else ""
+        known = f" (default: {_word(default)}{quick})" if default is not None else ""
         parser.add_argument(option_of(name), help=f"{words}{known}", **checks)
     add = parser.add_argument
     add(
@@ -52,7 +57,8 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
 
 def check_resume_alone(arguments: argparse.Namespace) -> None:
     """Raise ValueError where --resume stands beside options that decide what its run has decided."""
-    given = [*asked_for(arguments), *["out"] * bool(arguments.out), *["quick"] * arguments.quick]
+    others = ("recipe", "out", "quick")
+    given = [*asked_for(arguments), *(name for name in others if getattr(arguments, name))]
     if given:
         options = ", ".join(map(option_of, given))
         raise ValueError(f"--resume goes on with what its run was asked for: leave out {options}")
@@ -81,6 +87,11 @@ def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
             "last bits of the results",
             {"type": positive_int},
         ),
+        "bidirectional": ("each recurrent layer reads from both ends", YES_OR_NO),
+        "dropout": ("rate of a dropout behind each recurrent layer", {"type": rate_of_dropout}),
+        "recurrent_dropout": ("rate of the dropout of their states", {"type": rate_of_dropout}),
+        "augment": ("move each digit a little, in each step anew", YES_OR_NO),
+        "schedule": ("of the learning rate, over all epochs", {"choices": list(SCHEDULES)}),
     }
 
 
@@ -91,7 +102,8 @@ def option_of(name: str) -> str:
 
 def recipes_from(arguments: argparse.Namespace) -> list[Recipe]:
     """Return the recipe that the options ask for, or those of all three cells."""
-    recipe = replace(Recipe(), **((QUICK if arguments.quick else {}) | asked_for(arguments)))
+    named = RECIPES[arguments.recipe or "default"]
+    recipe = replace(Recipe(), **(named | (QUICK if arguments.quick else {}) | asked_for(arguments)))
     return [replace(recipe, cell=cell) for cell in (CELLS if recipe.cell == "all" else [recipe.cell])]
 
 
@@ -104,10 +116,27 @@ def asked_for(arguments: argparse.Namespace) -> dict[str, Any]:
 def options_of(recipe: Recipe) -> dict[str, str]:
     """Return the options that ask for this recipe, and their values.
 
-    None is left to a default that may change one day, except for the optimizer's own learning rate.
+    None is left to a default that may change one day, except for the optimizer's own learning rate. What is
+    off is left out.
     """
     values = {name: getattr(recipe, name) for name in recipe_options()}
-    return {option_of(name): str(value) for name, value in values.items() if value is not None}
+    on = {name: value for name, value in values.items() if EXTRAS.get(name, ...) != value}
+    return {option_of(name): _word(value) for name, value in on.items() if value is not None}
+
+
+def _word(value: Any) -> str:
+    """Return a value as it is written on the command line."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def yes_or_no(text: str) -> bool:
+    """Parse yes or no."""
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not yes or no")
+    return text == "yes"
+
+
+YES_OR_NO: dict[str, Any] = {"type": yes_or_no, "nargs": "?", "const": True, "metavar": "yes|no"}
 
 
 def data_source(text: str) -> str:
@@ -152,6 +181,11 @@ def natural_int(text: str) -> int:
 def positive_float(text: str) -> float:
     """Parse a finite number above zero."""
     return _parsed(text, float, lambda value: value > 0 and math.isfinite(value), "a number above zero")
+
+
+def rate_of_dropout(text: str) -> float:
+    """Parse a number from 0 to below 1."""
+    return _parsed(text, float, lambda value: 0 <= value < 1, "a number, at least 0 and below 1")
 
 
 def _parsed(text, parse, fits, expected):  # type: ignore[no-untyped-def]

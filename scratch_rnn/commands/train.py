@@ -10,15 +10,17 @@ from rich.table import Table
 
 from scratch_rnn.commands.beginning import begin
 from scratch_rnn.commands.cells import compare_cells
-from scratch_rnn.commands.options import add_recipe_options
+from scratch_rnn.commands.options import add_recipe_options, positive_int
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.data.mnist import Split
 from scratch_rnn.runs.folder import FIGURES, Run, removing_empty_runs
+from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import SCRATCH, Result
 from scratch_rnn.training.backup import BackupAndRestore
 from scratch_rnn.training.callbacks import Callback, Logs
 from scratch_rnn.training.model import Sequential
 from scratch_rnn.training.progress import epoch_line
+from scratch_rnn.training.stopping import EarlyStopping
 
 
 def add_command(commands: Any) -> None:
@@ -29,6 +31,12 @@ def add_command(commands: Any) -> None:
         description="Train the NumPy network alone on MNIST rows.",
     )
     add_recipe_options(parser)
+    parser.add_argument(
+        "--patience",
+        type=positive_int,
+        metavar="EPOCHS",
+        help="end after so many epochs without a lower validation loss, with the best weights",
+    )
     parser.set_defaults(run=run)
 
 
@@ -41,7 +49,9 @@ def run(arguments: argparse.Namespace) -> None:
             if run.finished:
                 say(console, f"{run.folder} is finished")
                 continue
-            model = run.recipe.build_model(train[0].shape[1:], arguments.threads, arguments.processes)
+            model = run.recipe.build_model(
+                train[0].shape[1:], arguments.threads, arguments.processes, len(train[0])
+            )
             train_one(model, run, train, test, console, arguments.save_every)
     if len(runs) > 1:
         compare_cells(runs, console)
@@ -63,8 +73,9 @@ def train_one(
             batch_size=recipe.batch_size,
             epochs=recipe.epochs,
             validation_split=recipe.validation_split,
-            callbacks=[backup, _EpochSaver(run, result, console)],
+            callbacks=[*_stopping(recipe), backup, _EpochSaver(run, result, console)],
         )
+        run.save_epoch([(result, model)])  # the best weights, where the training has ended with these
         result.scores = model.evaluate(*test, batch_size=recipe.batch_size)
         result.probabilities = model.predict(test[0], batch_size=recipe.batch_size)
         run.write_json("summary.json", _summary(run, result, history.workers))
@@ -73,6 +84,13 @@ def train_one(
             run.save_figures([result], *test)
         run.state.unlink(missing_ok=True)
     say(console, f"figures, weights, history and summary.json are in {run.folder}")
+
+
+def _stopping(recipe: Recipe) -> list[Callback]:
+    """Return what ends the training early, if anything."""
+    if recipe.patience is None:
+        return []
+    return [EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)]
 
 
 class _EpochSaver(Callback):

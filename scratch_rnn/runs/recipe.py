@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from scratch_rnn.data.mnist import CLASSES
-from scratch_rnn.layers import CELLS, Dense, Layer
+from scratch_rnn.layers import CELLS, Bidirectional, Dense, Dropout, Layer, RandomAffine
 from scratch_rnn.layers.base import positive_integer
 from scratch_rnn.training import optimizers
 from scratch_rnn.training.model import Sequential
+from scratch_rnn.training.samples import split_row
+from scratch_rnn.training.schedules import CosineDecay, ExponentialDecay, LearningRateSchedule
 from scratch_rnn.training.shards import SHARD_ROWS
 
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
@@ -18,10 +21,35 @@ OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "sgd": optimizers.SGD,
 }
 MOST_LAYERS = 100
-ADDED_LATER = {
-    "shard_rows",
-    "reference",
-}  # what recipes of earlier runs lack: their runs were made with the default
+# What a recipe has beside what is needed, and what it is when it is off.
+EXTRAS: dict[str, Any] = {
+    "bidirectional": False,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "augment": False,
+    "schedule": "constant",
+    "patience": None,
+}
+ADDED_LATER = {"shard_rows", "reference", *EXTRAS}  # recipes of earlier runs were made with the default
+SCHEDULES = ("constant", "cosine", "exponential")
+WARM_UP = 0.05  # of all steps, in which a cosine's rate rises from zero
+LAST_RATE = 0.01  # of the first, at the end of an exponential schedule
+# How far a digit is moved: pixels, degrees, share of its size, pixels sideways for each of height.
+MOVES: dict[str, Any] = {"shift": 2.0, "rotation": 12.0, "zoom": 0.12, "shear": 0.2}
+# Recipes that have a name, by what they change.
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "best": {
+        "bidirectional": True,
+        "layers": 2,
+        "dropout": 0.3,
+        "augment": True,
+        "optimizer": "adam",
+        "learning_rate": 0.002,
+        "schedule": "cosine",
+        "epochs": 30,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +58,14 @@ class Recipe:
 
     `data` is "auto", "sample" or a path, as for `load_mnist`; `learning_rate` None the optimizer's own;
     `reference` the library that `scratch-rnn compare` trains beside this one, "keras" or "pytorch".
+
+    bidirectional      each recurrent layer reads from both ends
+    dropout            a Dropout layer of that rate behind each of them
+    recurrent_dropout  that of the recurrent layers
+    augment            each digit is moved a little, in each step anew: MOVES
+    schedule           of the learning rate, one of SCHEDULES, over all epochs
+    patience           after so many epochs without a lower validation loss the training ends, with the best
+                       weights
     """
 
     cell: str = "lstm"
@@ -45,6 +81,12 @@ class Recipe:
     dtype: str = "float32"
     shard_rows: int = SHARD_ROWS
     reference: str = "keras"
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    augment: bool = False
+    schedule: str = "constant"
+    patience: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as a dict that JSON can hold."""
@@ -59,30 +101,28 @@ class Recipe:
         return cls(**values)
 
     def build_model(
-        self, image_shape: tuple[int, int], threads: int | None = None, processes: int | None = None
+        self,
+        image_shape: tuple[int, int],
+        threads: int | None = None,
+        processes: int | None = None,
+        digits: int | None = None,
     ) -> Sequential:
         """Return a compiled model with new weights for images (H, W), read as H rows of W features.
 
-        `threads` and `processes` are those of `compile`; the results do not depend on them.
-        Raises ValueError for a value that does not exist or is out of range, MemoryError for too many units.
+        `threads` and `processes` are those of `compile`; the results do not depend on them. `digits` is how
+        many there are to train on and to validate, which a schedule has to know; without it the learning rate
+        is constant. Raises ValueError for a value that does not exist or is out of range, MemoryError for too
+        many units.
         """
-        if self.cell not in CELLS:
-            raise ValueError(f"unknown cell {self.cell!r}: use one of {', '.join(CELLS)}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"unknown optimizer {self.optimizer!r}: use one of {', '.join(OPTIMIZERS)}")
-        if positive_integer(self.layers, "layers") > MOST_LAYERS:
-            raise ValueError(f"layers must be at most {MOST_LAYERS}, not {self.layers}")
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
-        recurrent: list[Layer] = [
-            CELLS[self.cell](self.units, return_sequences=number < self.layers, dtype=self.dtype)
-            for number in range(1, self.layers + 1)
-        ]
-        rate: dict[str, Any] = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
-        model = Sequential([*recurrent, Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
-        optimizer = OPTIMIZERS[self.optimizer](**rate)
+        self._check()
+        model = Sequential([*self._layers(), Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
         model.compile(
-            optimizer, "categorical_crossentropy", ["accuracy"], threads, processes, self.shard_rows
+            self._optimizer(digits),
+            "categorical_crossentropy",
+            ["accuracy"],
+            threads,
+            processes,
+            self.shard_rows,
         )
         try:
             model.build((None, *image_shape))
@@ -90,18 +130,66 @@ class Recipe:
             raise MemoryError(f"take fewer than {self.units} units ({error})") from error
         return model
 
+    def _check(self) -> None:
+        """Raise ValueError for a name that does not exist, and a number that is out of range."""
+        known: dict[str, Iterable[str]] = {"cell": CELLS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+        for name, names in known.items():
+            if getattr(self, name) not in names:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(names)}")
+        if positive_integer(self.layers, "layers") > MOST_LAYERS:
+            raise ValueError(f"layers must be at most {MOST_LAYERS}, not {self.layers}")
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
+        if self.patience is not None:
+            positive_integer(self.patience, "patience")
+
+    def _layers(self) -> list[Layer]:
+        """Return all layers but the head."""
+        layers: list[Layer] = [RandomAffine(**MOVES, dtype=self.dtype)] if self.augment else []
+        for number in range(1, self.layers + 1):
+            recurrent = CELLS[self.cell](
+                self.units,
+                return_sequences=number < self.layers,
+                recurrent_dropout=self.recurrent_dropout,
+                dtype=self.dtype,
+            )
+            layers.append(Bidirectional(recurrent) if self.bidirectional else recurrent)
+            if self.dropout:
+                layers.append(Dropout(self.dropout, dtype=self.dtype))
+        return layers
+
+    def _optimizer(self, digits: int | None) -> optimizers.Optimizer:
+        make: Any = OPTIMIZERS[self.optimizer]
+        optimizer: optimizers.Optimizer = make() if self.learning_rate is None else make(self.learning_rate)
+        if self.schedule != "constant" and digits is not None:
+            optimizer.learning_rate = self._schedule(optimizer.learning_rate, digits)
+        return optimizer
+
+    def _schedule(self, rate: float, digits: int) -> LearningRateSchedule:
+        """Return the schedule that begins, or after a cosine's warm-up goes on, with this rate."""
+        rows = split_row(digits, self.validation_split)
+        steps = self.epochs * -(-rows // self.batch_size)
+        if self.schedule == "exponential":
+            return ExponentialDecay(rate, steps, LAST_RATE)
+        warm_up = int(WARM_UP * steps)
+        return CosineDecay(0.0, max(steps - warm_up, 1), warmup_target=rate, warmup_steps=warm_up)
+
     @property
     def network(self) -> str:
-        """The recurrent layers: LSTM(128), or 2 × LSTM(128)."""
-        stack = f"{CELLS[self.cell].__name__}({self.units})"
-        return f"{self.layers} × {stack}" if self.layers > 1 else stack
+        """The recurrent layers: LSTM(128), or 2 × bidirectional LSTM(128), dropout 0.3."""
+        stack = f"{'bidirectional ' * self.bidirectional}{CELLS[self.cell].__name__}({self.units})"
+        rates = {"dropout": self.dropout, "recurrent dropout": self.recurrent_dropout}
+        words = [f"{name} {rate:g}" for name, rate in rates.items() if rate]
+        return ", ".join([f"{self.layers} × {stack}" if self.layers > 1 else stack, *words])
 
     @property
     def training(self) -> str:
-        """How they are trained: RMSprop 0.001, batch 128."""
+        """How they are trained: RMSprop 0.001, batch 128, or Adam 0.002 (cosine), batch 128, moved digits."""
         optimizer = OPTIMIZERS[self.optimizer]
         rate = optimizer().learning_rate if self.learning_rate is None else self.learning_rate  # type: ignore[call-arg]
-        return f"{optimizer.__name__} {rate:g}, batch {self.batch_size}"
+        schedule = f" ({self.schedule})" if self.schedule != "constant" else ""
+        moved = ", moved digits" if self.augment else ""
+        return f"{optimizer.__name__} {rate:g}{schedule}, batch {self.batch_size}{moved}"
 
     def __str__(self) -> str:
         """One line: LSTM(128), RMSprop 0.001, batch 128."""
