@@ -5,6 +5,7 @@ Random streams differ between the two libraries, so twins share weights, not see
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 
 from keras_reference.twin_layers import keras_layer
-from scratch_rnn.layers import Dense, Layer, LayerNormLSTM, RandomAffine
+from scratch_rnn.layers import Dense, Layer, LayerNormLSTM, RandomAffine, Recurrent
 from scratch_rnn.layers.activations import Sigmoid, Softmax
 from scratch_rnn.layers.base import parts_of
 from scratch_rnn.training import losses, metrics, optimizers, schedules
@@ -94,19 +95,28 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> keras.
 def build_plain(model: Sequential, input_shape: tuple[int | None, ...]) -> keras.Sequential:
     """Return a keras.Sequential of the same layers and weights, for files that others read.
 
-    It has no class of this project in it, and is not compiled; RandomAffine, which does nothing when a model
-    predicts, is left out. The model has to be built. Raises ValueError as `build_twin` does for a layer, an
-    activation and a backend, and for LayerNormLSTM, whose cell Keras does not have.
+    It has no class of this project in it, and is not compiled. What acts in training alone and is not in
+    Keras, RandomAffine and `bptt_steps`, is left out. The model has to be built. Raises ValueError as
+    `build_twin` does for a layer, an activation and a backend, and for LayerNormLSTM, whose cell Keras does
+    not have.
     """
-    for layer in model.layers:
-        if any(isinstance(part, LayerNormLSTM) for part in parts_of(layer)):
-            raise ValueError(f"Keras by itself has no LayerNormLSTM, which is in layer {layer.name!r}")
-    layers = [layer for layer in model.layers if type(layer) is not RandomAffine]
+    layers = [_predicting(layer) for layer in model.layers if type(layer) is not RandomAffine]
     with floatx_of(model):
         plain = keras.Sequential(_layers(layers, model, input_shape), name=model.name)
     _check_dtype(plain, model)
     weights_to_keras(model, plain)
     return plain
+
+
+def _predicting(layer: Layer) -> Layer:
+    """Return a copy of a layer that Keras predicts with by itself."""
+    layer = copy.deepcopy(layer)
+    for part in parts_of(layer):
+        if isinstance(part, LayerNormLSTM):
+            raise ValueError(f"Keras by itself has no LayerNormLSTM, which is in layer {layer.name!r}")
+        if isinstance(part, Recurrent):
+            part.bptt_steps = None
+    return layer
 
 
 def weights_to_keras(model: Sequential, twin: keras.Model) -> None:

@@ -42,7 +42,7 @@ STACKS = {
         Dropout(0.4),
     ],
     "a SimpleRNN both ways": lambda: [Bidirectional(SimpleRNN(6, "relu", return_sequences=True)), LSTM(4)],
-    "dropout inside": lambda: [LSTM(6, dropout=0.3, recurrent_dropout=0.3)],
+    "what acts in training": lambda: [LSTM(6, dropout=0.3, recurrent_dropout=0.3, bptt_steps=3)],
 }
 every_stack = pytest.mark.parametrize("stack", STACKS)
 every_format = pytest.mark.parametrize("to", FORMATS)

@@ -35,7 +35,9 @@ def built(*layers):
 
 
 def computed(model, x):
-    session = onnxruntime.InferenceSession(onnx_model(model, (T, D)).SerializeToString())
+    made = onnx_model(model, (T, D))
+    onnx.checker.check_model(made, full_check=True)
+    session = onnxruntime.InferenceSession(made.SerializeToString())
     (y,) = session.run(["probabilities"], {"x": x})
     return y
 
