@@ -12,16 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_reference.pytorch_lines import expressions, modules
 from scratch_rnn.arrays import Array
 from scratch_rnn.interop import to_pytorch
-from scratch_rnn.layers import GRU, LSTM, Dense, SimpleRNN
 from scratch_rnn.training.model import Sequential
 
 ImageShape = tuple[int, int]  # (T, D): rows are timesteps
 
 
 class Format:
-    """A file for one library. The models are those that a Recipe builds."""
+    """A file for one library, of a built model for images.
+
+    Layers that act in training alone leave no trace where the file only predicts. `write` raises ValueError
+    for a layer that the library does not have.
+    """
 
     file: str  # what it is called in a run's folder
 
@@ -73,38 +77,26 @@ class PyTorchFile(Format):
     """The state_dict of a torch.nn.ModuleDict, as safetensors; PyTorch is not needed to write it."""
 
     file = "pytorch.safetensors"
-    classes = {SimpleRNN: "RNN", GRU: "GRU", LSTM: "LSTM", Dense: "Linear"}
 
     def write(self, model: Sequential, image_shape: ImageShape, file: Path) -> None:
-        metadata = {"format": "pt", "modules": json.dumps(self.modules(model))}
+        metadata = {"format": "pt", "modules": json.dumps(modules(model))}
         write_safetensors(to_pytorch(model), metadata | {"input": self.input_of(model, image_shape)}, file)
 
     def use(self, model: Sequential, file: str) -> list[str]:
-        modules = self.modules(model)
-        *recurrent, dense = modules
+        *between, last = expressions(model)
         return [
             "import torch",
             "from safetensors.torch import load_file",
             "",
             "modules = {",
-            *(f'    "{name}": {module},' for name, module in modules.items()),
+            *(f'    "{name}": {module},' for name, module in modules(model).items()),
             "}",
             f"module = torch.nn.ModuleDict(modules){'.double()' if model.dtype == np.float64 else ''}",
             f"module.load_state_dict(load_file({quoted(file)}))",
             "y = torch.as_tensor(x)",
-            *(f"y, _ = module.{name}(y)" for name in recurrent),
-            f"probabilities = module.{dense}(y[:, -1]).softmax(-1)",
+            *(f"y = {expression}" for expression in between),
+            f"probabilities = {last}",
         ]
-
-    def modules(self, model: Sequential) -> dict[str, str]:
-        """Return for each layer the PyTorch module that its weights fit, as it is written in Python."""
-        modules = {}
-        for layer in model.layers:
-            assert isinstance(layer, (SimpleRNN, GRU, LSTM, Dense))
-            order = "" if isinstance(layer, Dense) else ", batch_first=True"
-            sizes = f"{layer.features}, {layer.units}"
-            modules[layer.name] = f"torch.nn.{self.classes[type(layer)]}({sizes}{order})"
-        return modules
 
 
 class OnnxFile(Format):

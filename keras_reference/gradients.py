@@ -6,12 +6,14 @@ import keras
 import numpy as np
 
 from keras_reference.batches import Batches
-from keras_reference.twin import Twin, floatx_of
+from keras_reference.twin import floatx_of
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.model import Sequential
 
 
-def twin_loss_and_gradients(scratch: Sequential, twin: Twin, x: Array, y: Array) -> tuple[float, list[Array]]:
+def twin_loss_and_gradients(
+    scratch: Sequential, twin: keras.Sequential, x: Array, y: Array
+) -> tuple[float, list[Array]]:
     """Return the mean loss of a batch and its gradient for each weight, in the order of `twin.weights`.
 
     The counterpart of `Sequential.loss_and_gradients` of the scratch_rnn model, for the same x (B, ...) and

@@ -12,7 +12,7 @@ import numpy as np
 from keras_reference.batches import Batches
 from keras_reference.comparison import KERAS
 from keras_reference.sides import Logs, OnBatch, Side, Split
-from keras_reference.twin import Twin, floatx_of, weights_from_keras
+from keras_reference.twin import floatx_of, weights_from_keras
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.model import Sequential
 
@@ -20,7 +20,7 @@ from scratch_rnn.training.model import Sequential
 class KerasSide(Side):
     """The Keras twin of a scratch_rnn model, which says what the twin's inputs and labels look like."""
 
-    def __init__(self, model: Sequential, twin: Twin) -> None:
+    def __init__(self, model: Sequential, twin: keras.Sequential) -> None:
         super().__init__(KERAS)
         self.packages = ("keras", keras.config.backend())
         self.conditions = {"backend": keras.config.backend()}
@@ -89,12 +89,12 @@ class KerasSide(Side):
         return copy
 
 
-def evaluate_twin(scratch: Sequential, twin: Twin, x: Array, y: Array, batch_size: int) -> Logs:
+def evaluate_twin(scratch: Sequential, twin: keras.Sequential, x: Array, y: Array, batch_size: int) -> Logs:
     """Return the twin's mean loss and metrics over all rows, by name."""
     return KerasSide(scratch, twin).evaluate(x, y, batch_size)
 
 
-def predict_twin(scratch: Sequential, twin: Twin, x: Array, batch_size: int) -> Array:
+def predict_twin(scratch: Sequential, twin: keras.Sequential, x: Array, batch_size: int) -> Array:
     """Return the twin's outputs for all rows."""
     return KerasSide(scratch, twin).predict(x, batch_size)
 

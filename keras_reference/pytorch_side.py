@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class PyTorchSide(Side):
         self.model, self.ours = model, model.optimizer
         self.twin = PyTorchTwin(model)
         self.loss, self.optimizer = loss_of(model, self.twin), optimizer_of(model.optimizer, self.twin)
+        self.draws = torch.Generator().manual_seed(model._draws_seed).get_state()  # for Dropout
         self.running: Running | None = None  # the epoch that `fit` is in, or is to go on with
 
     @property
@@ -60,11 +62,24 @@ class PyTorchSide(Side):
     def _step(self, x: Array, y: Array) -> BatchResult:
         """Make one step of training; return what the batch had before it."""
         self.optimizer.zero_grad()
-        loss, result = self._forward(x, y)
+        with self._training():
+            loss, result = self._forward(x, y)
         loss.backward()
         clip(self.ours, self.twin)
         self.optimizer.step()
         return result
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """Let Dropout act meanwhile, with random numbers of the twin's own, which repeat with the seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self.draws)
+            self.twin.train()
+            try:
+                yield
+            finally:
+                self.twin.eval()
+                self.draws = torch.get_rng_state()
 
     def _forward(self, x: Array, y: Array) -> tuple[torch.Tensor, BatchResult]:
         """Return the mean loss of a batch, and its sums. PyTorch has no metrics: scratch_rnn's are taken."""
@@ -93,6 +108,7 @@ class PyTorchSide(Side):
     def state(self) -> dict[str, Array]:
         arrays = {f"{number}/{name}": value.numpy().copy() for number, name, value in self._tensors()}
         running = self.running.arrays if self.running else {}
+        arrays["draws"] = self.draws.numpy()
         return arrays | {f"running/{name}": array for name, array in running.items()}
 
     def _tensors(self) -> Iterator[tuple[int, str, torch.Tensor]]:
@@ -106,6 +122,7 @@ class PyTorchSide(Side):
     def restore(self, state: Mapping[str, Array]) -> None:
         of_running = {n.removeprefix("running/"): a for n, a in state.items() if n.startswith("running/")}
         self.running = Running.of(of_running) if of_running else None
+        self.draws = tensor(state["draws"])
         for number, parameter in enumerate(self.twin.parameters()):
             kept: dict[str, Any] = {
                 name.removeprefix(f"{number}/"): tensor(array)

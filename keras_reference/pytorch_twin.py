@@ -2,6 +2,8 @@
 
 PyTorch keeps two biases where the LSTM and the SimpleRNN have one here and in Keras. Both get the same
 gradient, so that together they would learn twice as fast: the second one stays at zero and is not trained.
+
+Random streams differ between the two libraries, so what Dropout leaves out does, too.
 """
 
 from __future__ import annotations
@@ -12,28 +14,22 @@ from typing import Any
 import torch
 from torch import nn
 
+from keras_reference.pytorch_layers import activation_of, module_of, scores_of
 from scratch_rnn.arrays import Array
 from scratch_rnn.interop import from_pytorch, to_pytorch
-from scratch_rnn.layers import GRU, LSTM, Dense, SimpleRNN
+from scratch_rnn.layers import Dense
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training.model import Sequential
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "linear": nn.Identity(),
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "softmax": nn.Softmax(dim=-1),
-}
-
 
 class PyTorchTwin(nn.Module):
     """nn.RNN, nn.GRU, nn.LSTM and nn.Linear under the names of a built model's layers, with its weights.
 
-    So its state_dict is that of `interop.to_pytorch`. Raises ValueError for a layer or an option that PyTorch
-    has no counterpart of.
+    So its state_dict is that of `interop.to_pytorch`. Like every module it drops out only after `train()`;
+    it is made as after `eval()`. Raises ValueError for a layer or an option that PyTorch has no counterpart
+    of.
     """
 
     def __init__(self, model: Sequential) -> None:
@@ -42,21 +38,22 @@ class PyTorchTwin(nn.Module):
         weights = to_pytorch(model)
         for layer in model.layers:
             try:
-                self.add_module(layer.name, _module(layer))
+                self.add_module(layer.name, module_of(layer))
             except KeyError as error:  # a dot in it, or what nn.Module calls something of its own
                 raise ValueError(f"PyTorch takes no layer with the name {layer.name!r}: {error}") from error
         self.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        self.eval()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return what enters the activation of the last layer, or its outputs where it is recurrent."""
         *below, last = self.layers_of_model
         for layer in below:
-            x = _activation(layer)(_scores(layer, self.get_submodule(layer.name), x))
-        return _scores(last, self.get_submodule(last.name), x)
+            x = activation_of(layer)(scores_of(layer, self.get_submodule(layer.name), x))
+        return scores_of(last, self.get_submodule(last.name), x)
 
     def ending(self, scores: torch.Tensor) -> torch.Tensor:
         """Return the outputs of the last layer from what `forward` returns."""
-        return _activation(self.layers_of_model[-1])(scores)
+        return activation_of(self.layers_of_model[-1])(scores)
 
     def trained(self) -> Iterator[nn.Parameter]:
         """Yield the parameters that are trained."""
@@ -65,38 +62,6 @@ class PyTorchTwin(nn.Module):
     def weights_into(self, model: Sequential) -> None:
         """Copy the weights to a scratch_rnn model of the same layers."""
         from_pytorch(model, {name: value.numpy() for name, value in self.state_dict().items()})
-
-
-def _module(layer: Any) -> nn.Module:
-    """Return the PyTorch layer with the same options."""
-    dtype = getattr(torch, layer.dtype.name)
-    if isinstance(layer, Dense):
-        assert layer.features is not None
-        if layer.activation.name not in _ACTIVATIONS:
-            raise ValueError(f"PyTorch has no activation {layer.activation.name!r}")
-        return nn.Linear(layer.features, layer.units, bias=layer.use_bias, dtype=dtype)
-    if layer.bptt_steps is not None:
-        raise ValueError(f"layer {layer.name!r} has bptt_steps, and PyTorch has none: leave it out")
-    options = {"bias": layer.use_bias, "batch_first": True, "dtype": dtype}
-    if type(layer) is SimpleRNN:
-        options["nonlinearity"] = layer.activation.name
-    classes: dict[Any, Any] = {SimpleRNN: nn.RNN, GRU: nn.GRU, LSTM: nn.LSTM}
-    module: nn.Module = classes[type(layer)](layer.features, layer.units, **options)
-    if layer.use_bias and type(layer) is not GRU:
-        module.bias_hh_l0.requires_grad_(False)
-    return module
-
-
-def _scores(layer: Any, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return what enters the activation of a Dense; what comes out of a recurrent layer."""
-    if type(layer) is Dense:
-        return module(x)
-    y, _ = module(x.flip(1) if layer.go_backwards else x)
-    return y if layer.return_sequences else y[:, -1]
-
-
-def _activation(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    return _ACTIVATIONS[layer.activation.name] if type(layer) is Dense else nn.Identity()
 
 
 # Losses ------------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import keras
+
 from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.keras_side import KerasSide, evaluate_twin, predict_twin
 from keras_reference.sides import ScratchSide, Split, Watcher, train_sides
-from keras_reference.twin import Twin
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.model import Sequential
 
@@ -24,7 +25,7 @@ __all__ = [
 
 def train_side_by_side(
     scratch: Sequential,
-    twin: Twin,
+    twin: keras.Sequential,
     train: Split,
     validation: Split | None,
     *,

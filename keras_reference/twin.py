@@ -5,6 +5,7 @@ Random streams differ between the two libraries, so twins share weights, not see
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,8 +15,9 @@ import keras
 import numpy as np
 
 from keras_reference.twin_layers import keras_layer
-from scratch_rnn.layers import Dense, Layer
+from scratch_rnn.layers import Dense, Layer, LayerNormLSTM, RandomAffine, Recurrent
 from scratch_rnn.layers.activations import Sigmoid, Softmax
+from scratch_rnn.layers.base import parts_of
 from scratch_rnn.training import losses, metrics, optimizers, schedules
 from scratch_rnn.training.model import Sequential
 
@@ -63,33 +65,12 @@ class LatestValue(keras.metrics.Metric):
         return self.value.value
 
 
-class Twin(keras.Sequential):
-    """A Keras Sequential whose logs also hold batch_loss, the loss of the last batch alone."""
-
-    def __init__(self, layers: list[Any], name: str) -> None:
-        super().__init__(layers, name=name)
-        self.batch_loss = LatestValue("batch_loss")
-
-    def compute_loss(self, *arguments: Any, **keywords: Any) -> Any:
-        """Compute the loss as Keras does, and remember it."""
-        loss = super().compute_loss(*arguments, **keywords)
-        self.batch_loss.update_state(loss)
-        return loss
-
-    def save(self, filepath: Any, **options: Any) -> None:
-        """Write a plain keras.Sequential, compiled alike: another process does not have this class."""
-        (x,) = self.inputs
-        plain = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype), *self.layers], name=self.name)
-        if self.compiled:
-            plain.compile(self.optimizer, self.loss, metrics=self.get_compile_config()["metrics"])
-        plain.save(filepath, **options)
-
-
-def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
+def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> keras.Sequential:
     """Return the Keras twin of `model`, built for inputs of this shape (batch first), with the same weights.
 
-    It is compiled like the model, if the model is. Works with every backend of Keras 3. Give it floats: it
-    does not scale uint8 to [0, 1], as the model does.
+    It is compiled like the model, if the model is; its logs also hold batch_loss, the loss of the last batch
+    alone. Works with every backend of Keras 3. Give it floats: it does not scale uint8 to [0, 1], as the
+    model does.
     Raises ValueError for a layer, activation, optimizer, schedule, loss or metric that Keras has no
     counterpart of, not even of a subclass; for a cross-entropy behind a sigmoid and a binary one behind a
     softmax, which Keras computes otherwise than its documentation says; and for a backend that does not
@@ -98,7 +79,8 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
     if not model.built:
         model.build(input_shape)
     with floatx_of(model):
-        twin = Twin(_layers(model, input_shape), name=f"{model.name}_twin")
+        twin = keras.Sequential(_layers(model.layers, model, input_shape), name=f"{model.name}_twin")
+        _remember_batch_loss(twin)
         if model.optimizer is not None:
             twin.compile(
                 optimizer=_optimizer(model.optimizer, model.dtype),
@@ -113,14 +95,28 @@ def build_twin(model: Sequential, input_shape: tuple[int | None, ...]) -> Twin:
 def build_plain(model: Sequential, input_shape: tuple[int | None, ...]) -> keras.Sequential:
     """Return a keras.Sequential of the same layers and weights, for files that others read.
 
-    It has no class of this project in it, and is not compiled. The model has to be built. Raises ValueError
-    as `build_twin` does for a layer, an activation and a backend.
+    It has no class of this project in it, and is not compiled. What acts in training alone and is not in
+    Keras, RandomAffine and `bptt_steps`, is left out. The model has to be built. Raises ValueError as
+    `build_twin` does for a layer, an activation and a backend, and for LayerNormLSTM, whose cell Keras does
+    not have.
     """
+    layers = [_predicting(layer) for layer in model.layers if type(layer) is not RandomAffine]
     with floatx_of(model):
-        plain = keras.Sequential(_layers(model, input_shape), name=model.name)
+        plain = keras.Sequential(_layers(layers, model, input_shape), name=model.name)
     _check_dtype(plain, model)
     weights_to_keras(model, plain)
     return plain
+
+
+def _predicting(layer: Layer) -> Layer:
+    """Return a copy of a layer that Keras predicts with by itself."""
+    layer = copy.deepcopy(layer)
+    for part in parts_of(layer):
+        if isinstance(part, LayerNormLSTM):
+            raise ValueError(f"Keras by itself has no LayerNormLSTM, which is in layer {layer.name!r}")
+        if isinstance(part, Recurrent):
+            part.bptt_steps = None
+    return layer
 
 
 def weights_to_keras(model: Sequential, twin: keras.Model) -> None:
@@ -150,15 +146,30 @@ def _set_floatx(floatx: str, policy: str | keras.DTypePolicy) -> None:
     keras.config.set_dtype_policy(policy)
 
 
-def _layers(model: Sequential, input_shape: tuple[int | None, ...]) -> list[Any]:
-    """Return the input and the layers of a model's counterpart."""
+def _remember_batch_loss(twin: keras.Sequential) -> None:
+    """Let a Keras model remember the loss of each batch as a metric.
+
+    In place of a subclass, so that what Keras saves of the model needs no class of this project.
+    """
+    compute_loss, twin.batch_loss = twin.compute_loss, LatestValue("batch_loss")
+
+    def compute_and_remember(*arguments: Any, **keywords: Any) -> Any:
+        loss = compute_loss(*arguments, **keywords)
+        twin.batch_loss.update_state(loss)
+        return loss
+
+    twin.compute_loss = compute_and_remember
+
+
+def _layers(layers: list[Layer], model: Sequential, input_shape: tuple[int | None, ...]) -> list[Any]:
+    """Return the input of a model's counterpart, and those of some of its layers."""
     model.compute_output_shape(input_shape)  # raises where the shape does not fit
-    stateful = [layer.name for layer in model.layers if getattr(layer, "stateful", False)]
+    stateful = [layer.name for layer in layers if getattr(layer, "stateful", False)]
     if stateful and input_shape[0] is None:
         raise ValueError(
             f"layer {stateful[0]!r} is stateful: Keras needs the size of a batch first in the input's shape"
         )
-    return [keras.Input(batch_shape=input_shape), *map(keras_layer, model.layers)]
+    return [keras.Input(batch_shape=input_shape), *map(keras_layer, layers)]
 
 
 def _check_dtype(twin: keras.Model, model: Sequential) -> None:

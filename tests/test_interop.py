@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from helpers import random_arrays, randomize
 
-from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
+from scratch_rnn import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    LayerNormLSTM,
+    Masking,
+    RandomAffine,
+    Sequential,
+    SimpleRNN,
+    TimeDistributed,
+)
 from scratch_rnn.interop import from_onnx, from_pytorch, to_onnx, to_pytorch
 
 B, T, D, H = 3, 5, 4, 6
@@ -15,8 +27,13 @@ MAKE = {
     "GRU reset before": lambda **options: GRU(H, reset_after=False, **options),
     "LSTM": lambda **options: LSTM(H, **options),
     "Dense": lambda **options: Dense(H, **options),
+    "SimpleRNN both ways": lambda **options: Bidirectional(SimpleRNN(H, "relu", **options)),
+    "GRU both ways": lambda **options: Bidirectional(GRU(H, **options)),
+    "GRU both ways, reset before": lambda **options: Bidirectional(GRU(H, reset_after=False, **options)),
+    "LSTM both ways": lambda **options: Bidirectional(LSTM(H, **options)),
+    "Dense at every timestep": lambda **options: TimeDistributed(Dense(H, **options)),
 }
-IN_PYTORCH = [name for name in MAKE if name != "GRU reset before"]
+IN_PYTORCH = [name for name in MAKE if not name.endswith("reset before")]
 with_and_without_bias = pytest.mark.parametrize("use_bias", [True, False])
 
 
@@ -98,20 +115,32 @@ def test_by_the_formulas_of_its_documentation_the_other_library_computes_the_sam
         np.testing.assert_allclose(h, expected, rtol=1e-12, atol=1e-14)
 
 
+def pytorchs(name, use_bias):
+    """Return PyTorch's own module for the layer of that name, and the last output of what it returns."""
+    torch = pytest.importorskip("torch")
+    if name.startswith("Dense"):
+        return torch.nn.Linear(D, H, bias=use_bias).double(), lambda y: y
+    cls = {"S": torch.nn.RNN, "G": torch.nn.GRU, "L": torch.nn.LSTM}[name[0]]
+    options = {"bias": use_bias, "batch_first": True, "bidirectional": "both ways" in name}
+    if name in ("SimpleRNN relu", "SimpleRNN both ways"):
+        options["nonlinearity"] = "relu"
+
+    def last(returned):
+        h = returned[1][0] if name.startswith("LSTM") else returned[1]  # (directions, B, H)
+        return torch.cat(list(h), -1)
+
+    return cls(D, H, **options).double(), last
+
+
 @with_and_without_bias
 @pytest.mark.parametrize("name", IN_PYTORCH)
 def test_pytorch_itself_computes_the_same(name, use_bias):
     torch = pytest.importorskip("torch")
     layer, (x,) = built(name, use_bias=use_bias), random_arrays((B, T, D))
-    cls = {"S": torch.nn.RNN, "G": torch.nn.GRU, "L": torch.nn.LSTM, "D": torch.nn.Linear}[name[0]]
-    options = {} if name == "Dense" else {"batch_first": True}
-    if name == "SimpleRNN relu":
-        options["nonlinearity"] = "relu"
-    module = cls(D, H, bias=use_bias, **options).double()
+    module, last = pytorchs(name, use_bias)
     module.load_state_dict({key: torch.from_numpy(value) for key, value in to_pytorch(layer).items()})
     with torch.no_grad():
-        y = module(torch.from_numpy(x))
-    y = y.numpy() if name == "Dense" else y[0][:, -1].numpy()
+        y = last(module(torch.from_numpy(x))).numpy()
     np.testing.assert_allclose(y, layer.forward(x)[0], rtol=1e-12, atol=1e-14)
     other = built(name, use_bias=use_bias)
     for weight in other.weights:
@@ -189,6 +218,46 @@ def test_the_arrays_of_onnx_for_a_model_are_those_of_its_layers():
             np.testing.assert_array_equal(weights[f"{layer.name}.{name}"], expected)
 
 
+def test_onnx_has_both_directions_in_one_array():
+    layer = built("LSTM both ways")
+    both, forward, backward = map(to_onnx, (layer, layer.forward_layer, layer.backward_layer))
+    assert {name: array.shape for name, array in both.items()} == {
+        "W": (2, 4 * H, D),
+        "R": (2, 4 * H, H),
+        "B": (2, 8 * H),
+    }
+    for name, array in both.items():
+        np.testing.assert_array_equal(array[:1], forward[name])
+        np.testing.assert_array_equal(array[1:], backward[name])
+
+
+@pytest.mark.parametrize(("there", "back"), [(to_pytorch, from_pytorch), (to_onnx, from_onnx)])
+def test_the_layers_around_the_cells_have_the_weights_that_are_in_them_or_none(there, back):
+    one, other = (
+        model(
+            RandomAffine(1.0),
+            Masking(),
+            Bidirectional(GRU(2, return_sequences=True)),
+            Dropout(0.5),
+            TimeDistributed(Dense(4)),
+            Bidirectional(LSTM(3)),
+        )
+        for _ in range(2)
+    )
+    for weight in other.weights:
+        weight[...] = 0
+    weights = there(one)
+    assert {name.split(".")[0] for name in weights} == {
+        "bidirectional",
+        "time_distributed",
+        "bidirectional_1",
+        "dense",
+    }
+    back(other, weights)
+    (x,) = random_arrays((B, T, D))
+    np.testing.assert_allclose(other.predict(x), one.predict(x), rtol=1e-5)
+
+
 # What is refused -------------------------------------------------------------------------------------------
 
 
@@ -209,10 +278,33 @@ class Own(LSTM):
         (LSTM(2, "relu", name="l"), to_pytorch, "PyTorch has no LSTM with the activations of 'l'"),
         (LSTM(2, "tanh", "tanh", name="l"), to_onnx, "ONNX has no LSTM with the activations of 'l'"),
         (SimpleRNN(2, "linear", name="s"), to_onnx, "ONNX has no SimpleRNN with the activations of 's'"),
+        (LayerNormLSTM(2, name="n"), to_onnx, "ONNX has no LayerNormLSTM, which layer 'n' is: it has"),
+        (TimeDistributed(LSTM(2), name="t"), to_onnx, "of Dense alone: layer 't' has LSTM"),
+        *(
+            (layer, to_pytorch, f"for two layers alike, side by side: layer 'b' {words}")
+            for layer, words in (
+                (Bidirectional(LSTM(2), "sum", name="b"), "has merge_mode 'sum'"),
+                (
+                    Bidirectional(LSTM(2), backward_layer=GRU(2, go_backwards=True), name="b"),
+                    "is made of LSTM and GRU",
+                ),
+                (
+                    Bidirectional(LSTM(2), backward_layer=LSTM(3, go_backwards=True), name="b"),
+                    "has two of other units",
+                ),
+                (
+                    Bidirectional(
+                        SimpleRNN(2), backward_layer=SimpleRNN(2, "relu", go_backwards=True), name="b"
+                    ),
+                    "has two of other activation",
+                ),
+                (Bidirectional(LSTM(2, go_backwards=True), name="b"), "begins with the layer that goes back"),
+            )
+        ),
     ],
 )
 def test_a_layer_that_the_other_library_lacks_is_refused(layer, convert, words):
-    layer.build((None, None, D))
+    layer.build((None, T, 2, D) if isinstance(layer, TimeDistributed) else (None, None, D))
     with pytest.raises(ValueError, match=words):
         convert(layer)
 

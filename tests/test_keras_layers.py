@@ -17,6 +17,7 @@ from scratch_rnn import (
     Dropout,
     LayerNormLSTM,
     Masking,
+    RandomAffine,
     Sequential,
     SimpleRNN,
     TimeDistributed,
@@ -209,5 +210,7 @@ def test_what_keras_cannot_build_is_refused_by_name():
         build_twin(Sequential([one, Dense(3, "softmax")]), (None, TIME, FEATURES))
     with pytest.raises(ValueError, match="'layer_norm_lstm' has dropout"):
         build_twin(Sequential([LayerNormLSTM(3, dropout=0.5)]), (None, TIME, FEATURES))
+    with pytest.raises(ValueError, match=r"'random_affine' \(RandomAffine\) has no counterpart in Keras"):
+        build_twin(Sequential([RandomAffine(2.0), LSTM(3)]), (None, TIME, FEATURES))
     with pytest.raises(ValueError, match="'lstm' is stateful: Keras needs the size of a batch"):
         build_twin(Sequential([LSTM(3, stateful=True)]), (None, TIME, FEATURES))

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from helpers import random_arrays, randomize
 
-from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
+from scratch_rnn import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    LayerNormLSTM,
+    Masking,
+    RandomAffine,
+    Sequential,
+    SimpleRNN,
+    TimeDistributed,
+)
 from scratch_rnn.interop import to_onnx
 from scratch_rnn.layers.activations import Softmax
 
@@ -23,7 +35,9 @@ def built(*layers):
 
 
 def computed(model, x):
-    session = onnxruntime.InferenceSession(onnx_model(model, (T, D)).SerializeToString())
+    made = onnx_model(model, (T, D))
+    onnx.checker.check_model(made, full_check=True)
+    session = onnxruntime.InferenceSession(made.SerializeToString())
     (y,) = session.run(["probabilities"], {"x": x})
     return y
 
@@ -41,6 +55,16 @@ def computed(model, x):
         [LSTM(6, bptt_steps=2), Dense(5, "relu"), Dense(3, "softmax")],
         [Dense(4, "tanh"), LSTM(6, return_sequences=True), Dense(3, "softmax")],
         [SimpleRNN(6)],
+        [Bidirectional(LSTM(6)), Dense(3, "softmax")],
+        [Bidirectional(GRU(6, use_bias=False)), Dense(3, "softmax")],
+        [Bidirectional(GRU(6, reset_after=False)), Dense(3, "softmax")],
+        [Bidirectional(SimpleRNN(6, "relu"))],
+        [Bidirectional(SimpleRNN(3, return_sequences=True)), Bidirectional(LSTM(2)), Dense(3)],
+        [Bidirectional(LSTM(2, return_sequences=True))],
+        [LSTM(6, dropout=0.5, recurrent_dropout=0.5), Dropout(0.5), Dense(3, "softmax")],
+        [RandomAffine(1.0, 10.0), GRU(6), Dense(3, "softmax")],
+        [TimeDistributed(Dense(4, "relu")), LSTM(6), Dense(3, "softmax")],
+        [LSTM(6, return_sequences=True), Dropout(0.5), TimeDistributed(Dense(3, "softmax"))],
     ],
     ids=lambda layers: " ".join(type(layer).__name__ for layer in layers),
 )
@@ -103,6 +127,11 @@ class Own(Softmax):
         ([GRU(6, recurrent_activation="tanh", name="g")], "ONNX has no GRU with the activations of 'g'"),
         ([SimpleRNN(6, "sigmoid", name="s")], "ONNX has no SimpleRNN with the activations of 's'"),
         ([LSTM(6), Dense(3, Own(), name="d")], "ONNX has no activation like that of 'd'"),
+        ([Masking(name="m"), LSTM(6)], "ONNX has no Masking, which layer 'm' is"),
+        ([LSTM(6, stateful=True, name="l")], "layer 'l' is stateful, and what ONNX reads begins with zeros"),
+        ([Bidirectional(LSTM(6, stateful=True), name="b")], "layer 'b' is stateful"),
+        ([LayerNormLSTM(6, name="n")], "ONNX has no LayerNormLSTM, which layer 'n' is"),
+        ([Bidirectional(LSTM(6), "ave", name="b")], "layer 'b' has merge_mode 'ave'"),
     ],
 )
 def test_what_onnx_cannot_express_is_refused(layers, words):

@@ -13,12 +13,18 @@ from scratch_rnn import (
     Adagrad,
     Adam,
     AdamW,
+    Bidirectional,
     CosineDecay,
     Dense,
+    Dropout,
+    LayerNormLSTM,
+    Masking,
     Nadam,
+    RandomAffine,
     RMSprop,
     Sequential,
     SimpleRNN,
+    TimeDistributed,
 )
 from scratch_rnn.training import losses
 from scratch_rnn.training.losses import (
@@ -32,6 +38,7 @@ torch = pytest.importorskip("torch")
 
 from keras_reference.comparison import largest_relative_difference  # noqa: E402
 from keras_reference.pytorch_side import PyTorchSide  # noqa: E402
+from keras_reference.pytorch_twin import PyTorchTwin  # noqa: E402
 from keras_reference.sides import ScratchSide, train_sides  # noqa: E402
 
 CELLS = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
@@ -95,6 +102,14 @@ def test_the_first_hundred_batches_are_the_same_to_1e_10(cell, optimizer, sample
         [LSTM(4, use_bias=False, dtype="float64"), Dense(5, "sigmoid", use_bias=False, dtype="float64")],
         [GRU(4, use_bias=False, dtype="float64"), Dense(5, "relu", dtype="float64")],
         [SimpleRNN(4, dtype="float64"), Dense(5, "softmax", dtype="float64")],
+        [
+            Bidirectional(GRU(4, return_sequences=True, dtype="float64")),
+            Bidirectional(LSTM(3, dtype="float64")),
+        ],
+        [
+            TimeDistributed(Dense(5, "tanh", dtype="float64")),
+            Bidirectional(SimpleRNN(4, "relu", use_bias=False, dtype="float64")),
+        ],
     ],
     ids=lambda layers: " ".join(layer.name for layer in layers),
 )
@@ -158,6 +173,69 @@ def test_a_bias_that_the_library_does_not_have_is_not_trained(sample):
     assert state["lstm.bias_ih_l0"].any()
 
 
+def test_of_both_directions_the_second_bias_is_not_trained(sample):
+    _, side = trained(model_of(Bidirectional(LSTM(3, dtype="float64"))), sample, batches=3)
+    state = side.twin.state_dict()
+    for end in ("", "_reverse"):
+        assert not state[f"bidirectional.bias_hh_l0{end}"].any()
+        assert state[f"bidirectional.bias_ih_l0{end}"].any()
+
+
+# Dropout ---------------------------------------------------------------------------------------------------
+
+
+def dropping(rate=0.5):
+    return model_of(Dropout(rate, dtype="float64"), LSTM(4, dtype="float64"), optimizer=Adam(0.01))
+
+
+def trained_alone(side, sample, rows=60):
+    (x, y), _ = sample
+    side.train_epoch((x[:rows], y[:rows]), None, 20)
+    return side.network().get_weights()
+
+
+def assert_equal(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_twin_drops_what_the_model_would_in_training_and_nothing_else():
+    x = torch.ones((200, 28, 28), dtype=torch.float64)
+    model = Sequential([Dropout(0.25, dtype="float64")])
+    model.build((None, 28, 28))
+    twin = PyTorchTwin(model)
+    assert (twin(x) == 1).all()
+    y = twin.train()(x)
+    np.testing.assert_allclose(np.unique(y.numpy()), [0, 1 / 0.75], rtol=1e-12)
+    assert abs(float((y == 0).double().mean()) - 0.25) < 0.004  # 156,800 draws: three standard deviations
+
+
+def test_it_predicts_and_is_tested_without_dropout(sample):
+    model = dropping()
+    _, (x, y) = sample
+    side = PyTorchSide(model)
+    np.testing.assert_allclose(side.predict(x[:50], 20), model.predict(x[:50]), rtol=1e-10)
+    model.set_weights(trained_alone(side, sample))
+    assert side.evaluate(x[:50], y[:50], 20) == pytest.approx(model.evaluate(x[:50], y[:50]), rel=1e-10)
+
+
+def test_dropout_in_the_twin_repeats_with_the_seed_whatever_else_draws(sample):
+    one, again = (PyTorchSide(dropping()) for _ in range(2))
+    expected = trained_alone(one, sample)
+    torch.rand(3)
+    before = torch.get_rng_state()
+    assert_equal(trained_alone(again, sample), expected)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not np.array_equal(trained_alone(PyTorchSide(dropping(0.0)), sample)[0], expected[0])
+
+
+def test_a_twin_with_dropout_goes_on_to_the_same_bits(sample):
+    side, resumed = PyTorchSide(dropping()), PyTorchSide(dropping())
+    trained_alone(side, sample)
+    resumed.restore({name: array.copy() for name, array in side.state().items()})
+    assert_equal(trained_alone(side, sample), trained_alone(resumed, sample))
+
+
 # What is refused -------------------------------------------------------------------------------------------
 
 
@@ -185,6 +263,17 @@ class Own(LSTM):
             "PyTorch has no GRU that resets before",
         ),
         (lambda: {"layer": LSTM(2, bptt_steps=3, dtype="float64")}, "bptt_steps, and PyTorch has none"),
+        (
+            lambda: {"layer": LSTM(2, dropout=0.1, dtype="float64")},
+            "'lstm' has dropout inside, and PyTorch's",
+        ),
+        (
+            lambda: {"layer": Bidirectional(LSTM(2, recurrent_dropout=0.1, dtype="float64"))},
+            "'forward_lstm' has dropout inside",
+        ),
+        (lambda: {"layer": LSTM(2, stateful=True, dtype="float64")}, "'lstm' is stateful, and PyTorch's"),
+        (lambda: {"layer": LayerNormLSTM(2, dtype="float64")}, "PyTorch has no LayerNormLSTM"),
+        (lambda: {"layer": Bidirectional(GRU(2, dtype="float64"), "sum")}, "has merge_mode 'sum'"),
         (lambda: {"layer": LSTM(2, name="a.b", dtype="float64")}, "no layer with the name 'a.b'"),
         (lambda: {"layer": LSTM(2, name="forward", dtype="float64")}, "no layer with the name 'forward'"),
         (lambda: {"ends": Dense(10, "sigmoid", dtype="float64")}, "no cross-entropy of bare probabilities"),
@@ -195,6 +284,22 @@ def test_what_pytorch_lacks_or_computes_otherwise_is_refused_by_name(change, wor
     layer = changed.pop("layer", None) or LSTM(2, dtype="float64")
     with pytest.raises(ValueError, match=words):
         PyTorchSide(model_of(layer, **changed))
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (
+            lambda: RandomAffine(1.0, dtype="float64"),
+            r"layer 'random_affine' \(RandomAffine\)",
+        ),
+        (lambda: Masking(dtype="float64"), r"no counterpart of layer 'masking' \(Masking\)"),
+        (lambda: Dropout(0.5, (None, 1, None), dtype="float64"), "layer 'dropout' has a noise_shape"),
+    ],
+)
+def test_so_is_a_layer_below_the_recurrent_one(layer, words):
+    with pytest.raises(ValueError, match=words):
+        PyTorchSide(model_of(layer(), LSTM(2, dtype="float64")))
 
 
 def test_a_model_that_is_not_compiled_has_no_twin_that_trains():

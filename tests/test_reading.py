@@ -11,7 +11,18 @@ from peephole_lstm import PeepholeLSTM
 from readings import ANSWERS, CLASSES, GATES, SIGNALS, STATES, made_reading
 from scipy.special import expit
 
-from scratch_rnn import GRU, LSTM, Dense, Sequential, SimpleRNN
+from scratch_rnn import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    LayerNormLSTM,
+    Masking,
+    RandomAffine,
+    Sequential,
+    SimpleRNN,
+)
 from scratch_rnn.inside import (
     answers,
     belief,
@@ -220,6 +231,47 @@ def test_a_reading_is_what_the_functions_say_of_one_digit(digits):
         np.testing.assert_allclose(norms, gradient_reach(model, x, y)[name])
 
 
+def test_layers_that_act_in_training_alone_do_not_matter():
+    def dropout():
+        return Dropout(0.5, dtype="float64")
+
+    first = LSTM(H, return_sequences=True, dtype="float64", dropout=0.3)
+    last = GRU(H, dtype="float64", recurrent_dropout=0.3)
+    head = Dense(K, "softmax", dtype="float64")
+    with_them = Sequential([RandomAffine(1.0, dtype="float64"), first, dropout(), last, dropout(), head])
+    plain = Sequential([first, last, head])
+    x, y = sequences()
+    for model in (with_them, plain):
+        model.build(x.shape)
+    for look in (belief, gates, saliency):
+        np.testing.assert_equal(look(with_them, x), look(plain, x))
+    np.testing.assert_equal(state_gradients(with_them, x, y), state_gradients(plain, x, y))
+    seen = read(with_them, x[0], int(y[0]))
+    assert seen.cell is GRU
+    np.testing.assert_equal(seen.belief, belief(plain, x[:1])[0])
+    assert len(with_them.layers) == 6
+
+
+def test_the_gates_of_an_lstm_with_layer_normalization_are_those_of_its_equations():
+    """(Y1) to (Y3), written out once more."""
+    model, (x, _) = network_of(LayerNormLSTM(H, dtype="float64")), sequences()
+    found = gates(model, x)
+    W, U, *others = model.layers[0].weights
+    gamma_x, gamma_h, b, gamma_c, beta_c = (weight[:, 0] for weight in others)
+
+    def normed(a):
+        return (a - a.mean(axis=1, keepdims=True)) / np.sqrt(a.var(axis=1, keepdims=True) + 1e-3)
+
+    h = c = np.zeros((B, H))
+    for t in range(T):
+        z = gamma_x * normed(x[:, t] @ W) + gamma_h * normed(h @ U) + b
+        i, f, g, o = np.split(z, 4, axis=1)
+        c = expit(f) * c + expit(i) * np.tanh(g)
+        h = expit(o) * np.tanh(gamma_c * normed(c) + beta_c)
+        for name, value in {"f": expit(f), "g": np.tanh(g), "c": c, "h": h}.items():
+            np.testing.assert_allclose(found[name][:, t], value, rtol=1e-11, err_msg=name)
+
+
 def test_without_a_label_the_loss_is_that_of_the_answer(digits):
     model = lstm_for_digits()
     seen = read(model, digits[0][0])
@@ -243,6 +295,13 @@ def test_answers_are_spans_of_rows():
         ([LSTM(3), Dense(10)], "softmax"),
         ([LSTM(3), SimpleRNN(3)], "softmax"),
         ([LSTM(3, go_backwards=True), Dense(10, "softmax")], "backwards"),
+        (
+            [Bidirectional(LSTM(3)), Dropout(0.5), Dense(10, "softmax")],
+            "'bidirectional' reads from both ends",
+        ),
+        ([Masking(), LSTM(3), Dense(10, "softmax")], "its layers are: masking, lstm, dense"),
+        ([LSTM(3, stateful=True), Dense(10, "softmax")], "'lstm' is stateful: expected one that begins"),
+        ([Dropout(0.5), Dense(10, "softmax")], "its layers are: dropout, dense"),
     ],
 )
 @pytest.mark.parametrize("look", [belief, gates, saliency])

@@ -1,5 +1,8 @@
 """The Keras twin: the same options and weights, and the same course of training."""
 
+import json
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 from helpers import python
@@ -487,3 +490,18 @@ def test_a_saved_twin_is_read_in_a_process_without_this_project_and_trains_on(tm
     assert done.returncode == 0, done.stderr
     twin.fit(x, y, batch_size=100, shuffle=False, verbose=0)
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), twin.predict(x, verbose=0), rtol=1e-5)
+
+
+def test_what_keras_saves_of_a_twin_is_a_plain_network_too(tmp_path, digits):
+    model = compiled(GRU(4), Dense(10, "softmax"))
+    twin = build_twin(model, (None, 28, 28))
+    twin.optimizer.build(twin.trainable_variables)
+    keras.saving.save_model(twin, tmp_path / "twin.keras")
+    with ZipFile(tmp_path / "twin.keras") as file:
+        config = json.loads(file.read("config.json"))
+    assert (config["module"], config["class_name"]) == ("keras", "Sequential")
+    read = keras.saving.load_model(tmp_path / "twin.keras")
+    assert type(read) is keras.Sequential
+    assert read.compiled
+    x = digits[0][:5].astype("float32")
+    np.testing.assert_array_equal(read.predict(x, verbose=0), twin.predict(x, verbose=0))

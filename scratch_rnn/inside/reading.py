@@ -1,8 +1,8 @@
 """Looking inside a trained network, row by row: what it believes, keeps and forgets, what its gradients do.
 
 Every function takes a Sequential of recurrent layers and, last, Dense with softmax, that has weights. Of
-several recurrent layers the last one is looked at. A row of x is a timestep; rows count from 0 here, from 1
-in figures.
+several recurrent layers the last one is looked at. Dropout and RandomAffine may stand between them: they do
+nothing here, as when the model predicts. A row of x is a timestep; rows count from 0 here, from 1 in figures.
 
 The notation is that of recurrent.py: B batch, T time, D features, H units, and K classes; dh is the gradient
 that reaches h_t, the part from y_t plus the part carried back from t+1. No gradient is computed anew: the
@@ -12,6 +12,7 @@ Results have the model's dtype where nothing else is said.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.layers import Dense, Recurrent
+from scratch_rnn.layers import Bidirectional, Dense, Dropout, RandomAffine, Recurrent
 from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.training import losses
 from scratch_rnn.training.labels import one_hot
@@ -40,7 +41,7 @@ def state_gradients(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
 
     Raises ValueError for a model of another kind or loss, and for x or y that do not fit.
     """
-    x = _checked(model, x)
+    model, x = _checked(model, x)
     cross_entropy = _cross_entropy(model)
     layer: Any = model.layers[-2]
     head: Any = model.layers[-1]
@@ -78,7 +79,7 @@ def saliency(model: Sequential, x: Array) -> Array:
 
     Raises ValueError for a model of another kind, or one that gives an answer for each row, not one for all.
     """
-    x = _checked(model, x)
+    model, x = _checked(model, x)
     if model.layers[-2].return_sequences:  # type: ignore[attr-defined]
         raise ValueError("saliency explains one answer for the sequence: set return_sequences=False")
     outputs, tapes = model.forward(x)
@@ -100,8 +101,7 @@ def belief(model: Sequential, x: Array) -> Array:
 
     Raises ValueError for a model of another kind and for x that does not fit.
     """
-    _check_kind(model)
-    reader: Any = model.astype(model.dtype)
+    reader: Any = _looked_at(model).astype(model.dtype)
     reader.layers[-2].return_sequences = True
     return np.asarray(reader.predict(x))
 
@@ -116,7 +116,7 @@ def gates(model: Sequential, x: Array) -> dict[str, Array]:
     A cell of one's own names them in its `gates` and `signals`. Gates are after their activations.
     Raises ValueError for a model of another kind and for x that does not fit.
     """
-    x = _checked(model, x)
+    model, x = _checked(model, x)
     _, tapes = model.forward(x)
     layer: Any = model.layers[-2]
     return {
@@ -174,7 +174,7 @@ def read(model: Sequential, image: Array, label: int | None = None) -> Reading:
     p = belief(model, x)[0]
     target = int(p[-1].argmax()) if label is None else int(label)
     return Reading(
-        cell=type(model.layers[-2]),  # type: ignore[arg-type]
+        cell=type(_looked_at(model).layers[-2]),  # type: ignore[arg-type]
         image=x[0],
         belief=p,
         gates=_only(gates(model, x)),
@@ -196,9 +196,17 @@ def answers(belief: Array) -> list[tuple[int, int, int]]:
 # Checks and shapes -------------------------------------------------------------------------------------
 
 
-def _check_kind(model: Sequential) -> None:
-    """Raise ValueError where the model is not recurrent layers, running forwards, and a softmax head."""
-    *recurrent, head = model.layers or [None]  # type: ignore[list-item]
+def _looked_at(model: Sequential) -> Sequential:
+    """Return the same model without the layers that do nothing when it predicts.
+
+    Raises ValueError where the others are not recurrent layers, running forwards, and a softmax head.
+    """
+    looked_at = copy.copy(model)
+    looked_at.layers = [layer for layer in model.layers if type(layer) not in (Dropout, RandomAffine)]
+    *recurrent, head = looked_at.layers or [None]  # type: ignore[list-item]
+    for layer in recurrent:
+        if isinstance(layer, Bidirectional):
+            raise ValueError(f"layer {layer.name!r} reads from both ends: expected one that reads row by row")
     if not recurrent or not all(isinstance(layer, Recurrent) for layer in recurrent):
         names = ", ".join(layer.name for layer in model.layers) or "none"
         raise ValueError(f"expected a model of recurrent layers and one Dense, but its layers are: {names}")
@@ -207,14 +215,20 @@ def _check_kind(model: Sequential) -> None:
     for layer in recurrent:
         if getattr(layer, "go_backwards", False):
             raise ValueError(f"layer {layer.name!r} goes backwards: expected one that reads row by row")
+        if getattr(layer, "stateful", False):
+            raise ValueError(f"layer {layer.name!r} is stateful: expected one that begins with the first row")
     if not model.built:
         raise ValueError("the model has no weights yet: train it, or call build, for MNIST (None, 28, 28)")
+    return looked_at
 
 
-def _checked(model: Sequential, x: Array) -> Array:
-    """Return x as the model takes it. Raises ValueError for another kind of model, for NaN and for shapes."""
-    _check_kind(model)
-    return model.checked_inputs(x)
+def _checked(model: Sequential, x: Array) -> tuple[Sequential, Array]:
+    """Return the layers that are looked at, as a model, and x as it takes it.
+
+    Raises ValueError for another kind of model, for NaN and for shapes.
+    """
+    looked_at = _looked_at(model)
+    return looked_at, looked_at.checked_inputs(x)
 
 
 def _cross_entropy(model: Sequential) -> losses.Loss:
