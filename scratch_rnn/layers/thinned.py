@@ -1,14 +1,14 @@
 """Dropout inside a recurrent layer: every gate sees x_t and h_{t-1} through a mask of its own.
 
-    (P3)  z_k = W_kᵀ (m_k ⊙ x_t) + b_k + U_kᵀ (r_k ⊙ h_{t-1})        for each gate k
+    (O3)  z_k = W_kᵀ (m_k ⊙ x_t) + b_k + U_kᵀ (r_k ⊙ h_{t-1})        for each gate k
 
 A mask holds for all timesteps of a sequence (Gal and Ghahramani 2016). It acts where weights meet what is
 thinned, and nowhere else, so the cells do not know of it: in a tape for dropout the place of the weights, of
 a gate or of all, is taken by a `Thinned`, which makes the products of (T1), (T3), (T4) and (T5) as
 
-    (P4)  Mᵀ j    for gate k   M_kᵀ (n_k ⊙ j)
-    (P5)  M dz                 Σ_k n_k ⊙ (M_k dz_k)
-    (P6)  j dzᵀ   for gate k   (n_k ⊙ j) dz_kᵀ
+    (O4)  Mᵀ j    for gate k   M_kᵀ (n_k ⊙ j)
+    (O5)  M dz                 Σ_k n_k ⊙ (M_k dz_k)
+    (O6)  j dzᵀ   for gate k   (n_k ⊙ j) dz_kᵀ
 
 with n_k = [m_k; 1; r_k], a column for each sample.
 """
@@ -52,16 +52,16 @@ class Thinned:
         return Thinned(self.matrix, self.kept, not self.transposed)
 
     def __matmul__(self, columns: Array) -> Array:
-        """Return (P4) of the transpose, else (P5)."""
+        """Return (O4) of the transpose, else (O5)."""
         gates = len(self.kept)
         rows = self.matrix.shape[1] if self.transposed else len(self.matrix)
         out = np.empty((rows, columns.shape[1]), np.result_type(self.matrix, columns))
         if not self.transposed:
             parts = zip(self._gates(), self.kept, np.split(columns, gates), strict=True)
-            out[...] = sum(kept * (matrix @ dz) for matrix, kept, dz in parts)  # (P5)
+            out[...] = sum(kept * (matrix @ dz) for matrix, kept, dz in parts)  # (O5)
             return out
         for matrix, kept, z in zip(self._gates(), self.kept, np.split(out, gates), strict=True):
-            np.matmul(matrix.T, kept * columns, out=z)  # (P4)
+            np.matmul(matrix.T, kept * columns, out=z)  # (O4)
         return out
 
     def _gates(self) -> Iterator[Array]:
@@ -69,10 +69,10 @@ class Thinned:
         yield from np.split(self.matrix, len(self.kept), axis=1)
 
     def _outer(self, columns: Array, dz: Array) -> None:
-        """Fill in (P6)."""
+        """Fill in (O6)."""
         parts = zip(self._gates(), self.kept, np.split(dz, len(self.kept)), strict=True)
         for matrix, kept, dz_k in parts:
-            outer_sum(kept * columns, dz_k, out=matrix)  # (P6)
+            outer_sum(kept * columns, dz_k, out=matrix)  # (O6)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **more: Any) -> Any:
         """Take part in what NumPy computes with arrays: in products as above, in sums as the bare matrix."""
@@ -93,7 +93,7 @@ class Thinned:
 class ThinnedTape(Tape):
     """The tape of a pass with dropout inside.
 
-    kept  (G, rows, B)  n_k of (P4): the masks of each gate
+    kept  (G, rows, B)  n_k of (O4): the masks of each gate
     """
 
     thinned = True

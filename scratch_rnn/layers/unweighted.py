@@ -23,7 +23,7 @@ class Factors:
 
 
 class Unweighted(Layer):
-    """Base of the layers y = x ⊙ m, (P1). A subclass returns m, or None for ones, from `factors`."""
+    """Base of the layers y = x ⊙ m, (O1). A subclass returns m, or None for ones, from `factors`."""
 
     def factors(self, x: Array, training: bool) -> Array | None:
         """Return m, of a shape that broadcasts to that of x."""
@@ -63,4 +63,4 @@ class Unweighted(Layer):
         if not isinstance(tape, Factors) or tape.layer is not self:
             raise ValueError(f"backward of layer {self.name!r} needs the tape of its own forward pass")
         dy = self._cast(dy, "the gradient of the output", tape.shape)
-        return Gradients(dy if tape.factors is None else dy * tape.factors, (), [])  # (P2)
+        return Gradients(dy if tape.factors is None else dy * tape.factors, (), [])  # (O2)

@@ -41,13 +41,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     "best": {
         "bidirectional": True,
+        "units": 96,
         "layers": 2,
         "dropout": 0.3,
         "augment": True,
         "optimizer": "adam",
         "learning_rate": 0.002,
         "schedule": "cosine",
-        "epochs": 30,
+        "epochs": 16,
     },
 }
 
