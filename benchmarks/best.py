@@ -1,7 +1,7 @@
 """The recipe `best`: three seeds of it on the test digits, and what each of its ingredients adds.
 
-Every ingredient is left out in turn, and judged by the validation digits alone, the last tenth of the training
-digits. The test digits are looked at once, at the end of the three whole trainings.
+Every ingredient is left out in turn, and judged by the validation digits alone, the last tenth of those to
+train on. The test digits are looked at once, at the end of the three whole trainings.
 
     python benchmarks/best.py
 

@@ -32,11 +32,12 @@ class KerasSide(Side):
         self, train: Split, validation: Split | None, batch_size: int, on_batch: OnBatch
     ) -> tuple[Logs, float]:
         x, y = (array[self.batches * batch_size :] for array in train)
+        step = len(self.result.seconds) * -(-len(train[0]) // batch_size) + self.batches
         if self.running:
             self.evaluate(x[:1], y[:1], 1)  # makes the metrics, as Keras does where they are first needed
         with floatx_of(self.model):
             history = self.twin.fit(
-                Batches(self.model, x, y, batch_size),
+                Batches(self.model, x, y, batch_size, step),
                 shuffle=False,
                 verbose=0,
                 validation_data=validation and Batches(self.model, *validation, batch_size),

@@ -11,7 +11,7 @@ import torch
 
 from keras_reference.comparison import PYTORCH
 from keras_reference.pytorch_twin import PyTorchTwin, clip, loss_of, optimizer_of, tensor
-from keras_reference.rows import one_hot, scaled
+from keras_reference.rows import moved, one_hot, scaled, without_moving
 from keras_reference.sides import Logs, OnBatch, Side, Split
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.model import Sequential
@@ -32,7 +32,7 @@ class PyTorchSide(Side):
         if model.optimizer is None:
             raise ValueError("this model is not compiled: compile it first, its twin trains as it does")
         self.model, self.ours = model, model.optimizer
-        self.twin = PyTorchTwin(model)
+        self.twin = PyTorchTwin(without_moving(model))
         self.loss, self.optimizer = loss_of(model, self.twin), optimizer_of(model.optimizer, self.twin)
         self.draws = torch.Generator().manual_seed(model._draws_seed).get_state()  # for Dropout
         self.running: Running | None = None  # the epoch that `fit` is in, or is to go on with
@@ -47,9 +47,10 @@ class PyTorchSide(Side):
         x, y = train
         running = self.running = self.running or Running(np.arange(len(x)))
         batches = slices(len(x), batch_size)
+        first_step = len(self.result.seconds) * len(batches)
         for number in range(running.batches, len(batches)):
             rows = batches[number]
-            result = self._step(x[rows], y[rows])
+            result = self._step(moved(self.model, x[rows], first_step + number), y[rows])
             running.add(result)
             on_batch(number, len(batches), self._means(running) | {"batch_loss": result.mean_loss})
         logs = self._means(running)

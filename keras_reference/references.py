@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keras_reference.rows import without_moving
 from keras_reference.sides import Side
 from scratch_rnn.training.model import Sequential
 
@@ -34,4 +35,4 @@ def twin_side(name: str, model: Sequential, input_shape: tuple[int | None, ...])
     from keras_reference.keras_side import KerasSide
     from keras_reference.twin import build_twin
 
-    return KerasSide(model, build_twin(model, input_shape))
+    return KerasSide(model, build_twin(without_moving(model), input_shape))

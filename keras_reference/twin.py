@@ -119,6 +119,16 @@ def _predicting(layer: Layer) -> Layer:
     return layer
 
 
+def _seeded(layer: Layer, seed: int) -> Layer:
+    """Return the layer with a seed for what Keras draws in it, its own if it has one: so that runs repeat."""
+    other: Any = copy.copy(layer)
+    if layer.seed is None:
+        other.seed = seed
+    if hasattr(other, "layers"):
+        other.layers = [_seeded(inside, seed + number) for number, inside in enumerate(other.layers)]
+    return other
+
+
 def weights_to_keras(model: Sequential, twin: keras.Model) -> None:
     """Copy the weights of a scratch_rnn model to its twin. Raises ValueError where the shapes differ."""
     twin.set_weights(model.get_weights())
@@ -169,6 +179,7 @@ def _layers(layers: list[Layer], model: Sequential, input_shape: tuple[int | Non
         raise ValueError(
             f"layer {stateful[0]!r} is stateful: Keras needs the size of a batch first in the input's shape"
         )
+    layers = [_seeded(layer, model._draws_seed + n) for n, layer in enumerate(layers)]
     return [keras.Input(batch_shape=input_shape), *map(keras_layer, layers)]
 
 

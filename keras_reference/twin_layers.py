@@ -22,6 +22,7 @@ from scratch_rnn.layers import (
     TimeDistributed,
 )
 from scratch_rnn.layers.activations import Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
+from scratch_rnn.layers.place import number_of
 
 
 def keras_layer(layer: Layer) -> keras.layers.Layer:
@@ -39,14 +40,18 @@ def _common(layer: Layer) -> dict[str, Any]:
     return {"dtype": layer.dtype.name, "name": layer.name}
 
 
+def _seed(layer: Layer) -> int | None:
+    """Return the seed of what is drawn in a layer, small enough for TensorFlow."""
+    return None if layer.seed is None else number_of(layer.seed) % 2**31
+
+
 def _dense(layer: Dense) -> keras.layers.Layer:
     activation = keras_activation(layer.activation)
     return keras.layers.Dense(layer.units, activation, use_bias=layer.use_bias, **_common(layer))
 
 
 def _dropout(layer: Dropout) -> keras.layers.Layer:
-    seed = layer.seed if isinstance(layer.seed, int) else None
-    return keras.layers.Dropout(layer.rate, layer.noise_shape, seed=seed, **_common(layer))
+    return keras.layers.Dropout(layer.rate, layer.noise_shape, seed=_seed(layer), **_common(layer))
 
 
 def _masking(layer: Masking) -> keras.layers.Layer:
@@ -102,6 +107,7 @@ def _cell(layer: Any) -> dict[str, Any]:
         "use_bias": layer.use_bias,
         "dropout": layer.dropout,
         "recurrent_dropout": layer.recurrent_dropout,
+        "seed": _seed(layer),
     }
 
 

@@ -34,6 +34,23 @@ DEFAULTS = {
     "shard_rows": 64,
     "reference": "keras",
     "validation_split": 0.1,
+    "bidirectional": False,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "augment": False,
+    "schedule": "constant",
+    "patience": None,
+}
+BEST = {
+    "bidirectional": True,
+    "units": 96,
+    "layers": 2,
+    "dropout": 0.3,
+    "augment": True,
+    "optimizer": "adam",
+    "learning_rate": 0.002,
+    "schedule": "cosine",
+    "epochs": 16,
 }
 CHANGES = [
     (["--cell", "gru"], {"cell": "gru"}),
@@ -47,6 +64,15 @@ CHANGES = [
     (["--data", "sample"], {"data": "sample"}),
     (["--dtype", "float64"], {"dtype": "float64"}),
     (["--shard-rows", "16"], {"shard_rows": 16}),
+    (["--bidirectional"], {"bidirectional": True}),
+    (["--dropout", "0.25"], {"dropout": 0.25}),
+    (["--recurrent-dropout", "0.25"], {"recurrent_dropout": 0.25}),
+    (["--augment"], {"augment": True}),
+    (["--schedule", "exponential"], {"schedule": "exponential"}),
+    (["--recipe", "default"], {}),
+    (["--recipe", "best"], BEST),
+    (["--augment", "no", "--recipe", "best", "--epochs", "3"], BEST | {"augment": False, "epochs": 3}),
+    (["--quick", "--recipe", "best"], BEST | {"epochs": 4, "batch_size": 32, "data": "sample"}),
     (["--quick"], {"epochs": 4, "batch_size": 32, "optimizer": "adam", "data": "sample"}),
     (["--quick", "--epochs", "13"], {"epochs": 13, "batch_size": 32, "optimizer": "adam", "data": "sample"}),
     (["--data", "auto", "--quick"], {"epochs": 4, "batch_size": 32, "optimizer": "adam", "data": "auto"}),
@@ -93,6 +119,30 @@ def test_the_library_of_the_twin_is_for_compare_alone(capsys):
     assert "unrecognized arguments: --reference" in capsys.readouterr().err
 
 
+def test_the_end_of_a_training_that_gets_no_better_is_for_train_alone(capsys):
+    (recipe,) = recipes("--patience", "3")
+    assert asdict(recipe) == DEFAULTS | {"patience": 3}
+    with pytest.raises(SystemExit):
+        recipes("--patience", "3", command="compare")
+    assert "unrecognized arguments: --patience" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--dropout", "1"], "'1' is not a number, at least 0 and below 1"),
+        (["--recurrent-dropout", "x"], "'x' is not a number, at least 0 and below 1"),
+        (["--bidirectional", "maybe"], "'maybe' is not yes or no"),
+        (["--schedule", "linear"], "invalid choice: 'linear'"),
+        (["--recipe", "worst"], "invalid choice: 'worst'"),
+    ],
+)
+def test_what_an_option_cannot_be_is_named(words, error, capsys):
+    with pytest.raises(SystemExit):
+        parsed(*words)
+    assert error in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("words", "change"), CHANGES, ids=[" ".join(words) for words, _ in CHANGES])
 @pytest.mark.parametrize("command", ["train", "compare"])
 def test_an_option_changes_its_own_field_alone(command, words, change):
@@ -125,6 +175,7 @@ RECIPES = [
     Recipe("gru", 7, 2, "adam", 0.005, 3, 11, 0.1, 4, "sample", "float64", 16),
     Recipe("simple_rnn", 5, 3, "sgd", 1e-05, 13, 17, 0.1, 0, "/some/folder with a space", "float32"),
     Recipe(learning_rate=0.1 + 0.2),
+    Recipe(bidirectional=True, dropout=0.3, recurrent_dropout=0.1, augment=True, schedule="cosine"),
 ]
 
 

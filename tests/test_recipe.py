@@ -68,7 +68,7 @@ def test_a_model_is_trained_with_the_shards_of_the_recipe():
 
 @pytest.mark.parametrize("values", [[], {}, {"cell": "lstm"}, {**Recipe().to_dict(), "colour": "blue"}])
 def test_what_is_no_recipe_is_refused(values):
-    with pytest.raises(ValueError, match="a recipe has the entries batch_size, cell, data, dtype"):
+    with pytest.raises(ValueError, match="a recipe has the entries augment, batch_size, bidirectional, cell"):
         Recipe.from_dict(values)
 
 
@@ -79,9 +79,55 @@ def test_what_is_no_recipe_is_refused(values):
         ({"optimizer": "nadam"}, "'nadam'"),
         ({"layers": 0}, "layers must be a whole number above zero, not 0"),
         ({"layers": 1_000_000}, "layers must be at most 100, not 1000000"),
+        ({"schedule": "linear"}, "unknown schedule 'linear': use one of constant, cosine, exponential"),
+        ({"patience": 0}, "patience must be a whole number above zero, not 0"),
+        ({"dropout": 1.0}, "rate must be a number, at least 0 and below 1"),
         ({"dtype": "complex128"}, "dtype must be float32 or float64, not 'complex128'"),
     ],
 )
 def test_what_does_not_exist_is_named(change, words):
     with pytest.raises(ValueError, match=words):
         built(**change)
+
+
+def test_extras_are_layers_around_the_cells():
+    model = built(cell="gru", layers=2, bidirectional=True, dropout=0.25, recurrent_dropout=0.5, augment=True)
+    moved, first, dropout, second, _, head = model.layers
+    assert (moved.shift, moved.rotation, moved.zoom, moved.shear) == (2, 12, 0.12, 0.2)
+    assert [type(layer.layer) for layer in (first, second)] == [GRU, GRU]
+    assert [layer.return_sequences for layer in (first, second)] == [True, False]
+    assert {part.recurrent_dropout for layer in (first, second) for part in layer.layers} == {0.5}
+    assert dropout.rate == 0.25
+    assert head.units == 10
+
+
+def scheduled(schedule, step, digits=100):
+    """Return the learning rate of a step of 90 digits in batches of 9, two epochs: 20 steps."""
+    recipe = Recipe(units=3, schedule=schedule, learning_rate=0.5, epochs=2, batch_size=9)
+    optimizer = recipe.build_model((5, 4), digits=digits).optimizer
+    optimizer.iterations = step
+    return optimizer.learning_rate
+
+
+def test_a_cosine_rises_for_a_twentieth_of_all_steps_and_falls_to_zero():
+    assert scheduled("cosine", 0) == 0
+    assert scheduled("cosine", 1) == 0.5
+    assert scheduled("cosine", 20) == pytest.approx(0, abs=1e-12)
+
+
+def test_an_exponential_schedule_ends_at_a_hundredth():
+    assert scheduled("exponential", 0) == 0.5
+    assert scheduled("exponential", 20) == pytest.approx(0.005)
+
+
+def test_without_the_number_of_digits_the_rate_is_constant():
+    assert scheduled("cosine", 7, digits=None) == 0.5
+
+
+def test_a_recipe_says_what_it_adds():
+    recipe = Recipe(
+        "lstm", 96, 2, "adam", 0.002, bidirectional=True, dropout=0.3, augment=True, schedule="cosine"
+    )
+    assert str(recipe) == (
+        "2 × bidirectional LSTM(96), dropout 0.3, Adam 0.002 (cosine), batch 128, moved digits"
+    )

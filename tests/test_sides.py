@@ -259,3 +259,31 @@ def test_the_terminal_says_what_the_files_say(unlike):
     fields = [field.strip() for field in accuracy.split("│")[1:-1]]
     points = f"{100 * (ours - theirs):+.2f} points"
     assert fields == ["test accuracy", f"{ours:.2%}", f"{theirs:.2%}", points]
+
+
+@pytest.mark.parametrize("reference", ["keras", "pytorch"])
+def test_both_models_see_the_same_moved_digits_and_follow_one_schedule(reference):
+    if reference == "pytorch":
+        pytest.importorskip("torch")
+    (x, y), _ = load_mnist("sample")
+    recipe = Recipe(
+        "simple_rnn",
+        units=4,
+        optimizer="adam",
+        epochs=2,
+        batch_size=64,
+        dtype="float64",
+        shard_rows=40,
+        augment=True,
+        schedule="constant" if reference == "pytorch" else "cosine",
+        reference=reference,
+    )
+    pair = Pair(recipe, (28, 28), digits=180)
+    train_sides(pair.sides, (x[:162], y[:162]), (x[162:180], y[162:180]), epochs=2, batch_size=64, seed=1)
+    ours, theirs = pair.results
+    np.testing.assert_allclose(ours.batch_losses, theirs.batch_losses, rtol=1e-6)
+    for name in ("loss", "val_loss"):
+        np.testing.assert_allclose(ours.history[name], theirs.history[name], rtol=1e-6)
+    still = Pair(replace(recipe, augment=False), (28, 28), digits=180)
+    still.scratch.train_epoch((x[:162], y[:162]), None, 64)
+    assert abs(still.results[0].batch_losses[0] - ours.batch_losses[0]) > 1e-3

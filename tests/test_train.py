@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scratch_rnn import load_mnist
+from scratch_rnn import Adam, load_mnist
 from scratch_rnn.commands.train import train_one
 from scratch_rnn.runs.folder import create_runs
 from scratch_rnn.runs.recipe import Recipe
@@ -117,3 +117,57 @@ def test_brackets_in_a_path_are_printed_as_they_are(tmp_path, monkeypatch):
     monkeypatch.setattr("scratch_rnn.style.save", lambda figure, path: None)
     train_one(recipe.build_model((28, 28), threads=1), run, (x[:99], y[:99]), (x[:9], y[:9]), console)
     assert f"are in {tmp_path}/m[/b] [red]\n" in console.file.getvalue()
+
+
+def test_a_training_that_gets_no_better_ends_and_its_best_weights_are_saved(tmp_path, monkeypatch):
+    (x, y), _ = load_mnist("sample")
+    monkeypatch.setattr("scratch_rnn.style.save", lambda figure, path: None)
+    recipe = replace(RECIPE, optimizer="adam", learning_rate=0.5, epochs=30, patience=1)
+    (run,) = create_runs(tmp_path / "run", [recipe], (28, 28))
+    model = recipe.build_model((28, 28), threads=1)
+    train_one(model, run, (x[:99], y[:99]), (x[:9], y[:9]), Console(file=io.StringIO()))
+    losses = json.loads((run.folder / "history.json").read_text())["scratch_rnn"]["val_loss"]
+    assert len(losses) < 30
+    assert np.argmin(losses) == len(losses) - 2
+    again = recipe.build_model((28, 28))
+    again.load_weights(run.folder / "scratch_rnn.weights.npz")
+    assert again.evaluate(x[89:99], y[89:99])["loss"] == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_a_run_with_all_extras_goes_on_after_an_interruption(tmp_path, monkeypatch):
+    (x, y), _ = load_mnist("sample")
+    monkeypatch.setattr("scratch_rnn.style.save", lambda figure, path: None)
+    extras = {"bidirectional": True, "dropout": 0.2, "recurrent_dropout": 0.2, "augment": True}
+    recipe = replace(RECIPE, optimizer="adam", epochs=2, schedule="cosine", patience=5, **extras)
+    weights = []
+    for interrupted in (False, True):
+        (run,) = create_runs(tmp_path / f"run {interrupted}", [recipe], (28, 28))
+
+        def trained(run=run):
+            model = recipe.build_model((28, 28), threads=1, digits=99)
+            train_one(model, run, (x[:99], y[:99]), (x[:9], y[:9]), Console(file=io.StringIO()), 1)
+            return model.get_weights()
+
+        if interrupted:
+            with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+                patch.setattr("scratch_rnn.training.model.Sequential.evaluate", interrupt)
+                patch.setattr("scratch_rnn.training.optimizers.Adam._update", interrupted_at(20))
+                trained()
+        weights.append(trained())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def interrupted_at(call):
+    """Return Adam's update of a weight, but one that is interrupted at some call."""
+    right, left = Adam._update, iter(range(call))
+
+    def update(*arguments):
+        next(left, None) is None and interrupt()
+        return right(*arguments)
+
+    return update
