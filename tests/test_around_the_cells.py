@@ -1,7 +1,10 @@
 """What is built around the cells, with its gradients: both directions, dropout, masks, kept states ..."""
 
+import io
 import re
+from contextlib import redirect_stdout
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -708,3 +711,10 @@ def test_a_stateful_model_is_not_trained_on_processes():
 def test_simple_rnns_can_be_stacked_both_ways():
     model = Sequential([Bidirectional(SimpleRNN(3, return_sequences=True)), Bidirectional(GRU(2))])
     assert model.predict(np.ones((2, 4, 3))).shape == (2, 4)
+
+
+def test_the_code_of_the_page_about_layers_runs():
+    page = (Path(__file__).parents[1] / "docs" / "layers.md").read_text(encoding="utf-8")
+    with redirect_stdout(io.StringIO()) as printed:
+        exec("\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.S)), {})
+    assert "bidirectional" in printed.getvalue()
