@@ -93,9 +93,7 @@ class Trainer(Compiled):
         Raises ValueError for data that do not fit; nothing is trained then, except on the batches of an
         iterable that came before.
         """
-        check_available(self.processes or 1)
-        if (self.processes or 1) > 1 and (stateful := self._stateful()):
-            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
+        self._check_processes()
         callbacks = checked_callbacks(callbacks)
         batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
         initial_epoch = natural_number(initial_epoch, "initial_epoch")
@@ -116,23 +114,36 @@ class Trainer(Compiled):
         size = batch_size if validation_batch_size is None else validation_batch_size
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
         warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
+        return self._fit(feed, validation, range(initial_epoch, epochs), callbacks, verbose)
+
+    def _check_processes(self) -> None:
+        """Raise ValueError where `fit` cannot take the processes that it was asked to take."""
+        check_available(self.processes or 1)
+        if (self.processes or 1) > 1 and (stateful := self._stateful()):
+            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
+
+    def _fit(
+        self,
+        feed: Rows | Stream,
+        validation: Validation,
+        epochs: range,
+        callbacks: Sequence[Callback],
+        verbose: int,
+    ) -> History:
+        """Train for these epochs, or those of them that a callback leaves; return the History."""
         history = History()
         with _progress(verbose) as progress:
             hooks = [history, *progress, *callbacks]
-            prepare(hooks, self, {"epochs": epochs, **feed.size})
-            self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
+            prepare(hooks, self, {"epochs": epochs.stop, **feed.size})
+            self.history, self.stop_training, self.initial_epoch = history, False, epochs.start
             self.running, logs = None, {}
             call(hooks, "on_train_begin", {})
-            for epoch in range(self.initial_epoch, epochs):
+            for epoch in range(self.initial_epoch, epochs.stop):
                 if self.stop_training or not feed.has_more():
                     break
                 running = self.running = self.running or Running(feed.order(self._shuffle_rng))
                 call(hooks, "on_epoch_begin", epoch, {})
-                batches = (
-                    feed
-                    if isinstance(feed, Stream)
-                    else self._batches(feed.samples, running.order, batch_size, running.batches)
-                )
+                batches = self._batches_of(feed, running)
                 processes = self._processes_for(batches, hooks)
                 history.workers = in_words(self.threads, processes)
                 logs = self._train_epoch(batches, running, processes, hooks)
@@ -144,6 +155,12 @@ class Trainer(Compiled):
             self._compiled().finalize(self.weights)
             call(hooks, "on_train_end", logs)
         return history
+
+    def _batches_of(self, feed: Rows | Stream, running: Running) -> Batches | Stream:
+        """Return the batches of an epoch."""
+        if isinstance(feed, Stream):
+            return feed
+        return self._batches(feed.samples, running.order, feed.batch_size, running.batches)
 
     def _train_epoch(
         self, batches: Batches | Stream, running: Running, processes: int, hooks: Sequence[Callback]
