@@ -287,6 +287,23 @@ def test_recurrent_dropout_has_a_mask_for_each_gate():
     assert (tape.kept[:, layer.features] == 1).all()  # the row of the bias
 
 
+def test_with_a_seed_of_its_own_inputs_and_states_are_not_thinned_alike():
+    layer = random_cell("SimpleRNN", units=3, dropout=0.5, recurrent_dropout=0.5, seed=0)
+    layer.seed = 5
+    _, tape = layer.forward(np.ones((40, 2, 3)), training=True)
+    of_inputs, of_states = (tape.kept[0, rows] for rows in (layer.kernel_rows, layer.recurrent_kernel_rows))
+    assert not np.array_equal(of_inputs, of_states)
+
+
+def test_what_dropout_cannot_thin_is_named():
+    class Odd(SimpleRNN):
+        def step(self, s):
+            np.exp(s.kernel)
+
+    with pytest.raises(TypeError, match=r"weights can be in products .* not in <ufunc 'exp'"):
+        Odd(2, recurrent_dropout=0.5).forward(np.ones((1, 2, 3)), training=True)
+
+
 class Noise(Layer):
     """A layer of a user's own that draws where it should, or not."""
 

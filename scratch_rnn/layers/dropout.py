@@ -39,7 +39,7 @@ class Dropout(Unweighted):
     def factors(self, x: Array, training: bool) -> Array | None:
         if not (training and self.rate):
             return None
-        return kept_entries(self.rate, self._noise_shape(x.shape), self.dtype, self.seed)
+        return kept_entries(self.rate, self._noise_shape(x.shape), self.dtype, place.generator(self.seed))
 
     def _noise_shape(self, shape: Shape) -> tuple[int, ...]:
         wanted = self.noise_shape or shape
@@ -54,9 +54,9 @@ class Dropout(Unweighted):
         return tuple(s if w is None else w for w, s in zip(wanted, shape, strict=True))  # type: ignore[misc]
 
 
-def kept_entries(rate: float, shape: tuple[int, ...], dtype: Any, seed: Any) -> Array:
+def kept_entries(rate: float, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Array:
     """Return what dropout multiplies by: 0 with probability `rate`, and else 1 / (1 - rate)."""
-    kept = place.generator(seed).random(shape, np.float32) >= rate  # in float64 the same entries
+    kept = rng.random(shape, np.float32) >= rate  # in float64 the same entries
     return kept.astype(dtype) / np.dtype(dtype).type(1 - rate)
 
 

@@ -51,7 +51,7 @@ class GRU(Recurrent):
 
     kernel (D, 3 H), recurrent_kernel (H, 3 H), in the order z, r, h; bias (2, 3 H), b first and then b', with
     `reset_after` (the default), (3 H,) without it. `recurrent_activation` is σ of the equations above,
-    `activation` is φ. All other options are those of `RecurrentBase`.
+    `activation` is φ. All other options are those of `RecurrentWeights`.
     """
 
     step_class = GRUStep

@@ -58,8 +58,8 @@ class LayerNormLSTM(Recurrent):
     """LSTM with layer normalization: kernel (D, 4 H), recurrent_kernel (H, 4 H), in order i, f, c, o.
 
     Behind them γ_x, γ_h and b, (4 H, 1) each, and γ_c and β_c, (H, 1) each. b_f begins at one, as in `LSTM`.
-    `recurrent_activation` is σ, `activation` is φ. The other options: `RecurrentBase`; `use_bias` is False,
-    because b stands outside of the product. Not in Keras; ε is that of its LayerNormalization.
+    `recurrent_activation` is σ, `activation` is φ. The other options: `RecurrentWeights`; `use_bias` is
+    False, because b stands outside of the product. Not in Keras; ε is that of its LayerNormalization.
     """
 
     step_class = LayerNormLSTMStep

@@ -44,7 +44,7 @@ class LSTM(Recurrent):
     """Long short-term memory: kernel (D, 4 H), recurrent_kernel (H, 4 H), bias (4 H,), in order i, f, c, o.
 
     `recurrent_activation` is σ, `activation` is φ. `unit_forget_bias` starts b_f at one, whatever
-    `bias_initializer` says: the cell remembers before it has learned to. The other options: `RecurrentBase`.
+    `bias_initializer` says: it remembers before it has learned to. The other options: `RecurrentWeights`.
     """
 
     step_class = LSTMStep

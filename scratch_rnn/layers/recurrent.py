@@ -51,7 +51,7 @@ Watch = Callable[[Any, tuple[Array, ...]], None]
 
 
 class Recurrent(RecurrentBase):
-    """Base of the recurrent layers: the loop. Its options and weights are those of RecurrentBase.
+    """Base of the recurrent layers: the loop. Its options and weights are those of RecurrentWeights.
 
     A cell is a subclass with `step_class`, `step` and `step_backward`; docs/new_cell.md shows how to write
     one.

@@ -24,7 +24,7 @@ class SimpleRNNStep(Step):
 class SimpleRNN(Recurrent):
     """h_t = φ(Wᵀ x_t + b + Uᵀ h_{t-1}).
 
-    kernel W (D, H), recurrent_kernel U (H, H), bias b (H,). All options are those of `RecurrentBase`.
+    kernel W (D, H), recurrent_kernel U (H, H), bias b (H,). All options are those of `RecurrentWeights`.
     """
 
     step_class = SimpleRNNStep

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array, outer_sum
+from scratch_rnn.layers import place
 from scratch_rnn.layers.dropout import kept_entries
 from scratch_rnn.layers.tape import Tape
 
@@ -76,7 +77,7 @@ class Thinned:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **more: Any) -> Any:
         """Take part in what NumPy computes with arrays: in products as above, in sums as the bare matrix."""
-        first, second = inputs
+        first, second = inputs if len(inputs) == 2 else (*inputs, None)
         if out and isinstance(out[0], Thinned):  # a product (R, B) and (B, G*H), or one column and one row
             out[0]._outer(first, second.T)
             return out[0]
@@ -87,7 +88,9 @@ class Thinned:
             return out[0] if out else result
         if ufunc is np.add and isinstance(second, Thinned):
             return ufunc(first, second.matrix, out=out)
-        return NotImplemented
+        raise TypeError(
+            f"with recurrent_dropout, weights can be in products (np.matmul, @), not in {ufunc!r}"
+        )
 
 
 class ThinnedTape(Tape):
@@ -108,8 +111,8 @@ class ThinnedTape(Tape):
 
     def draw(self) -> None:
         """Draw new masks."""
-        layer = self.layer
+        layer, rng = self.layer, place.generator(self.layer.seed)
         rates = (self.kernel_rows, layer.dropout), (self.recurrent_kernel_rows, layer.recurrent_dropout)
         for rows, rate in rates:
             part = self.kept[:, rows]
-            part[...] = kept_entries(rate, part.shape, part.dtype, layer.seed)
+            part[...] = kept_entries(rate, part.shape, part.dtype, rng)

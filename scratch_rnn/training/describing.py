@@ -86,8 +86,8 @@ def _options(part: Any) -> list[str]:
     for cls in type(part).__mro__:
         if "__init__" in vars(cls):
             *own, last = inspect.signature(vars(cls)["__init__"]).parameters.values()
-            names += [parameter.name for parameter in own]
-            if last.kind is not inspect.Parameter.VAR_KEYWORD:  # else the options of its base belong to it
+            names += [parameter.name for parameter in own if parameter.kind is not parameter.VAR_POSITIONAL]
+            if last.kind is not last.VAR_KEYWORD:  # else the options of its base belong to it
                 names.append(last.name)
                 break
     left_out = ("self", "args", "kwargs", "seed")
