@@ -507,6 +507,11 @@ def test_a_backup_is_for_the_same_callbacks_alone(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_third_argument_is_refused_whose_place_has_another_meaning_in_each_version_of_keras(tmp_path):
+    with pytest.raises(TypeError, match="positional"):
+        BackupAndRestore(tmp_path / "backup.npz", "epoch", False)
+
+
 def test_a_callback_that_is_used_again_begins_anew():
     stopping, plateau = EarlyStopping(patience=1), ReduceLROnPlateau(patience=1)
     with warnings.catch_warnings():

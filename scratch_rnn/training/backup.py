@@ -40,6 +40,7 @@ class BackupAndRestore(Callback):
         self,
         path: str | os.PathLike[str],
         save_freq: str | int = "epoch",
+        *,
         delete_checkpoint: bool = True,
     ) -> None:
         self.path, self.delete_checkpoint = Path(path), delete_checkpoint
