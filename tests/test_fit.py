@@ -32,6 +32,27 @@ def refuses(message, *data, error=ValueError, **options):
     assert_same_weights(model, fresh)
 
 
+# Batches ---------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_has_32_rows_where_nothing_is_said():
+    model, other = tiny(), tiny()
+    model.fit(X, Y, shuffle=False, verbose=0)
+    other.fit(X, Y, 32, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == 2
+    assert_same_weights(model, other)
+    assert model.evaluate(X, Y) == model.evaluate(X, Y, 32)
+    np.testing.assert_array_equal(model.predict(X), model.predict(X, 32))
+
+
+def test_evaluate_gives_the_list_of_keras_to_who_wants_it():
+    scores = tiny().evaluate(X, Y)
+    assert tiny().evaluate(X, Y, return_dict=False) == [scores["loss"], scores["accuracy"]]
+    bare = tiny()
+    bare.compile(SGD(0.5), "sparse_categorical_crossentropy")
+    assert bare.evaluate(X, Y, return_dict=False) == scores["loss"]
+
+
 # Weights ---------------------------------------------------------------------------------------------------
 
 
@@ -87,7 +108,7 @@ def test_weights_are_the_same_bits_on_any_number_of_workers(options):
     for model in (one, several):
         model.fit(X, Y, 16, 2, 0, sample_weight=WEIGHTS)
     assert_same_weights(one, several)
-    assert one.evaluate(X, Y, 16, WEIGHTS) == several.evaluate(X, Y, 16, WEIGHTS)
+    assert one.evaluate(X, Y, 16, sample_weight=WEIGHTS) == several.evaluate(X, Y, 16, sample_weight=WEIGHTS)
 
 
 def test_the_weight_of_a_class_is_that_of_its_rows():
@@ -143,7 +164,7 @@ def test_a_validation_comes_when_it_is_due(freq, due):
     class Kept(Callback):
         def on_epoch_end(self, epoch, logs):
             if "val_loss" in logs:
-                found[epoch] = logs["val_loss"] == self.model.evaluate(X, Y, 7, WEIGHTS)["loss"]
+                found[epoch] = logs["val_loss"] == self.model.evaluate(X, Y, 7, sample_weight=WEIGHTS)["loss"]
 
     found = {}
     options = {"validation_data": (X, Y, WEIGHTS), "validation_freq": freq, "validation_batch_size": 7}

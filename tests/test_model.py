@@ -891,7 +891,8 @@ def test_callbacks_are_called_in_their_order_and_after_the_history():
 
 
 @pytest.mark.parametrize(
-    ("verbose", "shown"), [(0, []), (1, ["ProgressBar"]), (2, ["EpochLines"]), (True, ["ProgressBar"])]
+    ("verbose", "shown"),
+    [(0, []), (1, ["ProgressBar"]), (2, ["EpochLines"]), (True, ["ProgressBar"]), ("auto", ["ProgressBar"])],
 )
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
 def test_what_is_shown_is_told_all_before_the_callbacks_and_closed_whatever_happens(
@@ -1347,18 +1348,19 @@ def test_the_output_shape_follows_the_layers():
 
 
 def test_what_is_not_said_is_as_in_keras():
-    """Batches of 32, one epoch and its validation; evaluate and predict have no other options of a number."""
+    """One epoch and its validation, shown; but evaluate and predict are silent, and evaluate gives a dict."""
     defaults = {
         name: {
             option: parameter.default
             for option, parameter in signature(getattr(Sequential, name)).parameters.items()
-            if isinstance(parameter.default, (int, float))
+            if isinstance(parameter.default, (int, float, str))
         }
         for name in ("fit", "evaluate", "predict")
     }
-    fit = {"batch_size": 32, "epochs": 1, "verbose": 1, "validation_split": 0.0, "shuffle": True}
+    fit = {"epochs": 1, "verbose": "auto", "validation_split": 0.0, "shuffle": True}
     fit |= {"initial_epoch": 0, "validation_freq": 1}
-    assert defaults == {"fit": fit, "evaluate": {"batch_size": 32}, "predict": {"batch_size": 32}}
+    evaluate, predict = {"verbose": 0, "return_dict": True}, {"verbose": 0}
+    assert defaults == {"fit": fit, "evaluate": evaluate, "predict": predict}
 
 
 def test_the_summary_names_every_layer_and_weight_and_counts_them(capsys):

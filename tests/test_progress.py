@@ -1,6 +1,7 @@
 """What a training run shows in the terminal: a line an epoch, a bar while it runs, the table of a model."""
 
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -173,6 +174,39 @@ def test_what_fit_prints_are_the_numbers_of_its_history(capsys):
             )
             numbers = f"loss {one:.4f}  acc {two:.4f}  val_loss {three:.4f}  val_acc {four:.4f}"
             assert line == f"epoch {epoch + 1}/2  {history.seconds[epoch]:5.1f} s  {numbers}"
+
+
+def compiled(metrics=("accuracy",)):
+    model = Sequential([SimpleRNN(4), Dense(3, "softmax")], seed=0)
+    model.compile(SGD(0.1), metrics=metrics, threads=1)
+    return model
+
+
+@pytest.mark.parametrize("verbose", ["auto", 1, 2])
+def test_evaluate_and_predict_print_a_line_where_they_are_asked_to(verbose, capsys):
+    x, y, model = np.ones((1200, 3, 2)), np.arange(1200) % 3, compiled()
+    scores = model.evaluate(x, y, 100, verbose)
+    model.predict(x, 100, verbose)
+    evaluated, predicted = capsys.readouterr().out.splitlines()
+    numbers = f"loss {scores['loss']:.4f}  acc {scores['accuracy']:.4f}"
+    assert re.fullmatch(rf"1,200 rows  +\d+\.\d s  {re.escape(numbers)}", evaluated)
+    assert re.fullmatch(r"1,200 rows  +\d+\.\d s", predicted)
+
+
+def test_evaluate_and_predict_print_nothing_of_themselves(capsys):
+    x, model = np.ones((4, 3, 2)), compiled()
+    assert model.evaluate(x, np.zeros(4, int), 4, 0) == model.evaluate(x, np.zeros(4, int))
+    np.testing.assert_array_equal(model.predict(x, 4, 0), model.predict(x))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("verbose", [3, -1, "yes", None, 0.5])
+def test_another_verbose_is_refused_before_anything_is_computed(verbose):
+    x, y, model = np.ones((4, 3, 2)), np.zeros(4, int), compiled()
+    for method, data in ((model.fit, (x, y)), (model.evaluate, (x, y)), (model.predict, (x,))):
+        with pytest.raises(ValueError, match="verbose must be 'auto', 0, 1 or 2, not "):
+            method(*data, verbose=verbose)
+    assert not model.built
 
 
 # The table of a model ---------------------------------------------------------------------------------------

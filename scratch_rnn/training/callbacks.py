@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 Logs = dict[str, Any]
 
 
@@ -124,6 +126,15 @@ def checked_callbacks(callbacks: Sequence[Callback] | None) -> list[Callback]:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be objects of subclasses of Callback, not {callback!r}")
     return list(callbacks)
+
+
+def checked_verbose(verbose: Any) -> int:
+    """Return 0, 1 or 2; "auto", Keras's default, is 1. Raises ValueError for anything else."""
+    if isinstance(verbose, str) and verbose == "auto":
+        return 1
+    if isinstance(verbose, (int, np.integer)) and 0 <= verbose <= 2:
+        return int(verbose)
+    raise ValueError(f"verbose must be 'auto', 0, 1 or 2, not {verbose!r:.60}")
 
 
 def prepare(callbacks: Sequence[Callback], model: Any, params: dict[str, Any]) -> None:

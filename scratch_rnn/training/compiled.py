@@ -11,7 +11,15 @@ from scratch_rnn.arrays import Array
 from scratch_rnn.layers.base import Layer, SeedLike, positive_integer
 from scratch_rnn.training import losses, optimizers
 from scratch_rnn.training import metrics as metric_functions
-from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, listens, prepare
+from scratch_rnn.training.callbacks import (
+    Callback,
+    History,
+    call,
+    checked_callbacks,
+    checked_verbose,
+    listens,
+    prepare,
+)
 from scratch_rnn.training.pixels import warn_of_unscaled
 from scratch_rnn.training.processes import check_available
 from scratch_rnn.training.running import Running
@@ -98,21 +106,29 @@ class Compiled(Layer):
         self,
         x: Array,
         y: Array,
-        batch_size: int = 32,
+        batch_size: int | None = None,
+        verbose: str | int = 0,
         sample_weight: Array | None = None,
+        *,
         callbacks: Sequence[Callback] | None = None,
-    ) -> dict[str, float]:
-        """Return the mean loss and metrics over all rows by name, like Keras with return_dict=True.
+        return_dict: bool = True,
+    ) -> Any:
+        """Return the mean loss and metrics over all rows, a dict by name.
 
-        The arguments are as for `fit`.
+        Without `return_dict`, which is Keras's default, they are a list in the order of `compile`, the loss
+        first, or the loss alone where there are no metrics. With `verbose` they are printed in a line. The
+        other arguments are as for `fit`.
         """
-        hooks = checked_callbacks(callbacks)
+        hooks = [*_line(verbose), *checked_callbacks(callbacks)]
         samples = self._checked(x, y, sample_weight)
         warn_of_unscaled(samples.x)
-        batch_size = positive_integer(batch_size, "batch_size")
+        batch_size = checked_batch_size(batch_size)
         steps = -(-len(samples) // batch_size)
         prepare(hooks, self, {"epochs": 1, "steps": steps, "samples": len(samples)})
-        return self._evaluate(samples, batch_size, hooks)
+        scores = self._evaluate(samples, batch_size, hooks)
+        if return_dict:
+            return scores
+        return list(scores.values()) if self.metrics else scores["loss"]
 
     def _evaluate(self, samples: Samples, batch_size: int, hooks: Sequence[Callback]) -> dict[str, float]:
         def scores(rows: slice, memory: Memory) -> BatchResult:
@@ -127,15 +143,26 @@ class Compiled(Layer):
         call(hooks, "on_test_end", means(results))
         return means(results)
 
-    def predict(self, x: Array, batch_size: int = 32, callbacks: Sequence[Callback] | None = None) -> Array:
-        """Return the outputs for all rows of x. The model need not be compiled."""
+    def predict(
+        self,
+        x: Array,
+        batch_size: int | None = None,
+        verbose: str | int = 0,
+        *,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> Array:
+        """Return the outputs for all rows of x. The model need not be compiled.
+
+        With `verbose` a line says how long it took. The other arguments are as for `fit`.
+        """
 
         def outputs(rows: slice, memory: Memory) -> Array:
             return self._without_backward(x[rows])[0]
 
-        hooks, x = checked_callbacks(callbacks), self.checked_inputs(x)
+        hooks = [*_line(verbose), *checked_callbacks(callbacks)]
+        x = self.checked_inputs(x)
         warn_of_unscaled(x)
-        parts = slices(len(x), positive_integer(batch_size, "batch_size"))
+        parts = slices(len(x), checked_batch_size(batch_size))
         prepare(hooks, self, {"epochs": 1, "steps": len(parts), "samples": len(x)})
         call(hooks, "on_predict_begin", {})
         results = self._batch_by_batch("predict", hooks, outputs, parts, lambda done: {"outputs": done[-1]})
@@ -196,3 +223,17 @@ class Compiled(Layer):
         """Return samples that fit the compiled model and each other, or raise ValueError."""
         self._compiled()
         return checked_samples(self, x, y, sample_weight, class_weight)
+
+
+def checked_batch_size(batch_size: int | None) -> int:
+    """Return how many rows a batch has, 32 where nothing is said; raise ValueError for no such number."""
+    return 32 if batch_size is None else positive_integer(batch_size, "batch_size")
+
+
+def _line(verbose: str | int) -> list[Callback]:
+    """Return what says in a line what an evaluation or a prediction has done, where it is to be said."""
+    if not checked_verbose(verbose):
+        return []
+    from scratch_rnn.training.progress import OneLine
+
+    return [OneLine()]

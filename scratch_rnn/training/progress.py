@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -63,6 +64,24 @@ class ProgressBar(EpochLines):
     def close(self) -> None:
         """Take the bar away and show the cursor again."""
         self.progress.stop()
+
+
+class OneLine(Callback):
+    """One line when an evaluation or a prediction has ended: its rows, its time, and what it found."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self.started = 0.0
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        seconds = time.perf_counter() - self.started
+        line = f"{self.params['samples']:,} rows  {seconds:5.1f} s  {format_logs(logs or {})}"
+        self.console.print(line.rstrip(), soft_wrap=True, highlight=False)
+
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end
 
 
 def epoch_line(epoch: int, epochs: int, seconds: float, logs: Logs) -> str:

@@ -11,8 +11,15 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers.base import natural_number, positive_integer
-from scratch_rnn.training.callbacks import Callback, History, call, checked_callbacks, prepare
-from scratch_rnn.training.compiled import Compiled
+from scratch_rnn.training.callbacks import (
+    Callback,
+    History,
+    call,
+    checked_callbacks,
+    checked_verbose,
+    prepare,
+)
+from scratch_rnn.training.compiled import Compiled, checked_batch_size
 from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.feeding import Rows, Stream, Validation, pair_or_triple, refuse, split
 from scratch_rnn.training.pixels import warn_of_unscaled
@@ -54,9 +61,9 @@ class Trainer(Compiled):
         self,
         x: Any,
         y: Array | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         epochs: int = 1,
-        verbose: int = 1,
+        verbose: str | int = "auto",
         callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Sequence[Array] | None = None,
@@ -65,6 +72,7 @@ class Trainer(Compiled):
         sample_weight: Array | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        *,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
     ) -> History:
@@ -73,7 +81,8 @@ class Trainer(Compiled):
         x                      (N, ...) float, or uint8, which is scaled to [0, 1]; or, without y, an iterable
                                of batches (x, y) or (x, y, sample_weight)
         y                      labels, one-hot or integers; like the output for binary cross-entropy, errors
-        verbose                1 a progress bar and a line per epoch, 2 the lines alone, 0 nothing
+        batch_size             how many rows make a batch; 32 if not given
+        verbose                1 or "auto" a progress bar and a line per epoch, 2 the lines alone, 0 nothing
         validation_split       share of the rows, taken from the end before any shuffling
         validation_data        arrays (x, y) or (x, y, sample_weight), instead of a split
         class_weight           a dict, how much the rows of a label count in training; 1 for others
@@ -95,7 +104,8 @@ class Trainer(Compiled):
         """
         self._check_processes()
         callbacks = checked_callbacks(callbacks)
-        batch_size, epochs = positive_integer(batch_size, "batch_size"), positive_integer(epochs, "epochs")
+        verbose = checked_verbose(verbose)
+        batch_size, epochs = checked_batch_size(batch_size), positive_integer(epochs, "epochs")
         initial_epoch = natural_number(initial_epoch, "initial_epoch")
         check = partial(self._checked, class_weight=class_weight)
         held_out = None
