@@ -118,6 +118,14 @@ def test_the_weight_of_a_class_is_that_of_its_rows():
     assert_same_weights(by_class, by_row)
 
 
+def test_one_step_of_training_takes_the_weights_of_classes_too():
+    by_class, by_row = tiny(), tiny()
+    weights = np.array([1.0, 2.0, 0.5])
+    loss = by_class.train_on_batch(X, Y, class_weight={1: 2.0, 2: 0.5})
+    assert loss == by_row.train_on_batch(X, Y, weights[Y]) != tiny().train_on_batch(X, Y)
+    assert_same_weights(by_class, by_row)
+
+
 def test_steps_of_a_sequence_have_the_weight_of_their_row_or_class_or_their_own():
     y = RNG.integers(0, 3, (40, 3))
     by_row, by_step, by_class, by_label = (tiny(sequences=True) for _ in range(4))

@@ -47,15 +47,20 @@ class Trainer(Compiled):
 
         The arguments are as for `fit`, which gets its gradients from the same place.
         """
-        samples = self._checked(x, y, sample_weight)
-        result = total(self._on_threads(self._shard_gradients, self._one_batch(samples)))
+        result = self._result(self._checked(x, y, sample_weight))
         return result.mean_loss, result.gradients_of_mean
 
-    def train_on_batch(self, x: Array, y: Array, sample_weight: Array | None = None) -> float:
+    def train_on_batch(
+        self,
+        x: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> float:
         """Make one step of training; return the mean loss that the batch had before it."""
-        loss, gradients = self.loss_and_gradients(x, y, sample_weight)
-        self._compiled().apply(gradients, self.weights)
-        return loss
+        result = self._result(self._checked(x, y, sample_weight, class_weight))
+        self._compiled().apply(result.gradients_of_mean, self.weights)
+        return result.mean_loss
 
     def fit(
         self,
@@ -188,6 +193,10 @@ class Trainer(Compiled):
                 if self.stop_training:
                     break
         return self._means(running.sums, running.count)
+
+    def _result(self, samples: Samples) -> BatchResult:
+        """Return losses and gradients of samples that are one batch."""
+        return total(self._on_threads(self._shard_gradients, self._one_batch(samples)))
 
     def _one_batch(self, samples: Samples) -> list[Shard]:
         """Return the shards of samples that are one batch."""
