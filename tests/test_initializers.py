@@ -9,7 +9,8 @@ from helpers import CELLS, make_cell
 from scratch_rnn import LSTM, Dense, Sequential, SimpleRNN
 from scratch_rnn.layers import initializers
 
-RANDOM = ("random_normal", "random_uniform", "glorot_uniform", "orthogonal")
+SCALED = ("glorot_normal", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "variance_scaling")
+RANDOM = ("random_normal", "random_uniform", "truncated_normal", "glorot_uniform", "orthogonal", *SCALED)
 
 
 def make(initializer, shape, seed=0):
@@ -19,6 +20,13 @@ def make(initializer, shape, seed=0):
 @pytest.mark.parametrize(("name", "value"), [("zeros", 0), ("ones", 1)])
 def test_constants_fill_the_array(name, value):
     np.testing.assert_array_equal(make(name, (2, 3)), np.full((2, 3), value))
+
+
+def test_a_number_fills_the_array_and_an_array_has_its_shape():
+    np.testing.assert_array_equal(make(initializers.Constant(0.3), (2, 3)), np.full((2, 3), 0.3))
+    np.testing.assert_array_equal(make(initializers.Constant(), (2,)), np.zeros(2))
+    with pytest.raises(ValueError, match=re.escape("has shape (2,), but the weight has (2, 3)")):
+        make(initializers.Constant(np.ones(2)), (2, 3))
 
 
 def test_glorot_uniform_fills_the_range_that_fan_in_and_fan_out_give():
@@ -40,16 +48,34 @@ def assert_drawn_from(draws, distribution):
     assert stats.kstest(draws.ravel(), distribution(stats).cdf).pvalue > 1e-4
 
 
+def cut_normal(stats, variance):
+    """The normal distribution that has this variance when it is cut at two standard deviations."""
+    uncut = np.sqrt(variance / stats.truncnorm(-2, 2).var())
+    return stats.truncnorm(-2, 2, 0, uncut)
+
+
+scaling = initializers.VarianceScaling
+
+
 @pytest.mark.parametrize(
     ("initializer", "distribution"),
     [
         ("random_normal", lambda stats: stats.norm(0, 0.05)),
         ("random_uniform", lambda stats: stats.uniform(-0.05, 0.1)),
         ("glorot_uniform", lambda stats: stats.uniform(-np.sqrt(6 / 250), 2 * np.sqrt(6 / 250))),
+        ("truncated_normal", lambda stats: stats.truncnorm(-2, 2, 0, 0.05)),
+        (initializers.TruncatedNormal(3.0, 0.5), lambda stats: stats.truncnorm(-2, 2, 3, 0.5)),
+        ("glorot_normal", lambda stats: cut_normal(stats, 2 / 250)),
+        ("he_normal", lambda stats: cut_normal(stats, 2 / 50)),
+        ("lecun_normal", lambda stats: cut_normal(stats, 1 / 50)),
+        ("variance_scaling", lambda stats: cut_normal(stats, 1 / 50)),
+        ("he_uniform", lambda stats: stats.uniform(-np.sqrt(6 / 50), 2 * np.sqrt(6 / 50))),
+        ("lecun_uniform", lambda stats: stats.uniform(-np.sqrt(3 / 50), 2 * np.sqrt(3 / 50))),
+        (scaling(3.0, "fan_out"), lambda stats: cut_normal(stats, 3 / 200)),
+        (scaling(3.0, "fan_avg", "untruncated_normal"), lambda stats: stats.norm(0, np.sqrt(3 / 125))),
         (initializers.RandomNormal(3.0, 0.5), lambda stats: stats.norm(3, 0.5)),
         (initializers.RandomUniform(1.0, 3.0), lambda stats: stats.uniform(1, 2)),
     ],
-    ids=["normal", "uniform", "glorot", "normal of one's own", "uniform of one's own"],
 )
 def test_a_random_array_is_drawn_from_its_distribution(initializer, distribution):
     draws = make(initializer, (50, 200))
@@ -83,6 +109,19 @@ def test_orthogonal_is_the_factor_of_a_normal_matrix_whose_other_has_a_positive_
     q = q @ np.diag(np.where(np.diag(r) < 0, -1, 1))
     expected = q.T if shape[0] < shape[1] else q
     np.testing.assert_allclose(make("orthogonal", shape, seed=3), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((0.0,), "scale must be above zero, not 0.0"),
+        ((1.0, "fan"), "unknown mode 'fan': use one of fan_in, fan_out, fan_avg"),
+        ((1.0, "fan_in", "normal"), "unknown distribution 'normal': use one of truncated_normal, "),
+    ],
+)
+def test_a_scaling_that_cannot_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        scaling(*options)
 
 
 # In layers --------------------------------------------------------------------------------------------------
@@ -259,7 +298,7 @@ def test_the_forget_gates_ones_stand_among_the_numbers_of_the_other_initializer(
     others = initializers.Constant(np.arange(12.0))
     bias = initializers.UnitForgetBias(others, 3)((12,), np.random.default_rng(0))
     np.testing.assert_array_equal(bias, [0, 1, 2, 1, 1, 1, 6, 7, 8, 9, 10, 11])
-    np.testing.assert_array_equal(others.array, np.arange(12.0))
+    np.testing.assert_array_equal(others.value, np.arange(12.0))
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

@@ -23,7 +23,6 @@ MARK = "⁺"  # at what only some versions of Keras have
 # meaning something else by them.
 OTHER_PLACES = {
     ("keras.layers.LSTM.call", "x"),  # the same by another name
-    ("keras.initializers.Constant", "array"),  # likewise, and a number is refused
     ("keras.callbacks.BackupAndRestore", "path"),  # the same by another name
     ("keras.Sequential", "seed"),  # Keras's is a bool, which is refused
     ("keras.Model.compile", "metrics"),  # Keras's are weights, which are refused

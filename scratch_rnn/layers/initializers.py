@@ -7,8 +7,9 @@ scratch_rnn only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from scratch_rnn.arrays import Array
 
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, np.random.Generator], Array]
+
+MODES = ("fan_in", "fan_out", "fan_avg")  # what VarianceScaling divides by
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,89 @@ class RandomUniform:
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         return rng.uniform(self.minval, self.maxval, shape)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal:
+    """Normal with the given mean and, before what lies two of them off is drawn anew, standard deviation."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        z = rng.normal(size=shape)
+        while (outside := np.abs(z) > 2).any():
+            z[outside] = rng.normal(size=np.count_nonzero(outside))
+        return self.mean + self.stddev * z
+
+
+@dataclass(frozen=True)
+class VarianceScaling:
+    """Random with mean 0 and variance scale / n, n the fan_in, the fan_out, or their mean, "fan_avg".
+
+    The distribution is "truncated_normal", "untruncated_normal" or "uniform". Raises ValueError for another
+    mode or distribution, and for a scale that is not above zero.
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(f"scale must be above zero, not {self.scale!r}")
+        if self.mode not in MODES:
+            raise ValueError(f"unknown mode {self.mode!r}: use one of {', '.join(MODES)}")
+        if self.distribution not in DISTRIBUTIONS:
+            raise ValueError(
+                f"unknown distribution {self.distribution!r}: use one of {', '.join(DISTRIBUTIONS)}"
+            )
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in, fan_out = _matrix_shape(shape, type(self).__name__)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        return np.sqrt(self.scale / n) * DISTRIBUTIONS[self.distribution](shape, rng)
+
+
+@dataclass(frozen=True)
+class GlorotNormal(VarianceScaling):
+    """Truncated normal with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010, equation 12)."""
+
+    scale: float = field(default=1.0, init=False)
+    mode: str = field(default="fan_avg", init=False)
+    distribution: str = field(default="truncated_normal", init=False)
+
+
+@dataclass(frozen=True)
+class HeNormal(VarianceScaling):
+    """Truncated normal with variance 2 / fan_in, for relu (He et al. 2015, equation 10)."""
+
+    scale: float = field(default=2.0, init=False)
+    mode: str = field(default="fan_in", init=False)
+    distribution: str = field(default="truncated_normal", init=False)
+
+
+@dataclass(frozen=True)
+class HeUniform(HeNormal):
+    """Uniform with variance 2 / fan_in."""
+
+    distribution: str = field(default="uniform", init=False)
+
+
+@dataclass(frozen=True)
+class LecunNormal(VarianceScaling):
+    """Truncated normal with variance 1 / fan_in (LeCun et al. 1998, section 4.6)."""
+
+    scale: float = field(default=1.0, init=False)
+    mode: str = field(default="fan_in", init=False)
+    distribution: str = field(default="truncated_normal", init=False)
+
+
+@dataclass(frozen=True)
+class LecunUniform(LecunNormal):
+    """Uniform with variance 1 / fan_in."""
+
+    distribution: str = field(default="uniform", init=False)
 
 
 @dataclass(frozen=True)
@@ -111,22 +197,40 @@ class UnitForgetBias:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A given array."""
+    """A given number everywhere, or a given array of the weight's shape."""
 
-    array: Array
+    value: float | Array = 0.0
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
-        if self.array.shape != shape:
-            raise ValueError(f"initializer array has shape {self.array.shape}, but the weight has {shape}")
-        return self.array
+        array = np.asarray(self.value)
+        if array.ndim == 0:
+            return np.full(shape, array)
+        if array.shape != shape:
+            raise ValueError(f"initializer array has shape {array.shape}, but the weight has {shape}")
+        return array
 
+
+# The variance of a standard normal number that lies between -2 and 2.
+_TRUNCATED_VARIANCE = 1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
+DISTRIBUTIONS: dict[str, Initializer] = {  # with mean 0 and variance 1
+    "truncated_normal": TruncatedNormal(0.0, 1 / math.sqrt(_TRUNCATED_VARIANCE)),
+    "untruncated_normal": RandomNormal(0.0, 1.0),
+    "uniform": RandomUniform(-math.sqrt(3), math.sqrt(3)),
+}
 
 _BY_NAME: dict[str, Initializer] = {
     "zeros": Zeros(),
     "ones": Ones(),
     "random_normal": RandomNormal(),
     "random_uniform": RandomUniform(),
+    "truncated_normal": TruncatedNormal(),
+    "variance_scaling": VarianceScaling(),
+    "glorot_normal": GlorotNormal(),
     "glorot_uniform": GlorotUniform(),
+    "he_normal": HeNormal(),
+    "he_uniform": HeUniform(),
+    "lecun_normal": LecunNormal(),
+    "lecun_uniform": LecunUniform(),
     "orthogonal": Orthogonal(),
     "identity": Identity(),
 }
