@@ -29,6 +29,10 @@ def test_a_number_fills_the_array_and_an_array_has_its_shape():
         make(initializers.Constant(np.ones(2)), (2, 3))
 
 
+def test_a_class_stands_for_its_initializer():
+    assert initializers.get(initializers.HeNormal) == initializers.get("he_normal")
+
+
 def test_glorot_uniform_fills_the_range_that_fan_in_and_fan_out_give():
     weight = make("glorot_uniform", (50, 200))
     limit = np.sqrt(6 / (50 + 200))

@@ -166,6 +166,31 @@ def test_arguments_without_names_mean_the_same_as_in_keras(path):
     assert elsewhere == {name for other, name in OTHER_PLACES if other == path}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (([0.5],), ValueError),  # loss_weights
+        ((0.5,), TypeError),
+        (({"dense": 0.5},), TypeError),
+        ((None, ["accuracy"]), ValueError),  # metrics
+        ((None, None, ["accuracy"]), ValueError),  # weighted_metrics
+        ((None, None, None, True), ValueError),  # run_eagerly
+        ((None, None, None, False), ValueError),
+    ],
+)
+def test_arguments_that_stand_elsewhere_in_keras_are_refused_by_compile(arguments, error):
+    model = scratch_rnn.Sequential([scratch_rnn.Dense(1)])
+    with pytest.raises(error):
+        model.compile("sgd", "mse", *arguments)
+    assert model.optimizer is None
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_sequential_takes_no_trainable_for_its_seed(trainable):
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        scratch_rnn.Sequential([scratch_rnn.Dense(1)], trainable)
+
+
 # Classes ---------------------------------------------------------------------------------------------------
 
 

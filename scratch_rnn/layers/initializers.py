@@ -237,10 +237,12 @@ _BY_NAME: dict[str, Initializer] = {
 
 
 def get(identifier: str | Array | Initializer) -> Initializer:
-    """Return the initializer of that name, one that gives that array, or the callable as it is.
+    """Return the initializer of that name or class, one that gives that array, or the callable as it is.
 
     Raises ValueError for a name that does not exist, TypeError for anything else.
     """
+    if isinstance(identifier, type):
+        return get(identifier())
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
     if isinstance(identifier, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,8 @@ class Compiled(Layer):
         Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
         out of range, TypeError for metrics that are no list.
         """
-        if isinstance(metrics, str):
-            raise TypeError(f"metrics must be a list, such as [{metrics!r}]")
+        if not isinstance(metrics, (list, tuple, NoneType)):
+            raise TypeError(f"metrics must be a list, such as ['accuracy'], not {metrics!r}")
         if processes is None and threads is not None:
             processes = 1
         threads = available_cores() if threads is None else positive_integer(threads, "threads")
