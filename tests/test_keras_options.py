@@ -14,7 +14,8 @@ from scratch_rnn.training import losses, optimizer_base
 keras = pytest.importorskip("keras")
 
 PAGE = (ROOT / "docs" / "keras.md").read_text(encoding="utf-8")
-TABLES = re.findall(r"^### (.+)\n\n(?:[^|#\n].*\n+)*((?:^\|.*\n)+)", PAGE, flags=re.MULTILINE)
+# The heading of each table with the sentence below it, and the table.
+TABLES = re.findall(r"^### (.+\n\n(?:[^|#\n].*\n+)*)((?:^\|.*\n)+)", PAGE, flags=re.MULTILINE)
 NEWEST = int(re.search(r"Keras, 3\.5 to 3\.(\d+)", PAGE)[1])  # that the page knows
 INSTALLED = int(keras.__version__.split(".")[1])
 MARK = "⁺"  # at what only some versions of Keras have
@@ -44,8 +45,16 @@ def rows_of(table):
 
 
 # By what it is called in Keras, what the page says of its options; of the classes in a module; of methods.
-OPTIONS = {path: rows_of(t) for title, t in TABLES if t.startswith("| option") for path in names_in(title)}
-CLASSES = {path: rows_of(t) for title, t in TABLES if t.startswith("| class") for path in names_in(title)}
+OPTIONS, CLASSES = (
+    {
+        path: rows_of(table)
+        for title, table in TABLES
+        if table.startswith(first)
+        for path in names_in(title)
+        if path.startswith("keras.")
+    }
+    for first in ("| option", "| class")
+)
 ROWS = [row for _, table in TABLES for row in rows_of(table)]
 
 
