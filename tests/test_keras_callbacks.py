@@ -233,10 +233,14 @@ def test_fit_weighs_classes_as_keras_does_and_validation_not_at_all(float64, one
     assert_same_course(trained(ours, y, **more), trained(theirs, y, **more))
 
 
-def test_evaluate_gives_the_list_that_keras_gives_and_one_step_weighs_classes_as_there(float64):
+def test_evaluate_gives_the_list_that_keras_gives(float64):
     ours, theirs = pair()
     expected = theirs.evaluate(X, LABELS, 8, 0)
     assert ours.evaluate(X, LABELS, 8, 0, return_dict=False) == pytest.approx(expected, rel=1e-12)
+
+
+def test_train_on_batch_weighs_classes_as_keras_does(float64):
+    ours, theirs = pair()
     weights = {0: 0.25, 2: 3}
     expected = theirs.train_on_batch(X, LABELS, class_weight=weights, return_dict=True)["loss"]
     assert ours.train_on_batch(X, LABELS, class_weight=weights) == pytest.approx(expected, rel=1e-12)
