@@ -154,6 +154,7 @@ def test_steps_of_a_sequence_have_the_weight_of_their_row_or_class_or_their_own(
             ValueError,
         ),
         ({"class_weight": {0: 1.0}, "sample_weight": WEIGHTS}, "not both", ValueError),
+        ({"shuffle": "batch"}, "shuffle must be True or False, not 'batch'", ValueError),
         ({"steps_per_epoch": 2}, "steps_per_epoch is not for arrays, but 2 was given", ValueError),
         ({"validation_data": (X, Y, WEIGHTS[1:])}, r"sample_weight has shape \(39,\)", ValueError),
         ({"validation_freq": 0}, "validation_freq must be", ValueError),

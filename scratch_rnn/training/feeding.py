@@ -18,11 +18,15 @@ from scratch_rnn.training.shards import Shard
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Samples in arrays, of which each epoch takes all."""
+    """Samples in arrays, of which each epoch takes all. Raises ValueError for a `shuffle` that is no bool."""
 
     samples: Samples
     batch_size: int
     shuffle: bool
+
+    def __post_init__(self) -> None:
+        if self.shuffle not in (True, False):
+            raise ValueError(f"shuffle must be True or False, not {self.shuffle!r}")
 
     @property
     def size(self) -> dict[str, int]:
