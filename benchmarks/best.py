@@ -78,18 +78,28 @@ def done() -> dict[str, dict[str, Any]]:
     return {name: json.loads(path.read_text()) for name, path in found.items() if path.is_file()}
 
 
-def as_table(results: dict[str, dict[str, Any]]) -> Table:
-    """Return a row for each training, and the mean of those that were tested."""
-    table = Table(title=str(BEST))
-    for column in ("", "weights", "validation", "test", "minutes"):
-        table.add_column(column, justify="left" if not column else "right")
+def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Return a heading, a row for each training, and the mean of those that were tested."""
+    table = [["", "weights", "validation", "test", "minutes"]]
     for name, result in results.items():
         tested = f"{result['test']['accuracy']:.2%}" if "test" in result else ""
         validated = f"{result['history']['val_accuracy'][-1]:.2%}"
-        table.add_row(name, f"{result['weights']:,}", validated, tested, f"{sum(result['seconds']) / 60:.0f}")
+        minutes = f"{sum(result['seconds']) / 60:.0f}"
+        table.append([name, f"{result['weights']:,}", validated, tested, minutes])
     tests = [result["test"]["accuracy"] for result in results.values() if "test" in result]
     if tests:
-        table.add_row(f"mean of {len(tests)}", "", "", f"{statistics.mean(tests):.2%}", "")
+        table.append([f"mean of {len(tests)}", "", "", f"{statistics.mean(tests):.2%}", ""])
+    return table
+
+
+def as_table(results: dict[str, dict[str, Any]]) -> Table:
+    """Return the rows as they are printed."""
+    heading, *body = rows(results)
+    table = Table(title=str(BEST))
+    for column in heading:
+        table.add_column(column, justify="right" if column else "left")
+    for row in body:
+        table.add_row(*row)
     return table
 
 

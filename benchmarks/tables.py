@@ -20,6 +20,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import best
 import roofline
 import shards
 
@@ -319,6 +320,11 @@ def read(name: str) -> Any:
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
+def best_table() -> str:
+    """Return the trainings of the recipe best, and of what is left of it without each ingredient."""
+    return markdown(best.rows(best.done()))
+
+
 def truncation_table() -> str:
     """Return accuracy and gradient errors for each number of steps that the gradient goes back."""
     cells = read("truncation.json")["cells"]
@@ -354,6 +360,7 @@ PAGES = {
         scaling_table,
         other_costs_table,
     ),
+    "docs/best.md": (best_table,),
     "benchmarks/README.md": (measured_on, roofline_table, shards_table, truncation_table),
 }
 
