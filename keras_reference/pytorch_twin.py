@@ -125,7 +125,7 @@ def optimizer_of(ours: optimizers.Optimizer, twin: PyTorchTwin) -> torch.optim.O
     if ours.clipnorm is not None or ours.global_clipnorm is not None:
         raise ValueError("PyTorch adds 1e-6 to the norm by which it clips: leave out clipnorm")
     if ours.schedule is not None:
-        raise ValueError("the PyTorch twin follows no schedule: give the optimizer a number as learning_rate")
+        raise ValueError("the PyTorch twin follows no schedule: take a constant learning rate")
     if kind in (optimizers.RMSprop, optimizers.Adagrad):
         raise ValueError(
             f"PyTorch's {kind.__name__} adds epsilon behind the root, Keras and scratch_rnn under it: "

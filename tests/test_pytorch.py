@@ -251,7 +251,7 @@ class Own(LSTM):
         (lambda: {"optimizer": Adagrad()}, "PyTorch's Adagrad adds epsilon behind the root"),
         (
             lambda: {"optimizer": Adam(CosineDecay(0.1, 9))},
-            "follows no schedule: give the optimizer a number",
+            "follows no schedule: take a constant learning rate",
         ),
         (lambda: {"loss": BinaryCrossentropy()}, "no cross-entropy of bare probabilities: end in sigmoid"),
         (lambda: {"optimizer": SGD(0.1, clipnorm=1.0)}, "PyTorch adds 1e-6 to the norm"),
