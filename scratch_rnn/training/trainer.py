@@ -128,6 +128,7 @@ class Trainer(Compiled):
             feed = Rows(samples, batch_size, shuffle)
         size = batch_size if validation_batch_size is None else validation_batch_size
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
+        self._check_batch_sizes(feed.batch_rows | validation.batch_rows)
         warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
         return self._fit(feed, validation, range(initial_epoch, epochs), callbacks, verbose)
 
@@ -136,6 +137,15 @@ class Trainer(Compiled):
         check_available(self.processes or 1)
         if (self.processes or 1) > 1 and (stateful := self._stateful()):
             raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
+
+    def _check_batch_sizes(self, sizes: set[int]) -> None:
+        """Raise ValueError where a layer keeps states, and the batches do not all have one size."""
+        if len(sizes) > 1 and (stateful := self._stateful()):
+            raise ValueError(
+                f"layer {stateful[0].name!r} is stateful, and batches must have the same size, not "
+                f"{' and '.join(map(str, sorted(sizes)))} rows: take a batch_size that divides the rows, and "
+                "those to validate on, too"
+            )
 
     def _fit(
         self,
