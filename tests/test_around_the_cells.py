@@ -739,6 +739,12 @@ def test_a_stateful_model_is_not_trained_at_all_on_batches_of_several_sizes():
         np.testing.assert_array_equal(weight, was)
 
 
+def test_who_shuffles_the_rows_of_a_stateful_model_is_warned():
+    model = stateful_model()
+    with pytest.warns(UserWarning, match="'lstm' is stateful, but the rows are shuffled: take shuffle=False"):
+        model.fit(np.zeros((4, 2, 3)), np.zeros(4, int), 4, verbose=0)
+
+
 def test_states_that_are_kept_have_the_dtype_of_their_layer():
     layer = LSTM(2, stateful=True, seed=0)
     layer.forward(X)
@@ -817,7 +823,7 @@ def test_a_stateful_model_is_not_trained_on_processes():
     with pytest.raises(ValueError, match="layer 'lstm' is stateful: take threads, not processes"):
         trained(model)
     model.compile(Adam(0.01), shard_rows=8)
-    history = model.fit(np.zeros((320, 2, 3)), np.zeros(320, int), 16, verbose=0)
+    history = model.fit(np.zeros((320, 2, 3)), np.zeros(320, int), 16, shuffle=False, verbose=0)
     assert "thread" in history.workers
 
 
