@@ -1,6 +1,7 @@
 """What is built around the cells, with its gradients: both directions, dropout, masks, kept states ..."""
 
 import io
+import pickle
 import re
 from contextlib import redirect_stdout
 from itertools import product
@@ -104,7 +105,7 @@ def test_states_of_both_layers_go_in_and_come_out():
         alone = each.forward(X, own)[0]
         np.testing.assert_array_equal(alone[1:], ended)
     assert y.shape == (4, 4)
-    with pytest.raises(ValueError, match=r"has 4 states .* but 3 were given"):
+    with pytest.raises(ValueError, match=r"must be a tuple of 4 arrays .*, not of 3"):
         layer.forward(X, states[:3])
 
 
@@ -137,6 +138,13 @@ def test_the_layer_that_is_given_stays_as_it_is():
     ("arguments", "options", "error", "words"),
     [
         ((Dense(3),), {}, TypeError, "takes a recurrent layer, such as LSTM(64), not <Dense"),
+        ((None,), {}, TypeError, "takes a recurrent layer, such as LSTM(64), not None"),
+        (
+            (LSTM(2, name="a"),),
+            {"backward_layer": LSTM(2, name="forward_a", go_backwards=True)},
+            ValueError,
+            "both layers have the name 'forward_a': give one of them another",
+        ),
         ((LSTM(2), "max"), {}, ValueError, "unknown merge_mode 'max'"),
         ((LSTM(2),), {"backward_layer": LSTM(2)}, ValueError, "one of both layers must have go_backwards"),
         (
@@ -156,6 +164,27 @@ def test_the_layer_that_is_given_stays_as_it_is():
 def test_layers_that_do_not_make_a_pair_are_refused(arguments, options, error, words):
     with pytest.raises(error, match=re.escape(words)):
         Bidirectional(*arguments, **options)
+
+
+def test_a_bidirectional_layer_has_its_weights_once_it_was_called():
+    layer = wide()
+    y, _ = layer.forward(X)
+    assert [weight.dtype for weight in layer.astype("float32").weights] == ["float32"] * 6
+    assert layer.outputs(X).tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("states", [5, {}, "ab", [1.0, 2.0], (None,) * 3])
+def test_states_that_are_none_are_refused_by_name(states):
+    for layer in (make_cell("LSTM", 2), wide()):
+        with pytest.raises(ValueError, match=r"state.* of layer '\w+'"):
+            layer.forward(X, states)
+
+
+def test_a_pair_of_outputs_needs_a_pair_of_gradients():
+    layer = Bidirectional(make_cell("GRU", 2), None)
+    tape = layer.forward(X)[1]
+    with pytest.raises(ValueError, match="has two outputs: dy must be a pair of gradients"):
+        layer.backward(np.ones((4, 4)), tape)
 
 
 def test_a_sequential_refuses_a_pair_of_outputs():
@@ -186,8 +215,11 @@ def test_a_recurrent_layer_reads_each_timestep_as_a_sequence_of_its_own():
 def test_time_distributed_refuses_what_it_cannot_call():
     with pytest.raises(TypeError, match="takes a layer, such as Dense"):
         TimeDistributed("dense")
-    with pytest.raises(ValueError, match="returns or keeps states"):
-        TimeDistributed(LSTM(2, stateful=True))
+    for inside in (LSTM(2, stateful=True), Sequential([LSTM(2, stateful=True)])):
+        with pytest.raises(ValueError, match="returns or keeps states"):
+            TimeDistributed(inside)
+    with pytest.raises(ValueError, match="has merge_mode=None: TimeDistributed takes one array"):
+        TimeDistributed(Bidirectional(LSTM(2), None))
     with pytest.raises(ValueError, match=r"needs inputs \(batch, time, ...\)"):
         TimeDistributed(Dense(2)).build((None, 3))
 
@@ -250,6 +282,23 @@ def test_a_rate_has_to_be_at_least_zero_and_below_one(rate):
 def test_a_noise_shape_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"noise_shape of layer 'dropout' is \(4, 2, 3\)"):
         Dropout(0.5, (4, 2, 3)).forward(X, training=True)
+    for shape in (3, "abc", (None, -1, None), np.ones(3, int)):
+        with pytest.raises(ValueError, match=r"noise_shape must be a tuple such as \(None, 1, None\), not"):
+            Dropout(0.5, shape)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "one", True])
+def test_a_seed_is_a_whole_number(seed):
+    for make in (LSTM, Dense, lambda units, seed: Dropout(0.5, seed=seed)):
+        with pytest.raises(ValueError, match=f"seed must be a whole number, zero or above, not {seed!r}"):
+            make(2, seed=seed)
+
+
+def test_the_name_of_a_layer_is_a_text_without_a_slash():
+    with pytest.raises(TypeError, match="the name of a layer must be a text, not 5"):
+        LSTM(2, name=5)
+    with pytest.raises(ValueError, match="must not have a slash in it, not 'a/b'"):
+        Masking(name="a/b")
 
 
 @every_cell
@@ -430,6 +479,17 @@ def test_masking_masks_timesteps_that_hold_nothing_but_its_value():
     assert_every_entry(layer, x)
 
 
+def test_the_value_that_is_masked_is_compared_in_the_dtype_of_the_inputs():
+    x = np.array([[[0.1], [0.2]]], np.float32)
+    assert Masking(np.float64(0.1)).compute_mask(x, None).tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize("value", [None, "0", np.nan, np.inf, True, [0.0]])
+def test_a_value_to_mask_is_a_finite_number(value):
+    with pytest.raises(ValueError, match="mask_value must be a finite number, not"):
+        Masking(value)
+
+
 def test_a_mask_travels_through_a_model_to_every_layer_that_takes_it():
     x, mask = padded()
     first, second = random_cell("GRU", return_sequences=True), random_cell("LSTM", features=2, seed=3)
@@ -549,6 +609,12 @@ def test_the_forget_gate_s_bias_begins_at_one_and_the_scales_do():
     assert (given["state_gamma"], given["state_beta"]) == ([1, 1], [0, 0])
 
 
+def test_a_layer_with_weights_of_its_own_survives_a_pickle():
+    layer = LayerNormLSTM(2, seed=0)
+    y, _ = layer.forward(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer)).forward(X)[0], y)
+
+
 def test_layer_normalization_has_a_bias_of_its_own():
     with pytest.raises(ValueError, match="use_bias must be False"):
         LayerNormLSTM(2, use_bias=True)
@@ -660,6 +726,42 @@ def test_a_stateful_layer_wants_batches_of_one_size():
         layer.forward(X[:3])
 
 
+def test_a_stateful_model_is_not_trained_at_all_on_batches_of_several_sizes():
+    model = stateful_model()
+    model.build((None, 2, 3))
+    before = model.get_weights()
+    for options in ({}, {"validation_split": 0.5, "validation_batch_size": 2}):
+        with pytest.raises(
+            ValueError, match=r"must have the same size, not .* rows: take a batch_size that div"
+        ):
+            model.fit(np.zeros((8, 2, 3)), np.zeros(8, int), 4 if options else 3, verbose=0, **options)
+    for weight, was in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, was)
+
+
+def test_who_shuffles_the_rows_of_a_stateful_model_is_warned():
+    model = stateful_model()
+    with pytest.warns(UserWarning, match="'lstm' is stateful, but the rows are shuffled: take shuffle=False"):
+        model.fit(np.zeros((4, 2, 3)), np.zeros(4, int), 4, verbose=0)
+
+
+def test_states_that_are_kept_have_the_dtype_of_their_layer():
+    layer = LSTM(2, stateful=True, seed=0)
+    layer.forward(X)
+    wider = layer.astype("float64")
+    wider.forward(X)
+    assert [state.dtype for state in wider.kept_states] == ["float64"] * 2
+    layer.forward(X)
+    np.testing.assert_allclose(layer.kept_states, wider.kept_states, atol=1e-6)
+
+
+def test_a_stateful_layer_that_is_wrapped_begins_with_zeros():
+    given = LSTM(2, stateful=True)
+    given.forward(X)
+    assert all(layer.kept_states == [] for layer in Bidirectional(given).layers)
+    assert len(given.kept_states) == 2
+
+
 def test_gradients_of_a_stateful_layer_are_those_of_a_layer_with_initial_states():
     assert_every_entry(make_cell("LSTM", 2, stateful=True))
     assert_every_entry(Bidirectional(make_cell("GRU", 2, stateful=True)))
@@ -721,7 +823,7 @@ def test_a_stateful_model_is_not_trained_on_processes():
     with pytest.raises(ValueError, match="layer 'lstm' is stateful: take threads, not processes"):
         trained(model)
     model.compile(Adam(0.01), shard_rows=8)
-    history = model.fit(np.zeros((320, 2, 3)), np.zeros(320, int), 16, verbose=0)
+    history = model.fit(np.zeros((320, 2, 3)), np.zeros(320, int), 16, shuffle=False, verbose=0)
     assert "thread" in history.workers
 
 

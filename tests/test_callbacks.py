@@ -264,8 +264,45 @@ def test_a_rate_that_follows_a_schedule_is_left_alone(callback):
     assert_same_weights(model, before)
 
 
+@pytest.mark.parametrize("callback", [EarlyStopping, ReduceLROnPlateau])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("patience", "3"), ("patience", -1), ("patience", None), ("min_delta", np.nan), ("min_delta", "x")],
+)
+def test_numbers_that_cannot_be_are_refused_when_the_callback_is_made(callback, option, value):
+    with pytest.raises(ValueError, match=f"{option} must be a .*number.*, not {value!r}"):
+        callback(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: EarlyStopping(baseline="x"), ValueError, "baseline must be a finite number, not 'x'"),
+        (lambda: EarlyStopping(start_from_epoch=0.5), ValueError, "start_from_epoch must be a whole number"),
+        (
+            lambda: ReduceLROnPlateau(factor=None),
+            ValueError,
+            "factor must be a number at least 0 and below 1",
+        ),
+        (lambda: ReduceLROnPlateau(cooldown="x"), ValueError, "cooldown must be a whole number"),
+        (lambda: ReduceLROnPlateau(min_lr=-1), ValueError, "min_lr must be a number at least 0, not -1"),
+        (lambda: EarlyStopping(monitor=None), TypeError, "monitor must be the name of a value in the logs"),
+        (lambda: LearningRateScheduler(0.1), TypeError, "schedule must be a function of the epoch and"),
+        (lambda: CSVLogger("log.csv", separator=None), ValueError, "separator must be one character"),
+        (lambda: CSVLogger("log.csv", separator='"'), ValueError, "and no quote or end of a line"),
+        (lambda: ModelCheckpoint("a", initial_value_threshold="x"), ValueError, "must be a finite number"),
+        (lambda: fit(tiny(), ModelCheckpoint("{epoch.x}.npz")), ValueError, "cannot be filled in"),
+        (lambda: tiny().fit(None), TypeError, "x must be an array, with y, or an iterable of batches"),
+        (lambda: fit(tiny(), class_weight={0: "x"}), ValueError, "class_weight must be finite numbers"),
+    ],
+)
+def test_what_fit_and_its_callbacks_cannot_use_is_named(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
 def test_bad_rates_and_factors_are_refused():
-    with pytest.raises(ValueError, match=r"factor must be at least 0 and below 1, not 1\.5"):
+    with pytest.raises(ValueError, match=r"factor must be a number at least 0 and below 1, not 1\.5"):
         ReduceLROnPlateau(factor=1.5)
     with pytest.raises(ValueError, match="must give a float, not None"):
         fit(tiny(), LearningRateScheduler(lambda epoch: None))
@@ -305,7 +342,7 @@ def test_a_csv_file_that_cannot_be_written_is_noticed_before_training(tmp_path):
     with pytest.raises(FileNotFoundError):
         fit(model, CSVLogger(tmp_path / "nowhere" / "log.csv"))
     assert_same_weights(model, before)
-    with pytest.raises(ValueError, match="separator must be one character, not ', '"):
+    with pytest.raises(ValueError, match=r"separator must be one character, .*, not ', '"):
         CSVLogger("log.csv", separator=", ")
 
 

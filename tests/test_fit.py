@@ -277,7 +277,7 @@ def test_a_first_batch_builds_the_model():
     ("given", "message", "error"),
     [
         (X, "y is missing: x alone can only be an iterable of batches", ValueError),
-        (5, "not iterable", TypeError),
+        (5, "an iterable of batches", TypeError),
         ([], "x yields no batch; a generator can be used only once", ValueError),
         ([X[:2]], r"batch 1 of x must be \(x, y\) or \(x, y, sample_weight\), not ndarray", ValueError),
         ([(X, Y, Y, Y)], r"batch 1 of x must be .*, not 4 things", ValueError),

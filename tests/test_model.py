@@ -1533,9 +1533,10 @@ def test_binary_labels_that_are_classes_are_refused_and_nothing_is_trained():
         ({"batch_size": 2.5}, "batch_size must be a whole number above zero, not 2.5"),
         ({"epochs": 0}, "epochs must be a whole number above zero, not 0"),
         ({"epochs": -1}, "epochs must be a whole number above zero, not -1"),
-        ({"validation_split": 1.0}, "validation_split must be at least 0 and below 1, not 1.0"),
-        ({"validation_split": -0.1}, "validation_split must be at least 0 and below 1, not -0.1"),
-        ({"validation_split": np.nan}, "validation_split must be at least 0 and below 1, not nan"),
+        ({"validation_split": 1.0}, "validation_split must be a number at least 0 and below 1, not 1.0"),
+        ({"validation_split": -0.1}, "validation_split must be a number at least 0 and below 1, not -0.1"),
+        ({"validation_split": np.nan}, "validation_split must be a number at least 0 and below 1, not nan"),
+        ({"validation_split": "a"}, "validation_split must be a number at least 0 and below 1, not 'a'"),
         ({"validation_split": 0.95}, "10 rows are too few: validation_split=0.95"),
         ({"validation_split": 1e-9}, None),
     ],
@@ -1681,3 +1682,9 @@ def test_weights_that_the_dtype_cannot_hold_are_refused_and_nothing_is_changed(t
 def test_weights_come_in_a_list(weights):
     with pytest.raises(TypeError, match="weights must be a list of arrays, not"):
         classifier(SimpleRNN).set_weights(weights)
+
+
+def test_rows_of_several_lengths_are_no_array_and_advice_is_given():
+    model = tiny()
+    with pytest.raises(ValueError, match="x must be one array, but its rows have several lengths: pad them"):
+        model.predict([[[1.0]], [[1.0], [2.0]]])

@@ -372,3 +372,11 @@ def test_the_file_is_a_zip_of_arrays_and_text_that_anyone_can_read(saved):
     with zipfile.ZipFile(io.BytesIO(saved[1])) as file:
         assert all(name.endswith(".npy") for name in file.namelist())
         assert b"PCG64" in file.read("model.npy")
+
+
+def test_a_layer_whose_name_a_file_keeps_for_itself_is_refused(tmp_path):
+    model = Sequential([Dense(2, name="more")])
+    model.build((None, 3))
+    with pytest.raises(ValueError, match="weight 'more/kernel' cannot be saved under this name"):
+        model.save(tmp_path / "model.npz")
+    assert list(tmp_path.iterdir()) == []

@@ -166,6 +166,17 @@ def test_numbers_out_of_range_are_refused(make, message):
         make()
 
 
+def test_a_rate_that_grows_beyond_all_numbers_is_refused():
+    optimizer = SGD(ExponentialDecay(0.1, 1, 1e300))
+    optimizer.iterations = 2
+    with pytest.raises(ValueError, match="learning_rate must be a number at least 0, not inf"):
+        _ = optimizer.learning_rate
+    with pytest.raises(ValueError, match="decay_rate must be a number at least 0, not 1000"):
+        ExponentialDecay(0.1, 1, 10**400)
+    with pytest.raises(TypeError, match="boundaries must be a list of numbers, not 5"):
+        PiecewiseConstantDecay(5, [0.1])
+
+
 def test_a_schedule_that_gives_no_rate_is_refused_before_the_step_counts():
     class Wrong(LearningRateSchedule):
         def __call__(self, step):

@@ -41,7 +41,8 @@ class Layer:
 
     `dtype` is "float32", "float64" or, for the complex-step gradient check, "complex128" (forward only).
     `seed` makes the layer's initial weights repeatable; without it they come from the model's seed, and those
-    of a layer without a model are different each time.
+    of a layer without a model are different each time. Raises ValueError for another dtype, a seed that is no
+    whole number or a name with a slash in it; TypeError for a name that is no text.
     """
 
     takes_mask: ClassVar[bool] = False  # whether `forward` takes a mask (B, T)
@@ -50,8 +51,8 @@ class Layer:
         self, *, dtype: DTypeLike = "float32", name: str | None = None, seed: SeedLike = None
     ) -> None:
         self.dtype = _checked_dtype(dtype)
-        self.name = name if name is not None else _snake_case(type(self).__name__)
-        self.seed = seed
+        self.name = _snake_case(type(self).__name__) if name is None else _checked_name(name)
+        self.seed = _checked_seed(seed)
         self.built = False
 
     @property
@@ -220,6 +221,20 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     if dtype is not None and checked.name in DTYPES:  # np.dtype(None) would be float64
         return checked
     raise ValueError(f"unknown dtype {dtype!r}: use one of {', '.join(DTYPES)}")
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a layer must be a text, not {name!r}")
+    if "/" in name:  # stands between a layer and its weight
+        raise ValueError(f"the name of a layer must not have a slash in it, not {name!r}")
+    return name
+
+
+def _checked_seed(seed: Any) -> SeedLike:
+    if seed is None or isinstance(seed, np.random.SeedSequence):
+        return seed
+    return natural_number(seed, "seed")
 
 
 def _show(shape: Shape) -> str:

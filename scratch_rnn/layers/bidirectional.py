@@ -18,6 +18,7 @@ import numpy as np
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers.base import Gradients, Shape
 from scratch_rnn.layers.recurrent import Recurrent
+from scratch_rnn.layers.recurrent_base import count_states
 from scratch_rnn.layers.tape import Tape
 from scratch_rnn.layers.wrapper import Wrapper
 
@@ -57,7 +58,7 @@ class Bidirectional(Wrapper):
         name: str | None = None,
     ) -> None:
         for given in (layer, backward_layer):
-            if given is not None and not isinstance(given, Recurrent):
+            if not (isinstance(given, Recurrent) or (given is None and given is not layer)):
                 raise TypeError(f"Bidirectional takes a recurrent layer, such as LSTM(64), not {given!r}")
         if merge_mode not in MERGE_MODES:
             raise ValueError(f"unknown merge_mode {merge_mode!r}: use concat, sum, mul, ave or None")
@@ -155,6 +156,8 @@ class Bidirectional(Wrapper):
         y is (B, 2 H), or (B, T, 2 H) with return_sequences, where the outputs are put side by side, else like
         that of one layer; a pair with merge_mode None. With return_state it is (y, states of both).
         """
+        if not self.built:
+            self.build(np.shape(x))
         own_states = self._divided(initial_state)
         earlier = (None, None) if tape is None else tape.tapes
         results = [
@@ -170,7 +173,7 @@ class Bidirectional(Wrapper):
 
     def outputs(self, x: Array, **options: Any) -> Any:
         """Return the y of `forward` alone, where no backward pass will follow."""
-        if self.return_state:
+        if self.return_state or not self.built:
             return super().outputs(x, **options)
         y_forward, y_backward = (layer.outputs(x, **options) for layer in self.layers)
         return self._together((y_forward, self._turned(y_backward)), ())
@@ -225,6 +228,8 @@ class Bidirectional(Wrapper):
     def _apart(self, dy: Any, forward: Array, backward: Array) -> tuple[Array | None, Array | None]:
         """Return the gradients of the outputs of both, from that of y."""
         if self.merge_mode is None:
+            if not isinstance(dy, (tuple, list)) or len(dy) != 2:
+                raise ValueError(f"layer {self.name!r} has two outputs: dy must be a pair of gradients")
             return dy[0], dy[1]
         dy = self._cast(dy, "the gradient of the output", (*forward.shape[:-1], self.units))
         if self.merge_mode == "concat":
@@ -238,11 +243,7 @@ class Bidirectional(Wrapper):
         """Return the states, or their gradients, of each layer."""
         if states is None:
             return None, None
-        if len(states) != len(self.state_names):
-            raise ValueError(
-                f"layer {self.name!r} has {len(self.state_names)} states ({', '.join(self.state_names)}), "
-                f"but {len(states)} were given"
-            )
+        count_states(states, self.state_names, f"the states of layer {self.name!r}")
         first = len(self.forward_layer.state_names)
         return states[:first], states[first:]
 
@@ -251,6 +252,8 @@ class Bidirectional(Wrapper):
         forward, backward = self.layers
         if forward.go_backwards == backward.go_backwards:
             raise ValueError("one of both layers must have go_backwards=True, and the other False")
+        if forward.name == backward.name:
+            raise ValueError(f"both layers have the name {forward.name!r}: give one of them another")
         same = ["return_sequences", "return_state", "stateful", "dtype"]
         if self.merge_mode not in ("concat", None):
             same.append("units")
@@ -265,6 +268,7 @@ def _anew(layer: Recurrent, direction: str) -> Recurrent:
     other = copy.deepcopy(layer)
     other.built = False
     other.features = None
+    other.reset_states()
     other.name = f"{direction}_{layer.name.removeprefix(f'{direction}_')}"
     if direction == "backward" and layer.seed is not None:
         seed = (

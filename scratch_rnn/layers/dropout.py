@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import place
-from scratch_rnn.layers.base import Shape, natural_number
+from scratch_rnn.layers.base import Shape
 from scratch_rnn.layers.unweighted import Unweighted
 
 
@@ -20,7 +20,8 @@ class Dropout(Unweighted):
     1 shares one draw: (None, 1, None) drops a feature in all timesteps or in none. None stands for the size
     of x. In `fit` what is drawn depends on the model's seed, or the layer's own, the step and the rows alone.
 
-    Arguments and meaning are Keras's, but `rate` must be below 1. Raises ValueError for one out of range.
+    Arguments and meaning are Keras's, but `rate` must be below 1. Raises ValueError for one out of range, and
+    for another `noise_shape`.
     """
 
     def __init__(
@@ -32,9 +33,9 @@ class Dropout(Unweighted):
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
-        super().__init__(dtype=dtype, name=name, seed=None if seed is None else natural_number(seed, "seed"))
+        super().__init__(dtype=dtype, name=name, seed=seed)
         self.rate = checked_rate(rate, "rate")
-        self.noise_shape = noise_shape
+        self.noise_shape = None if noise_shape is None else _checked_noise_shape(noise_shape)
 
     def factors(self, x: Array, training: bool) -> Array | None:
         if not (training and self.rate):
@@ -42,7 +43,7 @@ class Dropout(Unweighted):
         return kept_entries(self.rate, self._noise_shape(x.shape), self.dtype, place.generator(self.seed))
 
     def _noise_shape(self, shape: Shape) -> tuple[int, ...]:
-        wanted = self.noise_shape or shape
+        wanted = shape if self.noise_shape is None else self.noise_shape
         fits = len(wanted) == len(shape) and all(
             w in (None, 1, s) for w, s in zip(wanted, shape, strict=True)
         )
@@ -58,6 +59,13 @@ def kept_entries(rate: float, shape: tuple[int, ...], dtype: Any, rng: np.random
     """Return what dropout multiplies by: 0 with probability `rate`, and else 1 / (1 - rate)."""
     kept = rng.random(shape, np.float32) >= rate  # in float64 the same entries
     return kept.astype(dtype) / np.dtype(dtype).type(1 - rate)
+
+
+def _checked_noise_shape(noise_shape: Any) -> Shape:
+    sizes = tuple(noise_shape) if isinstance(noise_shape, (tuple, list)) else ("none",)
+    if not all(size is None or (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
+        raise ValueError(f"noise_shape must be a tuple such as (None, 1, None), not {noise_shape!r}")
+    return tuple(None if size is None else int(size) for size in sizes)
 
 
 def checked_rate(rate: Any, name: str) -> float:

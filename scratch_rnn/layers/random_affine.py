@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import place
-from scratch_rnn.layers.base import Gradients, Layer, Shape, natural_number
+from scratch_rnn.layers.base import Gradients, Layer, Shape
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class RandomAffine(Layer):
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
-        super().__init__(dtype=dtype, name=name, seed=None if seed is None else natural_number(seed, "seed"))
+        super().__init__(dtype=dtype, name=name, seed=seed)
         self.shift, self.rotation = _checked(shift, "shift", 1e3), _checked(rotation, "rotation", 180)
         self.zoom, self.shear = _checked(zoom, "zoom", 0.9), _checked(shear, "shear", 10)
 
@@ -85,7 +85,7 @@ class RandomAffine(Layer):
         if not training:
             return x, Samples(self, x.shape, None, None)
         places, weights = _neighbours(self._drawn(len(x)), x.shape, self.dtype)
-        bordered = np.pad(x, ((0, 0), (1, 1), (1, 1))).reshape(len(x), -1)
+        bordered = np.pad(x, ((0, 0), (1, 1), (1, 1))).reshape(len(x), (x.shape[1] + 2) * (x.shape[2] + 2))
         taken = np.take_along_axis(bordered[np.newaxis], places, axis=2)
         return (taken * weights).sum(axis=0).reshape(x.shape), Samples(self, x.shape, places, weights)
 

@@ -46,6 +46,10 @@ class RecurrentBase(RecurrentWeights):
         """Return the mask of the outputs; the last alone has none."""
         return mask if self.return_sequences else None
 
+    def _cast_weights(self) -> None:
+        super()._cast_weights()
+        self._kept_states.cast(self.dtype)
+
     def reset_states(self) -> None:
         """Forget what earlier batches have left, where the layer is stateful."""
         self._kept_states.reset()
@@ -161,9 +165,7 @@ class RecurrentBase(RecurrentWeights):
         """Return one array (B, H), or None for zeros, for each state of the layer."""
         if states is None:
             return [None] * len(self.state_names)
-        if len(states) != len(self.state_names):
-            expected = f"a tuple of {len(self.state_names)} arrays ({', '.join(self.state_names)})"
-            raise ValueError(f"{what} of layer {self.name!r} must be {expected}, not of {len(states)}")
+        count_states(states, self.state_names, f"{what} of layer {self.name!r}")
         return [
             None if state is None else self._cast(state, f"{what} {name}", (batch, self.units))
             for name, state in zip(self.state_names, states, strict=True)
@@ -179,3 +181,11 @@ class RecurrentBase(RecurrentWeights):
                 f"mask of layer {self.name!r} must be bool {(batch, time)}, not {mask.dtype} {mask.shape}"
             )
         return self._processing_order(mask).T
+
+
+def count_states(states: Any, names: Sequence[str], what: str) -> None:
+    """Raise ValueError unless there is a state, or the gradient of one, for each of the names."""
+    number = len(states) if isinstance(states, (tuple, list)) or np.ndim(states) > 1 else None
+    if number != len(names):
+        given = type(states).__name__ if number is None else f"of {number}"
+        raise ValueError(f"{what} must be a tuple of {len(names)} arrays ({', '.join(names)}), not {given}")

@@ -102,7 +102,7 @@ class RecurrentWeights(Layer):
         if self.bias is not None:
             self.bias[...] = initial(self.bias_initializer, self.bias_shape, rng)
         self.own_weights = {
-            own: initializers.get(own.initializer)((own.blocks * self.units, 1), rng).astype(self.dtype)
+            own.name: initializers.get(own.initializer)((own.blocks * self.units, 1), rng).astype(self.dtype)
             for own in self.step_class.own_weights()
         }
         self.built = True
@@ -168,7 +168,7 @@ class RecurrentWeights(Layer):
     def _cast_weights(self) -> None:
         if self.built:
             self.matrix = self.matrix.astype(self.dtype)
-            self.own_weights = {own: weight.astype(self.dtype) for own, weight in self.own_weights.items()}
+            self.own_weights = {name: own.astype(self.dtype) for name, own in self.own_weights.items()}
 
     @property
     def kernel(self) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,12 @@ class KeptStates:
         new = [np.zeros((batch_rows, *state.shape[1:]), state.dtype) for state in states]
         for kept, state in zip(self.of_batch.setdefault(batch_rows, new), states, strict=True):
             kept[part] = state
+
+    def cast(self, dtype: np.dtype[Any]) -> None:
+        """Bring them to another dtype."""
+        self.of_batch = {
+            rows: [state.astype(dtype) for state in states] for rows, states in self.of_batch.items()
+        }
 
     def reset(self) -> None:
         """Forget them: the next batch begins with zeros."""

@@ -136,7 +136,7 @@ def state() -> Any:
 def weight(name: str, blocks: int = 1, initializer: str | Initializer = "zeros") -> Any:
     """Declare weights (blocks * H, 1) and their gradient, which `add_weight_gradients` adds up."""
     own = OwnWeight(name, blocks, initializer)
-    weights = Part(lambda tape: tape.layer.own_weights[own], None, range(blocks), source=own)
+    weights = Part(lambda tape: tape.layer.own_weights[name], None, range(blocks), source=own)
     return weights, replace(weights, find=lambda tape: tape.arrays[own])
 
 

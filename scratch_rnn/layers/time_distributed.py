@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.layers.base import Gradients, Layer, Shape
+from scratch_rnn.layers.base import Gradients, Layer, Shape, parts_of
 from scratch_rnn.layers.wrapper import Wrapper
 
 
@@ -32,9 +32,13 @@ class TimeDistributed(Wrapper):
     def __init__(self, layer: Layer, *, name: str | None = None) -> None:
         if not isinstance(layer, Layer):
             raise TypeError(f"TimeDistributed takes a layer, such as Dense(10), not {layer!r}")
-        if getattr(layer, "return_state", False) or getattr(layer, "stateful", False):
+        if any(_has_states(part) for part in (layer, *parts_of(layer))):
             raise ValueError(
                 f"layer {layer.name!r} returns or keeps states: TimeDistributed has no use for them"
+            )
+        if getattr(layer, "merge_mode", "") is None:
+            raise ValueError(
+                f"layer {layer.name!r} has merge_mode=None: TimeDistributed takes one array from it"
             )
         super().__init__(layer, name=name)
 
@@ -88,3 +92,8 @@ class TimeDistributed(Wrapper):
 def _folded(x: Array) -> Array:
     """Return (B * T, ...) of (B, T, ...)."""
     return x.reshape(-1, *x.shape[2:])
+
+
+def _has_states(layer: Layer) -> bool:
+    """Return whether a layer gives back or keeps states."""
+    return getattr(layer, "return_state", False) or getattr(layer, "stateful", False)

@@ -45,7 +45,7 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode, best=initial_value_threshold)
-        self.filepath, self.verbose = os.fspath(filepath), verbose
+        self.filepath, self.verbose = os.fsdecode(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq = save_freq if save_freq == "epoch" else positive_integer(save_freq, "save_freq")
         self.batches = 0  # since the last time
@@ -89,7 +89,7 @@ class ModelCheckpoint(Monitor):
         values["epoch"] = self.epoch + 1
         try:
             return Path(self.filepath.format(**values))
-        except (KeyError, IndexError, ValueError) as error:
+        except (LookupError, ValueError, AttributeError, TypeError) as error:
             names = ", ".join(sorted(values))
             raise ValueError(
                 f"filepath {self.filepath!r} cannot be filled in ({error!r}) from {names}"

@@ -34,6 +34,11 @@ class Rows:
         return {"steps": -(-len(self.samples) // self.batch_size), "samples": len(self.samples)}
 
     @property
+    def batch_rows(self) -> set[int]:
+        """The sizes that its batches have."""
+        return _sizes(len(self.samples), self.batch_size)
+
+    @property
     def first_inputs(self) -> Array:
         """Inputs that are there before the first epoch: all."""
         return self.samples.x
@@ -71,6 +76,8 @@ class Stream:
         self._steps = None if steps is None else positive_integer(steps, "steps_per_epoch")
         if hasattr(given, "shape"):
             raise ValueError("y is missing: x alone can only be an iterable of batches (x, y)")
+        if not isinstance(given, Iterable):
+            raise TypeError(f"x must be an array, with y, or an iterable of batches (x, y), not {given!r}")
         self._left, self._drawn = iter(given), 0
         self._next = self._draw()
         if self._next is None:
@@ -80,6 +87,11 @@ class Stream:
     def size(self) -> dict[str, int | None]:
         """How many batches and samples an epoch has, as far as that is known."""
         return {"steps": self._steps, "samples": None}
+
+    @property
+    def batch_rows(self) -> set[int]:
+        """The sizes of its batches: nobody knows them yet."""
+        return set()
 
     @property
     def first_inputs(self) -> Array:
@@ -138,11 +150,21 @@ class Validation:
         if not isinstance(self.freq, (list, tuple, set)):
             positive_integer(self.freq, "validation_freq")
 
+    @property
+    def batch_rows(self) -> set[int]:
+        """The sizes that its batches have."""
+        return set() if self.samples is None else _sizes(len(self.samples), self.batch_size)
+
     def after(self, epoch: int) -> Samples | None:
         """Return what to validate on after an epoch, counted from 0."""
         if isinstance(self.freq, (list, tuple, set)):
             return self.samples if epoch + 1 in self.freq else None
         return self.samples if (epoch + 1) % self.freq == 0 else None
+
+
+def _sizes(rows: int, batch_size: int) -> set[int]:
+    """Return the sizes of the batches of so many rows."""
+    return {min(rows, batch_size), (rows - 1) % batch_size + 1}  # the last one may be smaller
 
 
 def split(samples: Samples, share: float, by_class: bool) -> tuple[Samples, Samples | None]:

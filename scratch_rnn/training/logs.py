@@ -27,9 +27,11 @@ class CSVLogger(Callback):
     state_names = ("keys", "length")
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        if len(separator) != 1:
-            raise ValueError(f"separator must be one character, not {separator!r}")
-        self.filename, self.separator, self.append = Path(filename), separator, append
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
+            raise ValueError(
+                f"separator must be one character, and no quote or end of a line, not {separator!r}"
+            )
+        self.filename, self.separator, self.append = Path(os.fsdecode(filename)), separator, append
         self.keys: list[str] | None = None
         self.length: int | None = None  # of what is written and stays, in bytes
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scratch_rnn.training import metrics
 from scratch_rnn.training.callbacks import Callback, Logs
+from scratch_rnn.training.ranges import in_range
 
 LARGER_IS_BETTER = (metrics.accuracy, metrics.binary_accuracy)
 SMALLER_IS_BETTER = (metrics.mean_squared_error, metrics.mean_absolute_error)
@@ -19,14 +20,18 @@ class Monitor(Callback):
                library's own metrics
     min_delta  a value counts as better only if it is better by more than that
 
-    Raises ValueError for another mode; when the training begins, where "auto" cannot tell. (Keras takes other
-    modes for "auto".)
+    Raises ValueError for another mode or a number that is none, TypeError for a `monitor` that is no text;
+    ValueError when the training begins, where "auto" cannot tell. (Keras takes other modes for "auto".)
     """
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0, best: float | None = None) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode must be 'auto', 'min' or 'max', not {mode!r}")
-        self.monitor, self.mode, self.min_delta, self.best = monitor, mode, abs(min_delta), best
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a value in the logs, not {monitor!r}")
+        self.monitor, self.mode = monitor, mode
+        self.min_delta = abs(in_range(min_delta, "min_delta"))
+        self.best = None if best is None else in_range(best, "the value to begin with")
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)

@@ -57,7 +57,9 @@ class Optimizer:
         self.weight_decay = None if weight_decay is None else in_range(weight_decay, "weight_decay", least=0)
         self.use_ema, self.ema_momentum = use_ema, in_range(ema_momentum, "ema_momentum", least=0, most=1)
         every = ema_overwrite_frequency
-        self.ema_overwrite_frequency = every and positive_integer(every, "ema_overwrite_frequency")
+        self.ema_overwrite_frequency = (
+            None if every is None else positive_integer(every, "ema_overwrite_frequency")
+        )
         self.iterations = 0
         self._slots: list[dict[str, Array]] = []
 
@@ -68,7 +70,7 @@ class Optimizer:
         Raises TypeError where a number would take the place of a schedule, as in Keras.
         """
         if isinstance(self._learning_rate, LearningRateSchedule):
-            return in_range(self._learning_rate(self.iterations), "learning_rate", least=0)
+            return in_range(_rate_of(self._learning_rate, self.iterations), "learning_rate", least=0)
         return self._learning_rate
 
     @learning_rate.setter
@@ -166,6 +168,14 @@ class Optimizer:
         if self.clipvalue is not None:
             return [np.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
         return gradients
+
+
+def _rate_of(schedule: LearningRateSchedule, step: int) -> float:
+    """Return what a schedule says of a step; infinity where that is more than a float can hold."""
+    try:
+        return schedule(step)
+    except OverflowError:
+        return float("inf")
 
 
 def _norm(arrays: Sequence[Array]) -> float:

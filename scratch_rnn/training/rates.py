@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from scratch_rnn.layers.base import natural_number
 from scratch_rnn.training.callbacks import Callback, Logs, tell
 from scratch_rnn.training.monitor import Monitor
+from scratch_rnn.training.ranges import in_range
 
 
 class LearningRateScheduler(Callback):
@@ -16,13 +18,17 @@ class LearningRateScheduler(Callback):
     schedule  a function of the epoch, counted from 0, and of the present rate, or of the epoch alone
     verbose   1 says each time what the rate is
 
-    The logs of an epoch, and the history, then have its `learning_rate`. Raises ValueError in `fit` for a
-    schedule that gives no float.
+    The logs of an epoch, and the history, then have its `learning_rate`. Raises TypeError for
+    what is no function, ValueError in `fit` for one that gives no float.
     """
 
     state_names = ("epoch",)
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if not callable(schedule):
+            raise TypeError(
+                f"schedule must be a function of the epoch and the learning rate, not {schedule!r}"
+            )
         self.schedule, self.verbose = schedule, verbose
         self.epoch: int | None = None  # for which the rate is set
 
@@ -60,7 +66,7 @@ class ReduceLROnPlateau(Monitor):
     cooldown   for how many epochs after a change nothing is waited for
     min_lr     below which the rate never falls
 
-    The logs of an epoch, and the history, then have its `learning_rate`. Raises ValueError for a factor or a
+    The logs of an epoch, and the history, then have its `learning_rate`. Raises ValueError for a number or a
     mode that cannot be; when the training begins, where "auto" cannot tell. TypeError then for an optimizer
     whose rate follows a schedule.
     """
@@ -79,10 +85,10 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 <= factor < 1:
-            raise ValueError(f"factor must be at least 0 and below 1, not {factor!r}")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        self.factor = in_range(factor, "factor", least=0, below=1)
+        self.patience, self.verbose = natural_number(patience, "patience"), verbose
+        self.cooldown = natural_number(cooldown, "cooldown")
+        self.min_lr = in_range(min_lr, "min_lr", least=0)
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.training import losses
+from scratch_rnn.training.ranges import in_range
 from scratch_rnn.training.weighting import checked_weights, weighted
 
 
@@ -39,7 +40,7 @@ def checked_inputs(model: Any, x: Array) -> Array:
 
     Raises ValueError for a dtype or a shape that does not fit, for NaN and for infinity.
     """
-    x = np.asarray(x)
+    x = _array(x, "x")
     if x.ndim < 2 or not len(x):
         raise ValueError(f"x has shape {x.shape}, expected (samples, ...) with at least one sample")
     if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
@@ -64,7 +65,7 @@ def checked_samples(
     class_weight: Mapping[int, float] | None = None,
 ) -> Samples:
     """Return samples that fit the model, its loss and each other, or raise ValueError."""
-    x, y = model.checked_inputs(x), np.asarray(y)
+    x, y = model.checked_inputs(x), _array(y, "y")
     if len(y.shape) == 0 or len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows, but y has shape {y.shape}: they must have as many")
     outputs = model.compute_output_shape(x.shape)
@@ -73,13 +74,23 @@ def checked_samples(
     return Samples(x, y, None if weights is None else weights.astype(model.dtype))
 
 
+def _array(given: Any, name: str) -> Array:
+    """Return what is given as an array; raise ValueError where its rows have several lengths."""
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be one array, but its rows have several lengths: pad them to one length, and let a "
+            "Masking layer mark the padding"
+        ) from error
+
+
 def split_row(count: int, validation_split: float) -> int:
     """Return the first row of the validation data, as Keras computes it; `count` where there is none.
 
     Raises ValueError for a share that is out of range or leaves no rows on one side.
     """
-    if not 0 <= validation_split < 1:
-        raise ValueError(f"validation_split must be at least 0 and below 1, not {validation_split!r}")
+    in_range(validation_split, "validation_split", least=0, below=1)
     split = int(count * (1 - validation_split))
     if validation_split and split in (0, count):
         raise ValueError(

@@ -205,6 +205,10 @@ def _kept_states(model: Any) -> dict[str, Array]:
 def _arrays(model: Any) -> dict[str, Array]:
     """Return the weights and the optimizer's moving averages by name."""
     weights = dict(zip(model.weight_names, model.weights, strict=True))
+    if reserved := [name for name in weights if name.startswith(MORE)]:
+        raise ValueError(
+            f"weight {reserved[0]!r} cannot be saved under this name: give its layer another name"
+        )
     slots = [] if model.optimizer is None else model.optimizer.slots
     return (
         weights

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -95,6 +95,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     values: Sequence[float]
 
     def __post_init__(self) -> None:
+        for name in ("boundaries", "values"):
+            if not isinstance(getattr(self, name), Iterable):
+                raise TypeError(f"{name} must be a list of numbers, not {getattr(self, name)!r}")
         boundaries = tuple(in_range(step, "a boundary", least=0) for step in self.boundaries)
         values = tuple(in_range(value, "a value", least=0) for value in self.values)
         if len(values) != len(boundaries) + 1:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from scratch_rnn.arrays import Array
+from scratch_rnn.layers.base import natural_number
 from scratch_rnn.training.callbacks import Callback, Logs
 from scratch_rnn.training.monitor import Monitor
+from scratch_rnn.training.ranges import in_range
 
 
 class EarlyStopping(Monitor):
@@ -21,7 +23,8 @@ class EarlyStopping(Monitor):
     restore_best_weights  whether the model gets the weights of the best epoch in the end
     start_from_epoch      the first epoch that counts
 
-    Raises ValueError for another mode; when the training begins, where "auto" cannot tell.
+    Raises ValueError for another mode or a number that cannot be; when the training begins, where "auto"
+    cannot tell.
     """
 
     state_names = ("best", "best_epoch", "best_weights", "stopped_epoch", "wait")
@@ -38,8 +41,10 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose, self.baseline = patience, verbose, baseline
-        self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        self.patience, self.verbose = natural_number(patience, "patience"), verbose
+        self.baseline = None if baseline is None else in_range(baseline, "baseline")
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = natural_number(start_from_epoch, "start_from_epoch")
         self.best_weights: list[Array] | None = None
         self.best_epoch = self.stopped_epoch = self.wait = 0
 

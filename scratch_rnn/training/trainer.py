@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -128,6 +129,7 @@ class Trainer(Compiled):
             feed = Rows(samples, batch_size, shuffle)
         size = batch_size if validation_batch_size is None else validation_batch_size
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
+        self._check_stateful(feed, validation)
         warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
         return self._fit(feed, validation, range(initial_epoch, epochs), callbacks, verbose)
 
@@ -136,6 +138,20 @@ class Trainer(Compiled):
         check_available(self.processes or 1)
         if (self.processes or 1) > 1 and (stateful := self._stateful()):
             raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
+
+    def _check_stateful(self, feed: Rows | Stream, validation: Validation) -> None:
+        """Where a layer keeps states, refuse batches of several sizes, and warn of a shuffle."""
+        if not (stateful := self._stateful()):
+            return
+        title = f"layer {stateful[0].name!r} is stateful"
+        sizes = sorted(feed.batch_rows | validation.batch_rows)
+        if len(sizes) > 1:
+            raise ValueError(
+                f"{title}, and batches must have the same size, not {' and '.join(map(str, sizes))} rows: "
+                "take a batch_size that divides the rows, and those to validate on, too"
+            )
+        if isinstance(feed, Rows) and feed.shuffle:
+            warnings.warn(f"{title}, but the rows are shuffled: take shuffle=False", stacklevel=3)
 
     def _fit(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.losses import Loss
+from scratch_rnn.training.ranges import is_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ def _of_classes(class_weight: Mapping[int, float], labels: Array, classes: int) 
     for label, weight in class_weight.items():
         if not isinstance(label, (int, np.integer)) or label < 0 or (classes > 1 and label >= classes):
             raise ValueError(f"class_weight has the label {label!r}, which is none of the model's classes")
-        if not np.isfinite(weight):
+        if not is_finite(weight):
             raise ValueError(f"class_weight must be finite numbers, but that of {label} is {weight!r}")
     weights = np.ones(labels.shape)
     for label, weight in class_weight.items():
