@@ -101,7 +101,9 @@ class Pair:
                 start = f"{side.result.name}/"
                 side.restore({n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)})
         except KeyError as error:
-            raise ValueError(f"{path} is no state of scratch-rnn compare: it has no {error}") from error
+            raise ValueError(
+                f"{path} is no state of scratch-rnn compare: it has no {error}, perhaps because train wrote it"
+            ) from error
 
     def _workers(self) -> str:
         """Return what computed the last epoch of the scratch_rnn model."""

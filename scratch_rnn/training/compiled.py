@@ -76,9 +76,10 @@ class Compiled(Layer):
         With `processes` above 1, on Linux, `fit` computes on as many processes in place of threads: faster
         for batches of several shards, and the same bit for bit. They are forked when an epoch begins.
         Layers, losses and metrics must then keep no state of their own, and draw random numbers from
-        `layers.place` alone; and of what a callback changes before the epoch's end only the weights reach all. Where neither
-        `threads` nor `processes` is given, `fit` takes processes if that is faster and all of this is sure:
-        if everything is the library's own, and no callback changes more than weights between batches.
+        `layers.place` alone; and of what a callback changes before the epoch's end only the weights reach all
+        of them. Where neither `threads` nor `processes` is given, `fit` takes processes if that is faster and
+        all of this is sure: if everything is the library's own, and no callback changes more than weights
+        between batches.
 
         Where the last layer ends in a softmax, cross-entropy is computed from its logits; where it ends in a
         sigmoid, binary cross-entropy is.
