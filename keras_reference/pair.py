@@ -102,7 +102,7 @@ class Pair:
                 side.restore({n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)})
         except KeyError as error:
             raise ValueError(
-                f"{path} is no state of scratch-rnn compare: it has no {error}, perhaps because train wrote it"
+                f"{path} is no state of scratch-rnn compare: it has no {error}; perhaps train wrote it"
             ) from error
 
     def _workers(self) -> str:
