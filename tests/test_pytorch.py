@@ -294,12 +294,12 @@ def test_what_pytorch_lacks_or_computes_otherwise_is_refused_by_name(change, wor
             r"layer 'random_affine' \(RandomAffine\)",
         ),
         (lambda: Masking(dtype="float64"), r"no counterpart of layer 'masking' \(Masking\)"),
-        (lambda: Dropout(0.5, (None, 1, None), dtype="float64"), "layer 'dropout' has a noise_shape"),
+        (lambda: Dropout(0.5, (None, 1, None), dtype="float64"), "layer 'dropout_1' has a noise_shape"),
     ],
 )
 def test_so_is_a_layer_below_the_recurrent_one(layer, words):
     with pytest.raises(ValueError, match=words):
-        PyTorchSide(model_of(layer(), LSTM(2, dtype="float64")))
+        PyTorchSide(model_of(Dropout(0.1, dtype="float64"), layer(), LSTM(2, dtype="float64")))
 
 
 def test_a_model_that_is_not_compiled_has_no_twin_that_trains():

@@ -113,14 +113,67 @@ class Trainer(Compiled):
         verbose = checked_verbose(verbose)
         batch_size, epochs = checked_batch_size(batch_size), positive_integer(epochs, "epochs")
         initial_epoch = natural_number(initial_epoch, "initial_epoch")
-        check = partial(self._checked, class_weight=class_weight)
+        feed, validation = self._prepared(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            steps_per_epoch=steps_per_epoch,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
+        history = History()
+        with _progress(verbose) as progress:
+            hooks = [history, *progress, *callbacks]
+            prepare(hooks, self, {"epochs": epochs, **feed.size})
+            self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
+            self.running, logs = None, {}
+            call(hooks, "on_train_begin", {})
+            for epoch in range(self.initial_epoch, epochs):
+                if self.stop_training or not feed.has_more():
+                    break
+                running = self.running = self.running or Running(feed.order(self._shuffle_rng))
+                call(hooks, "on_epoch_begin", epoch, {})
+                batches = self._batches_of(feed, running)
+                processes = self._processes_for(batches, hooks)
+                history.workers = in_words(self.threads, processes)
+                logs = self._train_epoch(batches, running, processes, hooks)
+                if held_out := validation.after(epoch):
+                    scores = self._evaluate(held_out, validation.batch_size, hooks)
+                    logs |= {f"val_{name}": value for name, value in scores.items()}
+                call(hooks, "on_epoch_end", epoch, logs)
+                self.running = None
+            self._compiled().finalize(self.weights)
+            call(hooks, "on_train_end", logs)
+        return history
+
+    def _prepared(
+        self,
+        *,
+        x: Any,
+        y: Array | None,
+        sample_weight: Array | None,
+        class_weight: Mapping[int, float] | None,
+        batch_size: int,
+        shuffle: bool,
+        steps_per_epoch: int | None,
+        validation_split: float,
+        validation_data: Sequence[Array] | None,
+        validation_batch_size: int | None,
+        validation_freq: int | Sequence[int],
+    ) -> tuple[Rows | Stream, Validation]:
+        """Return what `fit` trains on and what it validates on, made of its arguments."""
         held_out = None
         if validation_data is not None:
             held_out = self._checked(*pair_or_triple(validation_data, "validation_data"))
-        feed: Rows | Stream
+        check = partial(self._checked, class_weight=class_weight)
         if y is None:
             refuse("an iterable", sample_weight=sample_weight, validation_split=validation_split or None)
-            feed = Stream(x, steps_per_epoch, check, self._one_batch)
+            feed: Rows | Stream = Stream(x, steps_per_epoch, check, self._one_batch)
         else:
             refuse("arrays", steps_per_epoch=steps_per_epoch)
             samples = check(x, y, sample_weight)
@@ -131,7 +184,7 @@ class Trainer(Compiled):
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
         self._check_stateful(feed, validation)
         warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
-        return self._fit(feed, validation, range(initial_epoch, epochs), callbacks, verbose)
+        return feed, validation
 
     def _check_processes(self) -> None:
         """Raise ValueError where `fit` cannot take the processes that it was asked to take."""
@@ -152,40 +205,6 @@ class Trainer(Compiled):
             )
         if isinstance(feed, Rows) and feed.shuffle:
             warnings.warn(f"{title}, but the rows are shuffled: take shuffle=False", stacklevel=3)
-
-    def _fit(
-        self,
-        feed: Rows | Stream,
-        validation: Validation,
-        epochs: range,
-        callbacks: Sequence[Callback],
-        verbose: int,
-    ) -> History:
-        """Train for these epochs, or those of them that a callback leaves; return the History."""
-        history = History()
-        with _progress(verbose) as progress:
-            hooks = [history, *progress, *callbacks]
-            prepare(hooks, self, {"epochs": epochs.stop, **feed.size})
-            self.history, self.stop_training, self.initial_epoch = history, False, epochs.start
-            self.running, logs = None, {}
-            call(hooks, "on_train_begin", {})
-            for epoch in range(self.initial_epoch, epochs.stop):
-                if self.stop_training or not feed.has_more():
-                    break
-                running = self.running = self.running or Running(feed.order(self._shuffle_rng))
-                call(hooks, "on_epoch_begin", epoch, {})
-                batches = self._batches_of(feed, running)
-                processes = self._processes_for(batches, hooks)
-                history.workers = in_words(self.threads, processes)
-                logs = self._train_epoch(batches, running, processes, hooks)
-                if held_out := validation.after(epoch):
-                    scores = self._evaluate(held_out, validation.batch_size, hooks)
-                    logs |= {f"val_{name}": value for name, value in scores.items()}
-                call(hooks, "on_epoch_end", epoch, logs)
-                self.running = None
-            self._compiled().finalize(self.weights)
-            call(hooks, "on_train_end", logs)
-        return history
 
     def _batches_of(self, feed: Rows | Stream, running: Running) -> Batches | Stream:
         """Return the batches of an epoch."""
