@@ -155,6 +155,11 @@ class Validation:
         """The sizes that its batches have."""
         return set() if self.samples is None else _sizes(len(self.samples), self.batch_size)
 
+    @property
+    def inputs(self) -> list[Array]:
+        """The inputs that there are to validate on, if any."""
+        return [] if self.samples is None else [self.samples.x]
+
     def after(self, epoch: int) -> Samples | None:
         """Return what to validate on after an epoch, counted from 0."""
         if isinstance(self.freq, (list, tuple, set)):

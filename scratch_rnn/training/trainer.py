@@ -126,6 +126,8 @@ class Trainer(Compiled):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
         )
+        self._check_stateful(feed, validation)
+        warn_of_unscaled(feed.first_inputs, *validation.inputs)
         history = History()
         with _progress(verbose) as progress:
             hooks = [history, *progress, *callbacks]
@@ -182,8 +184,6 @@ class Trainer(Compiled):
             feed = Rows(samples, batch_size, shuffle)
         size = batch_size if validation_batch_size is None else validation_batch_size
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
-        self._check_stateful(feed, validation)
-        warn_of_unscaled(feed.first_inputs, *([] if held_out is None else [held_out.x]))
         return feed, validation
 
     def _check_processes(self) -> None:
