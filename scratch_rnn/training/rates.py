@@ -93,9 +93,8 @@ class ReduceLROnPlateau(Monitor):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
-        optimizer.learning_rate = (
-            optimizer.learning_rate
-        )  # raises now what it would when training is under way
+        # A rate that follows a schedule cannot be set: better say so now than after some epochs.
+        optimizer.learning_rate = optimizer.learning_rate
         self.best = None
         self.cooldown_counter = self.wait = 0
 
