@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike
 
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import place
-from scratch_rnn.layers.base import Gradients, Layer, Shape
+from scratch_rnn.layers.base import Gradients, Shape
+from scratch_rnn.layers.unweighted import Weightless
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Samples:
     weights: Array | None
 
 
-class RandomAffine(Layer):
+class RandomAffine(Weightless):
     """In training moves each picture (T, D) a little; without `training` nothing happens.
 
     shift     at most so many pixels, in both directions
@@ -55,16 +56,6 @@ class RandomAffine(Layer):
         super().__init__(dtype=dtype, name=name, seed=seed)
         self.shift, self.rotation = _checked(shift, "shift", 1e3), _checked(rotation, "rotation", 180)
         self.zoom, self.shear = _checked(zoom, "zoom", 0.9), _checked(shear, "shear", 10)
-
-    @property
-    def weight_names(self) -> list[str]:
-        return []
-
-    def _weights(self) -> list[Array]:
-        return []
-
-    def _cast_weights(self) -> None:
-        """There are none."""
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         self.compute_output_shape(input_shape)

@@ -22,12 +22,8 @@ class Factors:
     factors: Array | None
 
 
-class Unweighted(Layer):
-    """Base of the layers y = x ⊙ m, (O1). A subclass returns m, or None for ones, from `factors`."""
-
-    def factors(self, x: Array, training: bool) -> Array | None:
-        """Return m, of a shape that broadcasts to that of x."""
-        raise NotImplementedError
+class Weightless(Layer):
+    """Base of the layers that have no weights."""
 
     @property
     def weight_names(self) -> list[str]:
@@ -38,6 +34,14 @@ class Unweighted(Layer):
 
     def _cast_weights(self) -> None:
         """There are none."""
+
+
+class Unweighted(Weightless):
+    """Base of the layers y = x ⊙ m, (O1). A subclass returns m, or None for ones, from `factors`."""
+
+    def factors(self, x: Array, training: bool) -> Array | None:
+        """Return m, of a shape that broadcasts to that of x."""
+        raise NotImplementedError
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         if len(input_shape) < 2:
