@@ -78,8 +78,8 @@ def backward(weights: dict, steps: list, dlogits: np.ndarray) -> dict:
 def rmsprop(weights: dict, gradients: dict, mean_squares: dict, rate: float = 0.001) -> None:
     """Move the weights, in place, against their gradients, each entry divided by its usual recent size."""
     for name, gradient in gradients.items():
-        mean_squares[name] = 0.9 * mean_squares[name] + 0.1 * gradient**2
-        weights[name] -= rate * gradient / np.sqrt(mean_squares[name] + 1e-7)
+        mean_squares[name] = 0.9 * mean_squares[name] + 0.1 * gradient**2  # (E7) of docs/optimizers.md
+        weights[name] -= rate * gradient / np.sqrt(mean_squares[name] + 1e-7)  # (E8)
 
 
 def check(weights: dict, x: np.ndarray, y: np.ndarray) -> dict:

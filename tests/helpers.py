@@ -235,3 +235,14 @@ def leads_somewhere(page, target):
     path, _, anchor = target.partition("#")
     file = (ROOT / page).parent / path if path else ROOT / page
     return file.exists() and (not anchor or anchor in anchors(file))
+
+
+def printed_and_shown(page):
+    """Run the Python blocks of a page, in one namespace; return what each prints and the text below it."""
+    names: dict = {}
+    pairs = []
+    for code, shown in re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", page, flags=re.DOTALL):
+        with redirect_stdout(io.StringIO()) as out:
+            exec(code, names)
+        pairs.append((out.getvalue(), shown))
+    return pairs

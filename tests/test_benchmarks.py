@@ -49,6 +49,7 @@ SCRIPTS = [
     "sure",
     "tables",
     "truncation",
+    "valley",
 ]
 
 

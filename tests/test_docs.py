@@ -8,7 +8,7 @@ import textwrap
 import pytest
 from helpers import ROOT, leads_somewhere, links
 
-from scratch_rnn import GRU, LSTM, SimpleRNN
+from scratch_rnn import GRU, LSTM, SGD, Adagrad, Adam, Nadam, RMSprop, SimpleRNN
 from scratch_rnn.checks.known_bugs import BUGS
 
 # Every page that people read.
@@ -18,8 +18,12 @@ PAGES = sorted(
     for path in (ROOT / folder).glob("*.md")
 )
 DOCUMENT = (ROOT / "docs" / "bptt.md").read_text(encoding="utf-8")
+# Every page whose numbered equations the library computes.
+DERIVATIONS = {"bptt.md": DOCUMENT} | {
+    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("optimizers.md",)
+}
 EQUATION = re.compile(r"\(([A-Z]\d+)\)")
-DEFINED = re.findall(r"\\tag\{(\w+)\}", DOCUMENT)
+DEFINED = [number for page in DERIVATIONS.values() for number in re.findall(r"\\tag\{(\w+)\}", page)]
 CITED = {
     number
     for path in (ROOT / "scratch_rnn").rglob("*.py")
@@ -35,8 +39,9 @@ def test_every_equation_that_the_code_cites_is_in_the_document_and_the_reverse()
     assert set(DEFINED) == CITED
 
 
-def test_every_equation_that_the_text_mentions_exists():
-    prose = re.sub(r"```math.*?```", "", DOCUMENT, flags=re.DOTALL)
+@pytest.mark.parametrize("page", DERIVATIONS)
+def test_every_equation_that_the_text_mentions_exists(page):
+    prose = re.sub(r"```math.*?```", "", DERIVATIONS[page], flags=re.DOTALL)
     assert set(EQUATION.findall(prose)) <= set(DEFINED)
 
 
@@ -56,7 +61,10 @@ def computing_lines(method):
         node
         for node in statements
         if isinstance(node, ast.Assign)
-        and (isinstance(node.targets[0], ast.Tuple) or isinstance(node.value, ast.Attribute))
+        and (
+            isinstance(node.targets[0], ast.Tuple)
+            or isinstance(node.value, (ast.Attribute, ast.Name, ast.Subscript))
+        )
     ]
     return [lines[node.end_lineno - 1] for node in statements if node not in unpackings]
 
@@ -67,6 +75,13 @@ def test_every_line_of_a_step_names_the_equation_that_it_computes(cell, method):
     lines = computing_lines(getattr(cell, method))
     assert lines
     assert [line for line in lines if not EQUATION.search(line.partition("#")[2])] == []
+
+
+@pytest.mark.parametrize("method", [cls._update for cls in (SGD, RMSprop, Adam, Nadam, Adagrad)])
+def test_every_line_of_an_update_names_the_equation_that_it_computes(method):
+    lines = computing_lines(method)
+    assert lines
+    assert [line for line in lines if not re.search(r"\(E\d+\)", line.partition("#")[2])] == []
 
 
 def names_on_the_left(number):

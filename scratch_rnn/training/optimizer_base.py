@@ -18,11 +18,11 @@ class Optimizer:
     clipnorm         each gradient is scaled down to at most this norm
     global_clipnorm  all gradients together are scaled down to at most this norm
     clipvalue        each entry of each gradient is clipped to ± this value
-    weight_decay     w -= w * weight_decay * learning_rate before the update (Loshchilov and Hutter 2019)
+    weight_decay     λ:  w -= η λ w, (E16), before the update (Loshchilov and Hutter 2019)
 
     use_ema          keeps an average of each weight over the steps (Polyak and Juditsky 1992), an exponential
-                     one with `ema_momentum`:  a = m a + (1 - m) w. At the end of `fit` it takes the place of
-                     the weight, and with `ema_overwrite_frequency` every so many steps, too
+                     one with γ = `ema_momentum`:  w̄ = γ w̄ + (1 - γ) w, (E20). At the end of `fit` it takes
+                     the place of the weight, and with `ema_overwrite_frequency` every so many steps, too
 
     The learning rate is a number, or a LearningRateSchedule, which gives one for each step. Only one of the
     three clips may be set. Raises ValueError for a value out of range.
@@ -75,6 +75,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float | LearningRateSchedule) -> None:
+        """Take a number or a schedule for the steps that follow."""
         if isinstance(value, LearningRateSchedule):
             self._learning_rate = value
         elif self.schedule is not None:
@@ -106,7 +107,7 @@ class Optimizer:
         self.iterations += 1
         for gradient, weight, slots in zip(self._clip(gradients), weights, self._slots, strict=True):
             if self.weight_decay is not None:
-                weight -= weight * self.weight_decay * rate
+                weight -= weight * self.weight_decay * rate  # (E16)
             self._update(gradient, weight, slots, rate)
         if self.use_ema:
             self._average(weights)
@@ -122,8 +123,8 @@ class Optimizer:
         momentum = self.ema_momentum if self.iterations > 1 else 0.0
         for weight, slots in zip(weights, self._slots, strict=True):
             average = slots["average"]
-            average *= momentum
-            average += (1 - momentum) * weight
+            average *= momentum  # (E20): γ w̄
+            average += (1 - momentum) * weight  # (E20)
         if self.ema_overwrite_frequency and self.iterations % self.ema_overwrite_frequency == 0:
             self.finalize(weights)
 

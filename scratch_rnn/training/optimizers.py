@@ -1,5 +1,9 @@
 """Optimizers with Keras's names, defaults and formulas; `apply` changes the weights in place.
 
+docs/optimizers.md says what each is for and derives it; its equations have the numbers that stand here, (E1)
+to (E20). w is a weight, g the gradient of the loss with respect to it, η the learning rate, and t the number
+of the step, from 1. All is entry by entry: an optimizer does not know which weights belong to one matrix.
+
 Keras rounds some of its constants (momentum, weight decay, Adam's beta powers) through float32 even when it
 computes in float64. These here stay exact: with constants that float32 cannot hold, such as 0.9, the two
 libraries differ by more than the rounding of float64. A momentum of 0.9 is off by 2.4e-8; 0.999 by 1.3e-8,
@@ -21,7 +25,11 @@ Rate = float | LearningRateSchedule
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum m:  v = m v - η g,  w += v;  with nesterov  w += m v - η g."""
+    """Gradient descent:  w -= η g, (E1).
+
+    With a momentum μ it keeps a velocity:  v = μ v - η g,  w += v, (E2) and (E3) (Polyak 1964); with
+    `nesterov` w moves by what the next step would carry on, too:  w += μ v - η g, (E4).
+    """
 
     name = "sgd"
 
@@ -36,21 +44,21 @@ class SGD(Optimizer):
         return {"velocity": np.zeros_like(weight)} if self.momentum else {}
 
     def _update(self, g: Array, w: Array, slots: dict[str, Array], rate: float) -> None:
-        step = rate * g
+        step = rate * g  # (E1): η g
         if not self.momentum:
-            w -= step
+            w -= step  # (E1)
             return
         v = slots["velocity"]
-        v *= self.momentum
-        v -= step
-        w += self.momentum * v - step if self.nesterov else v
+        v *= self.momentum  # (E2): μ v
+        v -= step  # (E2)
+        w += self.momentum * v - step if self.nesterov else v  # (E4), or (E3)
 
 
 class RMSprop(Optimizer):
-    """Hinton's RMSprop:  v = ρ v + (1 - ρ) g²,  w -= η g / sqrt(v + ε), with ε inside the root as in Keras.
+    """Hinton's RMSprop:  v = ρ v + (1 - ρ) g²,  w -= η g / sqrt(v + ε), (E7) and (E8), ε inside the root.
 
-    `centered` subtracts the square of the mean gradient from v, which estimates the variance instead;
-    `momentum` m accumulates the quotient:  u = m u + η g / sqrt(...),  w -= u.
+    `centered` subtracts the square of the mean gradient from v, which estimates the variance instead, (E9);
+    with a `momentum` μ the quotients add up:  u = μ u + η g / sqrt(...),  w -= u, (E10).
     """
 
     name = "rmsprop"
@@ -75,22 +83,24 @@ class RMSprop(Optimizer):
         return {name: np.zeros_like(weight) for name in names}
 
     def _update(self, g: Array, w: Array, slots: dict[str, Array], rate: float) -> None:
-        variance = _moving_average(slots["mean_square"], np.square(g), self.rho)
+        v = _moving_average(slots["mean_square"], np.square(g), self.rho)  # (E7)
         if self.centered:
-            variance = variance - np.square(_moving_average(slots["mean"], g, self.rho))
-        step = rate * g / np.sqrt(variance + self.epsilon)
+            v = v - np.square(_moving_average(slots["mean"], g, self.rho))  # (E9)
+        step = rate * g / np.sqrt(v + self.epsilon)  # (E8): η g / sqrt(v + ε)
         if self.momentum:
-            accumulated = slots["momentum"]
-            accumulated *= self.momentum
-            accumulated += step
-            step = accumulated
-        w -= step
+            u = slots["momentum"]
+            u *= self.momentum  # (E10): μ u
+            u += step  # (E10)
+            step = u
+        w -= step  # (E8), or (E10)
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015, algorithm 1 in the form of section 2):
+    """Adam (Kingma and Ba 2015, algorithm 1 in the form that ends section 2), (E11) to (E15):
 
     m = β₁ m + (1 - β₁) g,  v = β₂ v + (1 - β₂) g²,  w -= η sqrt(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (sqrt(v) + ε)
+
+    m and v begin with zeros and are too small at first; the two powers make up for that, (E13).
     """
 
     name = "adam"
@@ -113,14 +123,14 @@ class Adam(Optimizer):
 
     def _update(self, g: Array, w: Array, slots: dict[str, Array], rate: float) -> None:
         t = self.iterations
-        m = _moving_average(slots["mean"], g, self.beta_1)
-        v = _moving_average(slots["mean_square"], np.square(g), self.beta_2)
-        alpha = rate * float(np.sqrt(1 - self.beta_2**t)) / (1 - self.beta_1**t)
-        w -= alpha * m / (np.sqrt(v) + self.epsilon)
+        m = _moving_average(slots["mean"], g, self.beta_1)  # (E11)
+        v = _moving_average(slots["mean_square"], np.square(g), self.beta_2)  # (E12)
+        alpha = rate * float(np.sqrt(1 - self.beta_2**t)) / (1 - self.beta_1**t)  # (E14)
+        w -= alpha * m / (np.sqrt(v) + self.epsilon)  # (E15)
 
 
 class AdamW(Adam):
-    """Adam(weight_decay=0.004), the decay apart from the gradient (Loshchilov and Hutter 2019)."""
+    """Adam(weight_decay=0.004): a decay apart from the gradient, (E16) (Loshchilov and Hutter 2019)."""
 
     name = "adamw"
 
@@ -138,7 +148,7 @@ class AdamW(Adam):
 
 
 class Nadam(Adam):
-    """Adam with Nesterov's momentum, which looks one step ahead (Dozat 2016); m and v are Adam's:
+    """Adam with Nesterov's momentum (Dozat 2016), (E17) to (E19); m and v are Adam's:
 
     μₜ = β₁ (1 - 0.96ᵗ / 2),  m̂ = μₜ₊₁ m / (1 - μ₁ ⋯ μₜ₊₁) + (1 - μₜ) g / (1 - μ₁ ⋯ μₜ),  v̂ = v / (1 - β₂ᵗ),
     w -= η m̂ / (sqrt(v̂) + ε)
@@ -151,23 +161,24 @@ class Nadam(Adam):
 
     def _update(self, g: Array, w: Array, slots: dict[str, Array], rate: float) -> None:
         t = self.iterations
-        m = _moving_average(slots["mean"], g, self.beta_1)
-        v = _moving_average(slots["mean_square"], np.square(g), self.beta_2)
+        m = _moving_average(slots["mean"], g, self.beta_1)  # (E11)
+        v = _moving_average(slots["mean_square"], np.square(g), self.beta_2)  # (E12)
         now, ahead = self._momentum(t), self._momentum(t + 1)
-        slots["momenta"] *= now
-        momenta = float(slots["momenta"])
-        of_mean, of_gradient = ahead / (1 - momenta * ahead), (1 - now) / (1 - momenta)
-        root = np.sqrt(v / (1 - self.beta_2**t))
-        w -= rate * (of_mean * m + of_gradient * g) / (root + self.epsilon)
+        slots["momenta"] *= now  # (E18): μ₁ ⋯ μₜ
+        momenta = float(slots["momenta"])  # (E18): the same as a number
+        of_mean, of_gradient = ahead / (1 - momenta * ahead), (1 - now) / (1 - momenta)  # (E18)
+        root = np.sqrt(v / (1 - self.beta_2**t))  # (E13), its root
+        w -= rate * (of_mean * m + of_gradient * g) / (root + self.epsilon)  # (E18), (E19)
 
     def _momentum(self, t: int) -> float:
-        return self.beta_1 * (1 - 0.5 * 0.96**t)
+        """Return μₜ, which rises from β₁ / 2 to β₁ in some hundred steps."""
+        return self.beta_1 * (1 - 0.5 * 0.96**t)  # (E17)
 
 
 class Adagrad(Optimizer):
-    """Adagrad (Duchi, Hazan and Singer 2011):  a = a + g²,  w -= η g / sqrt(a + ε), with ε inside the root.
+    """Adagrad (Duchi, Hazan and Singer 2011):  a = a + g²,  w -= η g / sqrt(a + ε), (E5) and (E6).
 
-    a begins with initial_accumulator_value.
+    a begins with initial_accumulator_value, and ε stands inside the root.
     """
 
     name = "adagrad"
@@ -190,8 +201,8 @@ class Adagrad(Optimizer):
 
     def _update(self, g: Array, w: Array, slots: dict[str, Array], rate: float) -> None:
         a = slots["sum_of_squares"]
-        a += np.square(g)
-        w -= rate * g / np.sqrt(a + self.epsilon)
+        a += np.square(g)  # (E5)
+        w -= rate * g / np.sqrt(a + self.epsilon)  # (E6)
 
 
 _BY_NAME: dict[str, type[Optimizer]] = {cls.name: cls for cls in (SGD, RMSprop, Adam, AdamW, Nadam, Adagrad)}
