@@ -218,6 +218,13 @@ def test_in_plain_descent_the_unit_of_the_loss_goes_into_the_rate():
     np.testing.assert_array_equal(steps(SGD(0.1), gradients), steps(SGD(0.1 / 128), 128 * gradients))
 
 
+def test_one_exploding_gradient_nearly_stops_adam_for_thousands_of_steps_unless_it_is_clipped():
+    gradients = [1e4, *np.ones(2000)]
+    plain, clipped = (steps(Adam(1.0, clipnorm=norm), gradients) for norm in (None, 1.0))
+    assert np.abs(plain[100:]).max() < 0.01
+    np.testing.assert_allclose(clipped, -1, rtol=1e-5)
+
+
 KEPT = {
     "`SGD`": SGD(),
     "`SGD` with momentum": SGD(momentum=0.9),
