@@ -2,6 +2,9 @@
 
 `values` gives one loss per sample (for sequences: per sample and timestep); the loss of a batch is their
 mean. `gradient` is that of the *sum* of the values; whoever takes the mean divides both by the same number.
+
+p are probabilities and z, the logits, what enters the softmax or sigmoid that makes them. Equations (C1) to
+(C7) are those of docs/bptt.md, section 7, which says why z is the better place to begin the way back.
 """
 
 from __future__ import annotations
@@ -67,13 +70,14 @@ class _Crossentropy(Loss):
     def values(self, y_true: Array, y_pred: Array) -> Array:
         targets = self._targets(y_true, y_pred)
         if self.from_logits:
-            return -(targets * _log_softmax(y_pred)).sum(axis=-1)
+            return -(targets * _log_softmax(y_pred)).sum(axis=-1)  # (C1)
         return self._values_of_probabilities(targets, y_pred)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
         targets = self._targets(y_true, y_pred)
         if self.from_logits:
-            return np.exp(_log_softmax(y_pred)) * targets.sum(axis=-1, keepdims=True) - targets
+            p = np.exp(_log_softmax(y_pred))
+            return p * targets.sum(axis=-1, keepdims=True) - targets  # (C2), where labels sum to one
         return self._gradient_of_probabilities(targets, y_pred)
 
     def checked(self, y: Array, output_shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
@@ -116,8 +120,8 @@ class CategoricalCrossentropy(_Crossentropy):
     def _gradient_of_probabilities(self, targets: Array, p: Array) -> Array:
         total = p.sum(axis=-1, keepdims=True)
         q = p / total
-        dq = -targets / _clip(q) * _within_clip(q)
-        return (dq - (dq * q).sum(axis=-1, keepdims=True)) / total
+        dq = -targets / _clip(q) * _within_clip(q)  # of -y log q
+        return (dq - (dq * q).sum(axis=-1, keepdims=True)) / total  # p_k is in every q_j, through the sum
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     joins = Softmax
 
     def _values_of_probabilities(self, targets: Array, p: Array) -> Array:
-        return -(targets * _log_softmax(np.log(_clip(p)))).sum(axis=-1)
+        return -(targets * _log_softmax(np.log(_clip(p)))).sum(axis=-1)  # of clipped p: log(p_k / Σ p_j)
 
     def _gradient_of_probabilities(self, targets: Array, p: Array) -> Array:
         clipped = _clip(p)
@@ -164,14 +168,14 @@ class BinaryCrossentropy(Loss):
     def values(self, y_true: Array, y_pred: Array) -> Array:
         targets = self.targets(y_true, y_pred)
         if self.from_logits:
-            return (_softplus(y_pred) - targets * y_pred).mean(axis=-1)
+            return (_softplus(y_pred) - targets * y_pred).mean(axis=-1)  # (C4), its second form
         p = _clip(y_pred)
-        return -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean(axis=-1)
+        return -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean(axis=-1)  # (C4)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
         targets = self.targets(y_true, y_pred)
         if self.from_logits:
-            return (Sigmoid()(y_pred) - targets) / _entries(y_pred)
+            return (Sigmoid()(y_pred) - targets) / _entries(y_pred)  # (C5)
         p = _clip(y_pred)
         return (p - targets) / (p * (1 - p)) * _within_clip(y_pred) / _entries(y_pred)
 
@@ -198,10 +202,10 @@ class MeanSquaredError(Loss):
     name = "mean_squared_error"
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        return np.square(_difference(y_true, y_pred)).mean(axis=-1)
+        return np.square(_difference(y_true, y_pred)).mean(axis=-1)  # (C6)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        return 2 * _difference(y_true, y_pred) / _entries(y_pred)
+        return 2 * _difference(y_true, y_pred) / _entries(y_pred)  # (C6)
 
 
 @dataclass(frozen=True)
@@ -214,10 +218,10 @@ class MeanAbsoluteError(Loss):
     name = "mean_absolute_error"
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        return _absolute(_difference(y_true, y_pred)).mean(axis=-1)
+        return _absolute(_difference(y_true, y_pred)).mean(axis=-1)  # (C7)
 
     def gradient(self, y_true: Array, y_pred: Array) -> Array:
-        return np.sign(_difference(y_true, y_pred)) / _entries(y_pred)
+        return np.sign(_difference(y_true, y_pred)) / _entries(y_pred)  # (C7)
 
 
 # What they are made of -----------------------------------------------------------------------------------
@@ -245,11 +249,12 @@ def _difference(y_true: Array, y_pred: Array) -> Array:
 
 
 def _entries(y_pred: Array) -> Any:
-    """Return over how many entries of the last axis a mean is taken."""
+    """Return over how many entries of the last axis a mean is taken, as a number of their dtype."""
     return y_pred.dtype.type(y_pred.shape[-1])
 
 
 def _log_softmax(z: Array) -> Array:
+    """Return log p = z - log Σ exp z; a number that is taken from all z alike changes nothing in it."""
     shifted = z - z.real.max(axis=-1, keepdims=True)  # exp cannot overflow
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 

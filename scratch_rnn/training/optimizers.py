@@ -3,6 +3,7 @@
 docs/optimizers.md says what each is for and derives it; its equations have the numbers that stand here, (E1)
 to (E20). w is a weight, g the gradient of the loss with respect to it, η the learning rate, and t the number
 of the step, from 1. All is entry by entry: an optimizer does not know which weights belong to one matrix.
+Rates and shares are Python's floats, which leave float32 what it is; one of NumPy's would make it float64.
 
 Keras rounds some of its constants (momentum, weight decay, Adam's beta powers) through float32 even when it
 computes in float64. These here stay exact: with constants that float32 cannot hold, such as 0.9, the two
