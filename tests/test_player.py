@@ -35,10 +35,10 @@ from readings import (
     ticks,
 )
 from readings import digit_reading as reading
-from test_figures import assert_texts_are_apart
+from test_figures import assert_texts_are_apart, visible_texts
 
 from scratch_rnn.inside.figures import SHARE, SIGNED
-from scratch_rnn.inside.player import _Stage, page, save_player
+from scratch_rnn.inside.player import SIZE, _smaller, _Stage, page, save_player
 from scratch_rnn.style import STYLE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -55,10 +55,25 @@ def test_the_player_is_one_file_that_asks_for_nothing(player):
     html = player.read_text(encoding="utf-8")
     assert "http" not in html
     assert not re.search(r"<link|src=[\"'](?!data:)|url\(", html)
-    assert html.count("data:image/png;base64,") == 2 * 28
-    assert len(html) < 6e6
+    assert html.count("data:image/webp;base64,") == 2 * 28
     assert "<title>LSTM &lt;8&gt; &amp; test-0</title>" in html
     assert "loss L of class 3" in html
+
+
+def test_the_page_of_an_lstm_of_128_units_is_below_2_megabytes_whatever_it_has_learned():
+    """Noise takes most, for every value differs from its neighbours; two frames show all of it."""
+    rng = np.random.default_rng(0)
+    noise = {name: rng.uniform(-1, 1, (28, 128)) for name in ("g", "c", "h")}
+    noise |= {name: rng.uniform(0, 1, (28, 128)) for name in ("i", "f", "o")}
+    stage = stage_of(replace(reading("LSTM"), gates=noise, gradients={"h": rng.uniform(-1, 1, (28, 128))}))
+    largest = 0
+    for frame in (27, 55):  # the last going forward, and the last coming back
+        stage.show(frame)
+        file = io.BytesIO()
+        with rc_context(STYLE):
+            stage.figure.savefig(file, format="png", dpi=160)
+        largest += len(_smaller(base64.b64encode(file.getvalue()).decode()))
+    assert 1e6 < 28 * largest < 1.9e6  # and some 20 kB of page around them
 
 
 def test_a_player_that_cannot_be_written_is_an_os_error(tmp_path):
@@ -66,38 +81,59 @@ def test_a_player_that_cannot_be_written_is_an_os_error(tmp_path):
         save_player(reading("SimpleRNN", units=2), "", tmp_path / "absent" / "player.html")
 
 
-CLICKS = """
-<script>
-setTimeout(function () {
-  function press(title) { document.querySelector('button[title="' + title + '"]').click(); }
-  function picture() { return document.querySelector(".animation img").src; }
-  var seen = [picture()];
-  for (var frame = 1; frame < 56; frame++) { press("Next frame"); seen.push(picture()); }
-  press("Next frame");
-  var last = picture() === seen[55];
-  press("First frame");
-  document.body.setAttribute("data-found", JSON.stringify({
-    different: new Set(seen).size,
-    stays_at_the_end: last,
-    first_again: picture() === seen[0],
-    wide: document.querySelector(".animation img").naturalWidth > 900,
-    signs: [...document.querySelectorAll(".anim-buttons i")].map(
-      i => getComputedStyle(i, "::before").content.length > 2),
-  }));
-}, 500);
-</script>
-"""
+# A phone: the page in a frame of its size, where its keys and buttons are pressed. Time in it is virtual.
+PHONE = """<!DOCTYPE html><body><iframe width="390" height="844" style="border: 0"></iframe><script>
+const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+const frame = document.querySelector("iframe");
+frame.onload = async function () {
+  await pause(500);
+  const page = frame.contentDocument;
+  const key = name => (page.activeElement || page.body).dispatchEvent(
+    new frame.contentWindow.KeyboardEvent("keydown", {key: name, bubbles: true, cancelable: true}));
+  const button = title => page.querySelector('button[title="' + title + '"]');
+  const shown = () => page.querySelector(".animation img");
+  const place = page.querySelector(".anim-slider").value;
+  const found = {opens: shown().alt, wide: shown().naturalWidth, place: place};
+  const pressed = name => { key(name); found[name] = shown().alt; };
+  ["ArrowLeft", "Home", "ArrowRight", "End"].forEach(pressed);
+  key("ArrowRight");
+  found.stays_at_the_end = shown().alt === found.End;
+  key(" ");
+  found.plays_again_from = shown().alt;
+  await pause(1250);
+  found.played_to = shown().alt;
+  key(" ");
+  await pause(1250);
+  found.paused_at = shown().alt;
+  button("First frame").click();
+  const pictures = new Set();
+  for (let count = 0; count < 56; count++) { pictures.add(shown().src); button("Next frame").click(); }
+  found.different = pictures.size;
+  const boxes = [...page.querySelectorAll(".anim-buttons button")].map(one => one.getBoundingClientRect())
+    .filter(box => box.width);
+  found.buttons = boxes.length;
+  found.lowest = Math.min(...boxes.map(box => box.height));
+  found.narrowest = Math.min(...boxes.map(box => box.width));
+  found.signs = [...page.querySelectorAll(".anim-buttons i")].every(
+    i => frame.contentWindow.getComputedStyle(i, "::before").content.length > 2);
+  found.overflow = page.documentElement.scrollWidth - page.documentElement.clientWidth;
+  found.controls_end = page.querySelector(".anim-state").getBoundingClientRect().bottom;
+  document.body.setAttribute("data-found", JSON.stringify(found));
+};
+frame.srcdoc = PAGE;
+</script>"""
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-def test_the_player_plays_in_a_browser(player, tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text(player.read_text(encoding="utf-8") + CLICKS, encoding="utf-8")
+def test_the_player_plays_on_a_phone_by_keys_and_buttons(player, tmp_path):
+    page = tmp_path / "phone.html"
+    html = json.dumps(player.read_text(encoding="utf-8")).replace("</", "<\\/")
+    page.write_text(PHONE.replace("PAGE", html), encoding="utf-8")
     quiet = ["disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"]
     done = subprocess.run(
         [
             *[CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *(f"--{option}" for option in quiet)],
-            *[f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom"],
+            *[f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000", "--dump-dom"],
             page.as_uri(),
         ],
         capture_output=True,
@@ -105,14 +141,32 @@ def test_the_player_plays_in_a_browser(player, tmp_path):
         encoding="utf-8",
         timeout=60,
     )
-    found = re.search(r'data-found="([^"]*)"', done.stdout)
-    assert found, done.stderr[-2000:]
-    assert json.loads(unescape(found[1])) == {
-        "different": 56,
+    text = re.search(r'data-found="([^"]*)"', done.stdout)
+    assert text, done.stderr[-2000:]
+    found = json.loads(unescape(text[1]))
+    assert found.pop("opens").startswith("Forward, row 28 of 28: the answer would be ")
+    assert found.pop("lowest") >= 44
+    assert found.pop("narrowest") >= 40
+    assert found.pop("controls_end") <= 844
+    rows = {
+        key: re.match(r"(\w+, row \d+) of 28: ", found.pop(key))[1] for key in list(found) if key[0].isupper()
+    }
+    assert rows == {
+        "ArrowLeft": "Forward, row 27",
+        "Home": "Forward, row 1",
+        "ArrowRight": "Forward, row 2",
+        "End": "Back, row 1",
+    }
+    times = [found.pop(when).split(" of")[0] for when in ("plays_again_from", "played_to", "paused_at")]
+    assert times == ["Forward, row 1", "Forward, row 3", "Forward, row 3"]
+    assert found == {
+        "place": "27",
         "stays_at_the_end": True,
-        "first_again": True,
-        "wide": True,
-        "signs": [True] * 9,
+        "different": 56,
+        "wide": 624,
+        "buttons": 8,
+        "signs": True,
+        "overflow": 0,
     }
 
 
@@ -183,25 +237,45 @@ def norm(vector):
     return sum(float(value) ** 2 for value in vector) ** 0.5
 
 
-def test_the_digit_and_the_maps_stand_side_by_side_above_strips_and_bars():
+def test_what_shows_the_same_rows_is_level_and_a_unit_stands_in_one_column_everywhere():
+    """From above to below: digit and states, strips, sizes and gradients, bars."""
     stage = stage_of(made_reading("LSTM"))
     stage.show(6)
-    places = [place(axes) for axes in upper_row(stage)]
-    assert len({top for _, top, _, _ in places}) == len({height for *_, height in places}) == 1
-    assert all(a[0] + a[2] < b[0] for a, b in pairwise(places))
-    below = [place(bars_of(stage)), *(place(axes) for _, axes in strips_of(stage))]
-    assert min(top for _, top, _, _ in below) > places[0][1] + places[0][3]
+    digit, states, gradients, sizes = (place(axes) for axes in upper_row(stage))
+    strips = [place(axes) for _, axes in strips_of(stage)]
+    bars = place(bars_of(stage))
+    for left, right in ((digit, states), (sizes, gradients)):
+        assert (left[1], left[3]) == pytest.approx((right[1], right[3]))
+        assert left[0] + left[2] < right[0]
+    for left, _, width, _ in (gradients, *strips):
+        assert (left, width) == pytest.approx((states[0], states[2]))
+    bands = [[digit], strips, [sizes], [bars]]
+    for above, below in pairwise(bands):
+        assert max(top + height for _, top, _, height in above) < min(top for _, top, _, _ in below)
     assert_texts_are_apart(stage.figure)
     titles = {text.get_text(): text.get_position() for text in stage.figure.texts}
-    left, top = titles["gates and states in row t, 5 units"]
-    right, level = titles["belief, had the digit ended at row t"]
-    assert left < place(strips_of(stage)[0][1])[0] / 9.2 < right < place(bars_of(stage))[0] / 9.2
-    assert top == level > 1 - min(place(axes)[1] for _, axes in strips_of(stage)) / 5.5
+    for words, (left, top, *_) in (
+        ("gates, states of row t", strips[0]),
+        ("belief, had the digit ended at row t", bars),
+    ):
+        assert titles[words][0] == pytest.approx(left / SIZE[0])
+        assert 0 < titles[words][1] - (1 - top / SIZE[1]) < 0.02
     for axes in upper_row(stage)[1:3]:
         assert axes.get_xlabel() == "5 units"
         assert not axes.get_xticks().size
         assert not axes.get_yticks().size
     assert ticks(digit_of(stage).yaxis) == [(row, str(row)) for row in range(1, T + 1)]
+
+
+@every_cell
+def test_words_are_large_enough_for_a_phone_and_the_digit_too(cell):
+    """The figure is about as wide as a phone, so that a point is nearly a point there."""
+    stage = stage_of_cell(cell)
+    stage.show(0)
+    assert SIZE[0] == 3.9
+    assert min(text.get_size() for text in visible_texts(stage.figure)) >= 7.5
+    assert max(place(digit_of(stage))[2:]) == pytest.approx(1.55)
+    assert_texts_are_apart(stage.figure)
 
 
 @pytest.mark.parametrize(("frame", "row"), FORWARD)
@@ -210,7 +284,7 @@ def test_going_forward_the_headline_is_the_answer_at_the_row(made, frame, row):
     stage.show(frame)
     share = seen.belief[row, ANSWERS[row]]
     assert headline(stage) == (
-        f"Forward, row {row + 1}: the answer would be {ANSWERS[row]}, with {round(100 * share)}%"
+        f"Forward, row {row + 1} of {T}:\nthe answer would be {ANSWERS[row]}, with {round(100 * share)}%"
     )
 
 
@@ -218,7 +292,7 @@ def test_going_forward_the_headline_is_the_answer_at_the_row(made, frame, row):
 def test_coming_back_the_headline_is_the_size_of_the_gradient_at_the_row(made, frame, row):
     seen, stage = made
     stage.show(frame)
-    found = re.fullmatch(r"Back, row (\d): ‖dL/dh‖ = (.+)", headline(stage))
+    found = re.fullmatch(rf"Back, row (\d) of {T}:\n‖dL/dh‖ = (.+)", headline(stage))
     assert int(found[1]) == row + 1
     assert float(found[2]) == pytest.approx(norm(seen.gradients["h"][row]), rel=0.05)
     assert len(found[2].partition("e")[0].replace(".", "").lstrip("0")) <= 2
@@ -279,7 +353,7 @@ def test_going_forward_the_states_up_to_the_row_are_seen_and_no_gradient(made, f
     h[row + 1 :] = np.nan
     axes = panel(stage, "h, state after row t")
     assert_shows(drawn, axes, h, SIGNED, -1, 1)
-    assert_shows(drawn, panel(stage, "dL/dh, each row ÷ its largest"), np.full((T, H), np.nan), SIGNED, -1, 1)
+    assert_shows(drawn, panel(stage, "dL/dh, row ÷ its largest"), np.full((T, H), np.nan), SIGNED, -1, 1)
     (line,) = panel(stage, "‖dL/dh‖").lines
     assert not len(line.get_xdata())
     assert not len(line.get_ydata())
@@ -294,7 +368,7 @@ def test_coming_back_all_states_are_seen_and_the_gradients_from_the_row_on(made,
     directions = np.full((T, H), np.nan)
     for r in range(row, T):
         directions[r] = seen.gradients["h"][r, ORDER] / max(abs(seen.gradients["h"][r]))
-    assert_shows(drawn, panel(stage, "dL/dh, each row ÷ its largest"), directions, SIGNED, -1, 1)
+    assert_shows(drawn, panel(stage, "dL/dh, row ÷ its largest"), directions, SIGNED, -1, 1)
     (line,) = panel(stage, "‖dL/dh‖").lines
     assert line.get_ydata().tolist() == [r + 1 for r in range(row, T)]
     expected = [norm(seen.gradients["h"][r]) for r in range(row, T)]
@@ -377,12 +451,12 @@ def short_reading():
 def short():
     """The page of a short reading, and its frames by their number."""
     html = page(short_reading(), "GRU & <b>")
-    frames = re.findall(r'frames\[(\d+)\] = "data:image/png;base64,([^"]+)"', html)
+    frames = re.findall(r'frames\[(\d+)\] = "data:image/webp;base64,([^"]+)"', html)
     return html, [(int(number), np.asarray(decoded(data))) for number, data in frames]
 
 
 def decoded(data):
-    return Image.open(io.BytesIO(base64.b64decode(data.replace("\\\n", "")))).convert("RGB")
+    return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
 
 
 def test_the_frames_of_the_page_are_those_of_the_stage_in_order(short):
@@ -390,15 +464,14 @@ def test_the_frames_of_the_page_are_those_of_the_stage_in_order(short):
     assert [number for number, _ in short[1]] == [0, 1, 2, 3, 4, 5]
     said = []
     for number, found in short[1]:
-        assert found.shape[0] == 550
-        assert abs(found.shape[1] - 920) <= 2  # some versions of matplotlib make it a little smaller
-        stage.figure.set_size_inches(found.shape[1] / 100, 5.5)
+        assert found.shape[:2] == (1048, 624)
         stage.show(number)
-        said.append(headline(stage).partition(":")[0])
+        said.append(headline(stage).partition(" of")[0])
         file = io.BytesIO()
         with rc_context(STYLE):
-            stage.figure.savefig(file, format="png", dpi=100)
-        np.testing.assert_array_equal(found, np.asarray(Image.open(file).convert("RGB")))
+            stage.figure.savefig(file, format="png", dpi=160)
+        shades = np.abs(found.astype(int) - np.asarray(Image.open(file).convert("RGB")))
+        assert shades.max() <= 4
     assert said == [
         "Forward, row 1", "Forward, row 2", "Forward, row 3", "Back, row 3", "Back, row 2", "Back, row 1",
     ]  # fmt: skip
@@ -458,10 +531,10 @@ def test_gradients_that_have_vanished_leave_their_rows_empty():
     stage.show(11)
     (line,) = panel(stage, "‖dL/dh‖").lines
     assert np.isnan(line.get_xdata()).tolist() == [True] * 3 + [False] * 3
-    directions = panel(stage, "dL/dh, each row ÷ its largest").images[0].get_array()
+    directions = panel(stage, "dL/dh, row ÷ its largest").images[0].get_array()
     assert not directions[:2].any()
     assert np.abs(directions[2]).max() == 1
-    assert headline(stage) == "Back, row 1: ‖dL/dh‖ = 0"
+    assert headline(stage) == f"Back, row 1 of {T}:\n‖dL/dh‖ = 0"
 
 
 @pytest.mark.parametrize(
