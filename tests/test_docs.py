@@ -9,6 +9,7 @@ import pytest
 from helpers import ROOT, leads_somewhere, links
 
 from scratch_rnn import GRU, LSTM, SGD, Adagrad, Adam, Nadam, RMSprop, SimpleRNN
+from scratch_rnn.autograd import lstm
 from scratch_rnn.checks.known_bugs import BUGS
 
 # Every page that people read.
@@ -82,6 +83,13 @@ def test_every_line_of_an_update_names_the_equation_that_it_computes(method):
     lines = computing_lines(method)
     assert lines
     assert [line for line in lines if not re.search(r"\(E\d+\)", line.partition("#")[2])] == []
+
+
+def test_every_line_of_the_forward_pass_that_autograd_differentiates_names_its_equation():
+    loop = inspect.getsource(lstm).partition("for t in")[2].splitlines()[1:-1]
+    computing = [line for line in loop if not line.lstrip().startswith("z_i, z_f, z_g, z_o =")]  # it splits z
+    assert len(computing) == 4
+    assert [line for line in computing if not EQUATION.search(line.partition("#")[2])] == []
 
 
 def names_on_the_left(number):
