@@ -378,6 +378,17 @@ def test_each_curve_of_errors_stands_over_its_steps_under_its_name(order):
     assert len(set(named.values())) == 3
 
 
+def test_an_error_of_zero_is_drawn_hollow_and_said_to_be_none():
+    (axes,) = step_sweep(STEPS, {"float64": [1e-7, 1e-10, 1e-4], "complex128": [0.0, 0.0, 2e-16]}, "").axes
+    (hollow,) = axes.collections
+    np.testing.assert_array_equal(hollow.get_offsets(), [[1e-9, 1e-17], [1e-5, 1e-17]])
+    assert to_hex(hollow.get_facecolor()[0]) == "#ffffff"
+    assert to_hex(hollow.get_edgecolor()[0]) == to_hex(axes.lines[1].get_color())
+    assert [text.get_text() for text in axes.texts] == ["no error at all"]
+    (without,) = step_sweep(STEPS, {"float64": [1e-7, 1e-10, 1e-4]}, "").axes
+    assert not without.collections and not without.texts
+
+
 def test_errors_without_a_number_leave_a_gap():
     figure = step_sweep(STEPS, {"float32": [float("nan"), np.inf, 0.5]}, "")
     assert np.isnan(figure.axes[0].lines[0].get_ydata()[0])
