@@ -1,14 +1,24 @@
 """docs/side_by_side.ipynb runs from top to bottom, and is committed with what it prints and draws."""
 
+import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
-from helpers import environment
+from helpers import environment, leads_somewhere
+
+from scratch_rnn import autograd
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "side_by_side.ipynb"
 CONTENT = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
 CODE_CELLS = [cell for cell in CONTENT["cells"] if cell["cell_type"] == "code"]
+
+SOURCES = {
+    kind: "\n".join("".join(cell["source"]) for cell in CONTENT["cells"] if cell["cell_type"] == kind)
+    for kind in ("code", "markdown")
+}
+PRINTED = ["".join("".join(output.get("text", "")) for output in cell["outputs"]) for cell in CODE_CELLS]
 
 
 def kinds(cell):
@@ -36,6 +46,37 @@ def test_it_names_no_path_of_the_machine_that_ran_it():
     assert str(Path.home()) + "/" not in text
     assert "/tmp/" not in text
     assert str(NOTEBOOK.parents[1]) not in text
+
+
+def test_every_link_leads_somewhere():
+    links = set(re.findall(r"\]\((?!http)([^)]+)\)", SOURCES["markdown"]))
+    assert len(links) > 5
+    assert [link for link in links if not leads_somewhere("docs/side_by_side.ipynb", link)] == []
+
+
+def test_every_equation_that_it_cites_is_in_the_derivation():
+    derivation = NOTEBOOK.with_name("bptt.md").read_text(encoding="utf-8")
+    cited = set(re.findall(r"\(([A-Z]\d+)\)", SOURCES["code"] + SOURCES["markdown"]))
+    assert {"S2", "L8", "G17", "R4"} <= cited <= set(re.findall(r"\\tag\{(\w+)\}", derivation))
+
+
+def test_what_it_computes_by_hand_is_what_the_library_and_autograd_compute():
+    """Three cells forward and their four gradients, and the LSTM's four once more."""
+    says = re.compile(r"(?:by at most|from the library|from ours by hand) ([\d.e-]+)")
+    differences = [float(number) for text in PRINTED for number in says.findall(text)]
+    assert len(differences) == 3 * (1 + 4) + 4
+    assert max(differences) < 1e-13
+
+
+@pytest.mark.parametrize("shown", [autograd.Value, autograd.gradients, autograd.lstm])
+def test_the_code_of_autograd_that_it_shows_is_that_of_today(shown):
+    assert any(inspect.getsource(shown) in text for text in PRINTED)
+
+
+def test_of_the_last_bug_that_it_injects_the_input_alone_is_wrong():
+    (text,) = (text for text in PRINTED if "WRONG" in text)
+    wrong = [re.findall(r"^  WRONG  (.+?)  ", report, flags=re.MULTILINE) for report in text.split("\n\n")]
+    assert [len(arrays) for arrays in wrong if arrays] == [6, 6, 1] and wrong[2] == ["input"]
 
 
 # The pair is trained for one epoch in place of ten: beside Keras, ten take half a minute.
