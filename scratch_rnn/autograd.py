@@ -22,8 +22,6 @@ births = count()
 class Value:
     """An array of float64 with its past; weights, inputs and constants have none: `Value(array)`."""
 
-    __array_ufunc__ = None  # so that `array * value` is an error, not an array of Values
-
     def __init__(self, array: ArrayLike, *made_of: tuple[Value, Callable[[np.ndarray], np.ndarray]]) -> None:
         self.array, self.made_of, self.born = np.asarray(array, dtype=float), made_of, next(births)
 
