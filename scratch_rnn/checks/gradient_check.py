@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
+from scratch_rnn.checks.columns import known_of
 from scratch_rnn.checks.numeric import FLOORS, METHODS, STEPS, TOLERANCES, Arrays, check_function
 from scratch_rnn.checks.report import ArrayCheck, Report
 from scratch_rnn.checks.subject import DRAWS_OF_ITS_OWN, Subject, copies_of
 from scratch_rnn.checks.windows import truncated
+from scratch_rnn.layers import Recurrent
 from scratch_rnn.layers.base import Layer
 from scratch_rnn.training.model import Sequential
 
@@ -68,7 +70,8 @@ def check_layer(
     x, initial_state, mask and training are those of `forward`; a layer with states that is given none is
     checked at random ones. With `training` what is drawn at random is the same in all calls; a layer of your
     own takes its generator from `scratch_rnn.layers.place.generator()`. options are those of
-    `check_function`. The layer is not changed.
+    `check_function`. The layer is not changed. Where a recurrent layer fails, one timestep of x is checked
+    alone, and the report's `finding` says whether that fails already.
 
     The gradient of a layer with `bptt_steps` ends where (K1) says, and so does the complex step's, because
     each window begins from the real part of the state. Raises ValueError for such a layer with central
@@ -79,8 +82,25 @@ def check_layer(
         raise TypeError(f"expected a layer, such as LSTM(4), not {found}")
     if method == "central" and truncated(layer):
         raise ValueError("central differences cannot check bptt_steps: use the complex or directional method")
-    rng = np.random.default_rng(seed)
-    subject = Subject(layer, np.asarray(x), initial_state, mask, training, rng)
+    report = _checked(layer, np.asarray(x), initial_state, mask, training, method, seed, options)
+    if not isinstance(layer, Recurrent) or np.shape(x)[1] == 1 or not any(c.finding for c in report.checks):
+        return report
+    last = None if mask is None else np.asarray(mask)[:, -1:]
+    alone = _checked(layer, np.asarray(x)[:, -1:], initial_state, last, training, method, seed, options)
+    return replace(report, finding=at_one_timestep(alone))
+
+
+def _checked(
+    layer: Layer,
+    x: Array,
+    initial_state: Sequence[Array] | None,
+    mask: Array | None,
+    training: bool,
+    method: str,
+    seed: int,
+    options: dict[str, Any],
+) -> Report:
+    subject = Subject(layer, x, initial_state, mask, training, np.random.default_rng(seed))
     gradients = subject.gradients()
     report = check_function(
         subject.projected,
@@ -88,9 +108,21 @@ def check_layer(
         gradients,
         method=method,
         seed=seed,
-        **{"title": layer.name, **options},
+        **{"title": layer.name, "known": known_of(layer, x.shape), **options},
     )
     return replace(report, checks=[subject.checked_for_side_effects(check) for check in report.checks])
+
+
+def at_one_timestep(alone: Report) -> str:
+    """Return what the check of one timestep alone says of a mistake that is seen with several."""
+    wrong = [check for check in alone.checks if check.finding]
+    names = [check.name for check in wrong]
+    if not wrong:
+        return "right with one timestep: the mistake is in what happens between timesteps"
+    if all(name.startswith("initial ") for name in names):
+        verb = "is" if len(names) == 1 else "are"
+        return f"with one timestep only {' and '.join(names)} {verb} wrong: look at what is handed back"
+    return f"wrong with one timestep already, {names[0]}: {wrong[0].finding}"
 
 
 def check_loss(

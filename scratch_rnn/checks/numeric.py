@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
+from scratch_rnn.checks.findings import NOTHING, Known, error_of, finding
 from scratch_rnn.checks.report import ArrayCheck, Report
 
 Arrays = Mapping[str, Array]
@@ -46,6 +47,7 @@ def check_function(
     step: float | None = None,
     seed: int = 0,
     title: str = "function",
+    known: Known = NOTHING,
 ) -> Report:
     """Check gradients of a function of one's own.
 
@@ -53,6 +55,7 @@ def check_function(
                complex128 arrays and compute with them all the way: no abs, no .real, no comparison of parts
     arrays     float32 or float64 arrays by name, at which the gradients were taken; not changed
     gradients  the gradient of the function for each array, by the same names
+    known      what the columns of arrays are and what they count, for findings in words
 
     tolerance, floor and step have defaults for each method and dtype. Raises ValueError for an unknown method
     and for names that differ, TypeError for a function that returns anything else than one number.
@@ -78,9 +81,11 @@ def check_function(
         problem = _mismatch(array, analytic)
         if problem:
             nan = float("nan")
-            checks.append(ArrayCheck(name, array.shape, None, nan, nan, nan, problem, False))
+            checks.append(
+                ArrayCheck(name, array.shape, None, nan, nan, nan, problem, False, _turned(array, analytic))
+            )
         else:
-            check = _compare(name, array.shape, *probe.numbers(name, analytic), tolerance, floor)
+            check = _compare(name, array.shape, *probe.numbers(name, analytic), tolerance, floor, known)
             checks.append(check if check.passed else probe.second_opinion(check))
     return Report(title, method, tolerance, floor, checks)
 
@@ -113,7 +118,7 @@ class _Probe:
         central = _Probe(self.function, values, "central", STEPS["central"], self.rng)
         numeric = central._derivative(check.name, check.index, 1.0)
         right, other = (np.isclose(numeric, given, 1e-4, 1e-8) for given in (check.analytic, check.numeric))
-        return replace(check, problem=LOSES_IMAGINARY_PARTS) if right and not other else check
+        return replace(check, problem=LOSES_IMAGINARY_PARTS, finding="") if right and not other else check
 
     def _derivative(self, name: str, index: Any, direction: Any) -> Any:
         if self.method != "central":
@@ -143,22 +148,34 @@ def _mismatch(array: Array, gradient: Array) -> str:
     return f"gradient is {gradient.dtype}, not {array.dtype}" if gradient.dtype != array.dtype else ""
 
 
+def _turned(array: Array, gradient: Array) -> str:
+    """Return what a gradient's shape says of it."""
+    turned = array.ndim > 1 and gradient.shape == array.shape[::-1]
+    return "the shape of the transpose" if turned and gradient.shape != array.shape else ""
+
+
 def _compare(
-    name: str, shape: tuple[int, ...], analytic: Array, numeric: Array, tolerance: float, floor: float
+    name: str,
+    shape: tuple[int, ...],
+    analytic: Array,
+    numeric: Array,
+    tolerance: float,
+    floor: float,
+    known: Known,
 ) -> ArrayCheck:
+    """Return the verdict on an array, or on one direction of it, which tells nothing of single entries."""
     analytic, numeric = np.asarray(analytic, np.float64), np.asarray(numeric, np.float64)
-    with np.errstate(invalid="ignore"):
-        scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
-        error = np.abs(analytic - numeric) / scale
+    error = error_of(analytic, numeric, floor)
     index = tuple(int(i) for i in np.unravel_index(np.argmax(error), error.shape))  # NaN counts as largest
-    worst = float(error[index])
+    entries = analytic.shape == shape
     return ArrayCheck(
         name,
         shape,
-        index if analytic.shape == shape else None,
+        index if entries else None,
         float(analytic[index]),
         float(numeric[index]),
-        worst,
+        float(error[index]),
         "",
-        worst <= tolerance,  # False for NaN
+        bool(error[index] <= tolerance),  # False for NaN
+        finding(name, analytic, numeric, tolerance, floor, known)[1] if entries else "",
     )

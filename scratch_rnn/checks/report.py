@@ -13,7 +13,8 @@ class ArrayCheck:
     """The verdict on the gradient of one array.
 
     index, analytic, numeric and error are those of the worst entry; with the directional method they are
-    those of the direction, without an index. `problem` says what kept the entries from being compared.
+    those of the direction, without an index. `problem` says what kept the entries from being compared, and
+    `finding`, of an array that failed, what they have in common: "12 of 48 entries wrong, all in ...".
     """
 
     name: str
@@ -24,17 +25,19 @@ class ArrayCheck:
     error: float
     problem: str
     passed: bool
+    finding: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts on all arrays of one check."""
+    """The verdicts on all arrays of one check; `finding` says what they have in common, where one failed."""
 
     title: str
     method: str
     tolerance: float
     floor: float
     checks: list[ArrayCheck]
+    finding: str = ""
 
     @property
     def passed(self) -> bool:
@@ -61,11 +64,12 @@ class Report:
             "tolerance": self.tolerance,
             "floor": self.floor,
             "passed": self.passed,
+            "finding": self.finding,
         }
         return json.dumps(head | {"checks": checks}, indent=2, allow_nan=False)
 
     def __str__(self) -> str:
-        """One line per array: name, shape, worst entry, both numbers, error, verdict."""
+        """A line for each array: verdict, name, shape, error, both numbers of the worst entry, findings."""
         lines = [f"{self.title}: {self.method}, tolerance {self.tolerance:g} above a floor of {self.floor:g}"]
         for check in self.checks:
             where = "" if check.index is None else f" at {list(check.index)}"
@@ -74,4 +78,8 @@ class Report:
             lines.append(
                 f"  {verdict:5}  {check.name:24} {check.shape!s:12} error {check.error:.1e}  {numbers}"
             )
+            if check.finding:
+                lines.append(f"         {check.finding}")
+        if self.finding:
+            lines.append(f"  {self.finding}")
         return "\n".join(lines)
