@@ -11,12 +11,18 @@ from scratch_rnn.layers import Recurrent
 def letters(layer: Recurrent) -> list[str]:
     """Return the letters of the blocks of z in their order: i, f, g, o; none for a cell with one block."""
     declared = layer.step_class.declared()
-    blocks = {
-        part.blocks.start: name.removeprefix("dz_")
-        for name, part in declared.items()
-        if name.startswith("dz_") and part.source == declared["dz"].source and len(part.blocks) == 1
-    }
-    return [blocks.get(number, str(number)) for number in declared["dz"].blocks] if blocks else []
+    number = len(declared["dz"].blocks)
+    for whole in ("dz", "z"):  # the blocks are named dz_i ... or, where those have no names, z_i ...
+        blocks = {
+            part.blocks.start: name.removeprefix(f"{whole}_")
+            for name, part in declared.items()
+            if name.startswith(f"{whole}_")
+            and part.source == declared[whole].source
+            and len(part.blocks) == 1 < number
+        }
+        if blocks:
+            return [blocks.get(block, str(block)) for block in range(number)]
+    return []
 
 
 def gate_columns(layer: Recurrent) -> dict[str, range]:
