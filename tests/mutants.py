@@ -26,8 +26,17 @@ ROOT = Path(__file__).parents[1]
 # For each part the modules that are changed, and the tests that have to notice.
 PARTS = {
     "core": (
-        ["checks/gradient_check", "checks/windows", "layers/*"],
-        ["activations", "gradient_check", "initializers", "layers", "losses", "truncation"],
+        [
+            "checks/columns",
+            "checks/findings",
+            "checks/gradient_check",
+            "checks/numeric",
+            "checks/report",
+            "checks/subject",
+            "checks/windows",
+            "layers/*",
+        ],
+        ["activations", "findings", "gradient_check", "initializers", "layers", "losses", "truncation"],
     ),
     "training": (
         ["training/*"],
@@ -45,8 +54,16 @@ PARTS = {
         ],
     ),
     "checks": (
-        ["checks/figures", "checks/known_bugs", "checks/variants", "commands/gradcheck", "minimal"],
-        ["checks", "gradcheck", "minimal"],
+        [
+            "checks/bug*",
+            "checks/diagnosis",
+            "checks/figures",
+            "checks/known_bugs",
+            "checks/variants",
+            "commands/gradcheck",
+            "minimal",
+        ],
+        ["checks", "diagnosis", "gradcheck", "minimal"],
     ),
     "data": (
         ["data/*", "files", "commands/terminal", "commands/digits"],

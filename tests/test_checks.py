@@ -230,13 +230,19 @@ def test_a_bias_loaded_twice_counts_twice_on_the_way_out_and_once_on_the_way_bac
 
 
 @every_cell
-def test_the_upstream_gradient_is_halved_where_it_is_overwritten(cell):
+def test_the_upstream_gradient_is_overwritten_by_that_of_the_states(cell):
     layer = layer_of(cell)
     (right, dy), (wrong, overwritten) = (
         gradients_of(layer, name) for name in (None, "upstream-gradient-overwritten")
     )
     assert_equal(wrong, right)
-    np.testing.assert_array_equal(overwritten, dy / 2)
+    x, states = random_call(layer, time=TIME)
+    whole = []
+    dstates = random_arrays((4, TIME, 2), *(state.shape for state in states), seed=7)[1:]
+    layer.backward(
+        dy, layer.forward(x, states)[1], dstates, watch=lambda s, reached: whole.insert(0, reached[0].T)
+    )
+    np.testing.assert_array_equal(overwritten, np.stack(whole, axis=1))
 
 
 @every_cell
@@ -302,21 +308,151 @@ def test_the_update_gate_swapped():
     assert np.abs(carried).max() > 0
 
 
+def lstm_step(name):
+    """Return the Step and what it hands back, with a bug; and right dh, dc_carried, φ'(c), dc."""
+    s, carried, (dh, dc_carried) = one_step(random_cell("LSTM"), name)
+    derivative = 1 - np.tanh(s.c) ** 2
+    return s, carried, dh, dc_carried, derivative, dc_carried + dh * s.o * derivative
+
+
+def assert_lstm_step(s, carried, dh, dc, di=None, dc_prev=None):
+    """Fail unless all follows from dh and dc as (L7) to (L15) have it, but for what is given."""
+    di = dc * s.g if di is None else di
+    expected = [di * s.i * (1 - s.i), dc * s.c_prev * s.f * (1 - s.f), dc * s.i * (1 - s.g**2)]
+    expected.append(dh * np.tanh(s.c) * s.o * (1 - s.o))
+    np.testing.assert_allclose(s.dz, np.concatenate(expected), rtol=1e-12)
+    np.testing.assert_allclose(carried[0], s.recurrent_kernel @ s.dz, rtol=1e-12)
+    np.testing.assert_allclose(carried[1], dc * s.f if dc_prev is None else dc_prev, rtol=1e-12)
+
+
+def test_an_lstm_step_without_a_bug_is_what_the_tests_below_take_for_right():
+    s, carried, (dh, dc) = one_step(random_cell("LSTM"))
+    assert_lstm_step(s, carried, dh, dc + dh * s.o * (1 - np.tanh(s.c) ** 2))
+
+
+def test_the_cell_gradient_that_is_not_added():
+    s, carried, dh, _, derivative, _ = lstm_step("cell-gradient-not-added")
+    assert_lstm_step(s, carried, dh, dh * s.o * derivative)
+
+
+def test_the_output_gate_that_is_left_out():
+    s, carried, dh, dc_carried, derivative, _ = lstm_step("output-gate-left-out")
+    assert_lstm_step(s, carried, dh, dh * derivative + dc_carried)
+
+
+def test_the_cell_state_for_its_activation():
+    s, carried, dh, dc_carried, _, _ = lstm_step("cell-state-for-its-activation")
+    assert_lstm_step(s, carried, dh, dh * s.o * (1 - s.c**2) + dc_carried)
+
+
+def test_the_input_gate_for_the_candidate():
+    s, carried, dh, *_, dc = lstm_step("input-gate-for-candidate")
+    assert_lstm_step(s, carried, dh, dc, di=dc * s.i)
+
+
+def test_the_forget_gate_that_is_left_out():
+    s, carried, dh, *_, dc = lstm_step("forget-gate-left-out")
+    assert_lstm_step(s, carried, dh, dc, dc_prev=dc)
+
+
+def test_the_activation_that_is_left_out():
+    s, (carried,), (dh,) = one_step(random_cell("SimpleRNN"), "activation-left-out")
+    np.testing.assert_array_equal(s.dz, dh)
+    np.testing.assert_allclose(carried, s.recurrent_kernel @ dh, rtol=1e-13)
+
+
+def gru_step(cell, name=None, sign=1, direct=1, candidate=1, reset=True):
+    """Fail unless a step is (G6) to (G17), with a sign of du and with or without two ways and a factor."""
+    s, (carried,), (dh,) = one_step(random_cell(cell), name)
+    u_u, u_r, u_g = np.split(s.recurrent_kernel, 3, axis=1)
+    dz_g = dh * (1 - s.u) * (1 - s.g**2)
+    r = s.r if reset else 1
+    dr = (u_g @ dz_g) * s.h_prev if cell.endswith("before") else dz_g * s.p
+    way = (u_g @ dz_g) * r if cell.endswith("before") else u_g @ (dz_g * r)
+    dz_u, dz_r = sign * dh * (s.h_prev - s.g) * s.u * (1 - s.u), dr * s.r * (1 - s.r)
+    np.testing.assert_allclose(s.dz, np.concatenate([dz_u, dz_r, dz_g]), rtol=1e-12)
+    expected = direct * dh * s.u + candidate * way + u_u @ dz_u + u_r @ dz_r
+    np.testing.assert_allclose(carried, expected, rtol=1e-12)
+    if not cell.endswith("before"):
+        np.testing.assert_allclose(s.dp, dz_g * r, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["GRU", "GRU reset before"])
+@pytest.mark.parametrize(
+    ("name", "difference"),
+    [
+        (None, {}),
+        ("update-gate-of-the-wrong-sign", {"sign": -1}),
+        ("direct-way-forgotten", {"direct": 0}),
+        ("way-through-the-candidate-forgotten", {"candidate": 0}),
+        ("reset-gate-left-out", {"reset": False}),
+    ],
+)
+def test_what_is_lost_of_a_gru_step(name, difference, cell):
+    gru_step(cell, name, **difference)
+
+
+@every_cell
+def test_weight_gradients_that_are_assigned_are_those_of_the_first_timestep(cell):
+    layer = layer_of(cell)
+    wrong, _ = gradients_of(layer, "weight-gradient-assigned")
+    x, states = random_call(layer, time=TIME)
+    right, _ = gradients_of(layer)
+    # What remains is the contribution of timestep 1, which one step alone gives from the gradient of h_1.
+    _, tape = layer.forward(x, states)
+    dy, *dstates = random_arrays((4, TIME, 2), *(state.shape for state in states), seed=7)
+    reached = []
+    layer.backward(dy, tape, dstates, watch=lambda s, dstate: reached.append(dstate))
+    s = layer.single_step(x[:, 0], states)
+    layer.step_backward(s, reached[-1])
+    layer.add_weight_gradients(s)
+    first = dict(zip(layer.weight_names, layer._with_own(s.dmatrix, []), strict=True))
+    assert_equal(wrong, first, WEIGHTS)
+    assert_equal(wrong, right, set(wrong) - WEIGHTS)
+
+
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "LSTM"])
+def test_where_the_output_gradient_is_assigned_each_step_stands_alone_from_its_own_output(cell):
+    wrong, _ = gradients_of(layer_of(cell), "output-gradient-assigned")
+    alone, _ = gradients_of(layer_of(cell, bptt_steps=1), "final-state-gradient-dropped")
+    assert_equal(wrong, alone)
+
+
+def test_where_the_output_gradient_is_assigned_an_lstm_goes_on_carrying_that_of_its_cell_state():
+    wrong, _ = gradients_of(layer_of("LSTM"), "output-gradient-assigned")
+    alone, _ = gradients_of(layer_of("LSTM", bptt_steps=1))
+    right, _ = gradients_of(layer_of("LSTM"))
+    for other in (alone, right):
+        assert all(np.abs(wrong[name] - other[name]).max() > 1e-3 for name in wrong if name != "initial h")
+
+
 EVERY = (SimpleRNN, GRU, LSTM)
 # Who can have a mistake, the option that it takes, and the words by which its description is known.
 CATALOGUE = {
     "carried-gradient-dropped": (EVERY, None, "no gradient through time"),
+    "output-gradient-assigned": (EVERY, None, "dh set to the output's own"),
     "kernel-not-transposed": ((SimpleRNN,), None, "Uᵀ where U belongs"),
     "final-state-gradient-dropped": (EVERY, None, "of the final states never enters"),
     "initial-state-gradient-dropped": (EVERY, None, "of the initial states is not handed out"),
     "input-gradient-of-one-step": (EVERY, None, "dx leaves out"),
+    "weight-gradient-assigned": (EVERY, None, "assigned at each step"),
     "averaged-over-time": (EVERY, None, "divided by T"),
     "one-step-too-far": (EVERY, "bptt_steps", "k + 1 steps"),
     "bias-loaded-twice": (EVERY, None, "b added twice"),
     "derivative-of-an-output": ((SimpleRNN,), None, "tanh(h)"),
+    "activation-left-out": ((SimpleRNN,), None, "dz = dh"),
     "activation-for-its-derivative": ((LSTM,), None, "dz_f = f df"),
     "cell-state-off-by-one": ((LSTM,), None, "c_t where c_{t-1}"),
+    "cell-gradient-not-added": ((LSTM,), None, "what is carried of dc"),
+    "output-gate-left-out": ((LSTM,), None, "output gate left out"),
+    "cell-state-for-its-activation": ((LSTM,), None, "with c in place of tanh(c)"),
+    "input-gate-for-candidate": ((LSTM,), None, "i where g belongs"),
+    "forget-gate-left-out": ((LSTM,), None, "forget gate left out"),
     "update-gate-swapped": ((GRU,), None, "u and 1 - u"),
+    "update-gate-of-the-wrong-sign": ((GRU,), None, "du of the wrong sign"),
+    "direct-way-forgotten": ((GRU,), None, "the direct way"),
+    "way-through-the-candidate-forgotten": ((GRU,), None, "through the candidate forgotten"),
+    "reset-gate-left-out": ((GRU,), None, "reset gate left out"),
     "weight-gradient-unwritten": (EVERY, None, "of the weights unwritten"),
     "accumulator-not-reset": (EVERY, None, "the second batch adds to the first"),
     "upstream-gradient-overwritten": (EVERY, None, "upstream gradient overwritten"),

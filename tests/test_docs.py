@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 
+import numpy as np
 import pytest
 from helpers import ROOT, leads_somewhere, links
 
@@ -133,8 +134,40 @@ def test_every_line_of_a_step_names_what_its_equation_names(cell, method):
     assert compared
 
 
+# A bug of the catalogue: its name, its equation, what it does, perhaps with a link, and its two lines.
+ENTRY = re.compile(
+    r"^\* `([a-z0-9-]+)`, \((\w+)\): ([^\n]+)\n\n  ```diff\n  - ([^\n]+)\n  \+ ([^\n]+)\n  ```$",
+    flags=re.MULTILINE,
+)
+
+
 def test_the_catalogue_in_the_document_is_that_of_the_code():
-    assert set(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+\|$", DOCUMENT, flags=re.MULTILINE)) == set(BUGS)
+    entries = [
+        (name, equation, wrong, right, "".join(re.findall(r"\]\((https://[^)]+)\)", text)))
+        for name, equation, text, wrong, right in ENTRY.findall(DOCUMENT)
+    ]
+    assert entries == [(bug.name, bug.equation, bug.wrong, bug.right, bug.seen) for bug in BUGS.values()]
+
+
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
+def test_a_bug_breaks_an_equation_of_the_section_that_it_names(bug):
+    assert leads_somewhere("README.md", bug.section)
+    heading = bug.section.partition("#")[2]
+    number = heading.partition("-")[0]
+    section = DOCUMENT.partition(f"\n## {number}. ")[2].partition("\n## ")[0]
+    assert f"\\tag{{{bug.equation}}}" in section
+    if bug.equation[0] in "SLG":  # both lines compute what the equation computes
+        names = names_on_the_left(bug.equation)
+        for line in (bug.wrong, bug.right):
+            assert set(re.findall(r"\w+", re.split(r" \+?= ", line)[0])) & names, line
+
+
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
+def test_the_two_lines_of_a_bug_differ_and_fit_on_a_phone(bug):
+    assert bug.wrong != bug.right
+    for line in (bug.wrong, bug.right):
+        ast.parse(line if not line.startswith("return") else f"def f():\n    {line}")
+        assert len(line) <= 45
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"--inject ([a-z0-9-]+)", DOCUMENT))))
@@ -162,4 +195,14 @@ def test_the_code_that_the_document_shows_runs(capsys):
     s = names["s"]
     # What it prints: a gate, the gradient of its pre-activation, and the rows of W, b and U.
     assert (s.f.shape, s.dz_f.shape, s.dmatrix.shape) == ((4, 2), (4, 2), (3 + 1 + 4, 4 * 4))
-    assert capsys.readouterr().out.endswith("(8, 16)\n")
+    assert "(8, 16)\n" in capsys.readouterr().out
+
+
+def test_section_10_shows_what_its_code_prints(capsys):
+    section = DOCUMENT.partition("\n## 10. ")[2].partition("\n## 11. ")[0]
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", section, flags=re.DOTALL)
+    assert len(examples) == 2
+    names = {"np": np, "LSTM": LSTM}
+    for code, shown in examples:
+        exec(code, names)
+        assert capsys.readouterr().out == shown

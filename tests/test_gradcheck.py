@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -236,6 +237,33 @@ def test_a_row_says_what_kept_entries_from_being_compared():
     ]
 
 
+def test_a_row_says_below_the_place_what_is_wrong_there():
+    wrong = replace(check_of("kernel", 0.5, False), finding="3 of 6 entries wrong")
+    _, lines = rows([report_of("LSTM", check_of("bias"), wrong)])
+    assert lines == [["WRONG", "5.0e-01", "LSTM", "kernel [0]"], ["3 of 6 entries wrong"]]
+
+
+def test_below_the_table_stands_what_one_timestep_says_once_for_all_layers(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    status, text = run("--cell", "lstm", "--inject", "cell-state-off-by-one")
+    where = "12 of 48 entries wrong, all in the columns of the forget gate, 4 to 7"
+    said = f"wrong with one timestep already, kernel: {where}"
+    assert status == 1
+    assert " ".join(text.split()).count(f"10 of 10 layers: {said}") == 1
+    table = text.partition("10 of 10")[0]
+    assert max(map(len, table.splitlines())) <= 60
+    assert "all 64 entries wrong" in table
+
+
+def test_json_has_what_is_wrong_in_words(run):
+    _, text = run("--cell", "simple_rnn", "--inject", "averaged-over-time", "--json")
+    for report in json.loads(text):
+        assert report["finding"].startswith("right with one timestep")
+        assert report["checks"][0]["finding"].startswith(
+            "each entry is 1/5 of what it should be (5 timesteps"
+        )
+
+
 def test_a_row_of_a_direction_names_the_array_alone():
     options = {"method": "directional", "tolerance": 1e-11, "floor": 0.02}
     title, lines = rows([report_of("LSTM", check_of("kernel", 2e-13, index=None), **options)])
@@ -368,11 +396,15 @@ def test_the_command_turns_red_for_every_injected_bug(name, run, monkeypatch):
     right = [line for line in text.splitlines() if line.split()[:1] == ["ok"]]
     # tanh(h) in place of h makes no difference to the derivatives of relu, h > 0, and linear, 1; and a layer
     # without a bias cannot load one twice.
-    allowed = {"derivative-of-an-output": ("relu", "linear"), "bias-loaded-twice": ("-bias",)}.get(name, ())
+    allowed = {
+        "derivative-of-an-output": ("relu", "linear"),
+        "activation-left-out": ("linear",),
+        "bias-loaded-twice": ("-bias",),
+    }.get(name, ())
     assert status == 1
     assert "WRONG" in text
     assert all(any(word in line for word in allowed) for line in right), text
-    assert f"\n{name}: {BUGS[name].description}\n" in text
+    assert f"\n{name}: {BUGS[name].description}\n{BUGS[name].lines}\n" in text
     count = sum(line.split()[:1] == ["WRONG"] for line in text.splitlines())
     assert text.endswith(f"wrong: {count} of {count + len(right)} layers\n")
 

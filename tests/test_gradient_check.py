@@ -407,6 +407,7 @@ def test_a_report_becomes_json():
         "tolerance": 1e-12,
         "floor": 1e-3,
         "passed": False,
+        "finding": "",
     }
     assert check == {
         "name": "x",
@@ -417,6 +418,7 @@ def test_a_report_becomes_json():
         "error": None,
         "problem": "",
         "passed": False,
+        "finding": "1 of 4 entries are not finite",
     }
 
 
@@ -430,6 +432,7 @@ def test_a_report_prints_a_line_for_each_array():
         "sums: complex, tolerance 1e-12 above a floor of 0.001",
         "  ok     a                        (2,)         error 0.0e+00  analytic 1, numeric 1 at [0]",
         "  WRONG  b                        (1,)         error 3.3e-01  analytic 1.5, numeric 1 at [0]",
+        "         all 1 entries wrong",
     ]
     assert report.worst.name == "b"
 
@@ -505,6 +508,7 @@ def test_tiny_weights_and_an_absolute_tolerance_let_several_bugs_through():
     untruncated = [(name, cell) for name, cell in BUGGY if BUGS[name].option is None]
     assert {name for name, cell in untruncated if lets_through(name, cell)} == {
         "bias-loaded-twice",
+        "cell-state-for-its-activation",
         "derivative-of-an-output",
         "float32-buffers",
         "input-gradient-of-one-step",

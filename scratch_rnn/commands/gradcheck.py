@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         console = Console()
         console.print(as_table(reports))
+        for finding, layers_so in Counter(report.finding for report in reports if report.finding).items():
+            console.print(f"{layers_so} of {len(reports)} layers: {finding}", highlight=False, markup=False)
         if arguments.inject:
-            console.print(f"{arguments.inject}: {BUGS[arguments.inject].description}", highlight=False)
+            bug = BUGS[arguments.inject]
+            say(console, f"{bug.name}: {bug.description}\n{bug.lines}")
         wrong = sum(not report.passed for report in reports)
         console.print(f"wrong: {wrong} of {len(reports)} layers", highlight=False)
     return 0 if all(report.passed for report in reports) else 1
@@ -112,7 +116,7 @@ def draw_sweep(arguments: argparse.Namespace) -> None:
 
 
 def as_table(reports: list[Report]) -> Table:
-    """Return a row per layer: the worst error of all its arrays, where it is, and the verdict."""
+    """Return a row per layer: verdict, the worst error of all its arrays, where it is and what is wrong."""
     title = f"{reports[0].method}, tolerance {reports[0].tolerance:g} above a floor of {reports[0].floor:g}"
     table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     table.add_column("", no_wrap=True)  # the verdict; on a narrow terminal layers and places take more lines
@@ -123,6 +127,7 @@ def as_table(reports: list[Report]) -> Table:
         worst = report.worst
         where = worst.name if worst.index is None else f"{worst.name} {list(worst.index)}"
         where = f"{worst.name}: {worst.problem}" if worst.problem else where
+        where = f"{where}\n{worst.finding}" if worst.finding else where
         verdict = "[green]ok[/]" if report.passed else "[bold red]WRONG[/]"
         table.add_row(verdict, f"{worst.error:.1e}", report.title, Text(where))
     return table
