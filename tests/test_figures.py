@@ -122,14 +122,14 @@ def legend(figure):
 def test_every_curve_is_that_of_its_panel_its_model_and_its_kind():
     results = [scratch_result(), keras_result()]
     figure = curves(results, "the title")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Accuracy", "Loss"]
-    for axes in figure.axes:
+    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["Accuracy", "Loss"]
+    for axes in figure.axes[:2]:
         training, validation = METRICS[axes.get_title(loc="left")]
         expected = [result.history[name] for result in results for name in (training, validation)]
         assert [list(line.get_ydata()) for line in axes.lines] == expected
         assert all(list(line.get_xdata()) == [1, 2, 3] for line in axes.lines)
         assert [line.is_dashed() for line in axes.lines] == [True, False, True, False]
-        assert axes.get_xlabel() == "epoch"
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "epoch", "epoch"]
     assert figure.get_suptitle() == "the title"
 
 
@@ -137,7 +137,7 @@ def test_the_legend_of_the_curves_names_each_model_with_the_looks_of_its_lines()
     figure = curves([scratch_result(), keras_result()], "")
     handles = legend(figure)
     assert list(handles) == ["scratch_rnn", "Keras", "training", "validation"]
-    for axes in figure.axes:
+    for axes in figure.axes[:2]:
         _, scratch, _, keras = axes.lines
         for name, line in (("scratch_rnn", scratch), ("Keras", keras)):
             assert handles[name].get_color() == line.get_color(), name
@@ -148,6 +148,39 @@ def test_the_legend_of_the_curves_names_each_model_with_the_looks_of_its_lines()
     )
     assert not handles["validation"].is_dashed()
     assert handles["validation"].get_color() == handles["training"].get_color()
+
+
+def test_below_the_curves_of_two_stands_their_difference():
+    ours, theirs = scratch_result(), keras_result()
+    _, _, *strips = curves([ours, theirs], "").axes
+    titles = ["scratch_rnn − Keras, points", "scratch_rnn − Keras"]
+    assert [axes.get_title(loc="left") for axes in strips] == titles
+    for axes, names, times in zip(strips, METRICS.values(), (100, 1), strict=True):
+        zero, training, validation = axes.lines
+        assert set(zero.get_ydata()) == {0}
+        for line, name in zip((training, validation), names, strict=True):
+            expected = [
+                times * (a - b) for a, b in zip(ours.history[name], theirs.history[name], strict=True)
+            ]
+            np.testing.assert_allclose(line.get_ydata(), expected, atol=1e-14)
+            assert list(line.get_xdata()) == [1, 2, 3]
+        assert training.is_dashed() and not validation.is_dashed()
+        low, high = axes.get_ylim()
+        assert low == -high < -max(np.abs(line.get_ydata()).max() for line in axes.lines)
+
+
+def test_a_difference_is_drawn_where_there_is_none_or_no_number():
+    coinciding = [Result(name, history(3)) for name in ("one", "other")]
+    assert curves(coinciding, "").axes[2].get_ylim()[1] > 0
+    lost = [Result(name, {"loss": [0.5, float("nan"), float("inf")]}) for name in ("one", "other")]
+    assert curves(lost, "").axes[1].get_ylim()[1] > 0
+
+
+def test_of_one_of_three_and_of_unlike_curves_no_difference_is_drawn():
+    one, other, third = (Result(name, history(3)) for name in ("one", "other", "third"))
+    short, bare = Result("short", history(2)), Result("bare", history(3, validation=False))
+    for results in ([one], [one, other, third], [one, short], [one, bare]):
+        assert len(curves(results, "").axes) == 2
 
 
 def test_more_models_have_colours_of_their_own():

@@ -17,12 +17,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from scratch_rnn.runs.result import Result
-from scratch_rnn.style import BROAD_COLOUR, FAINT, MANY_COLOURS, MODEL_COLOURS, STYLE, WIDTH
+from scratch_rnn.style import BROAD_COLOUR, FAINT, INK, MANY_COLOURS, MODEL_COLOURS, STYLE, WIDTH
 from scratch_rnn.training.callbacks import History
 
 CURVES = ("accuracy", "loss", "val_accuracy", "val_loss")
 MARKERS = "os^Dv"  # so that curves differ by more than their colour
 HEIGHT = 3.7  # of a row of panels, in inches
+STRIP = 1.3  # of a strip with differences
 PANELS_IN_A_ROW = 3
 VALIDATION = "val_"
 
@@ -120,7 +121,8 @@ def curves(results: Sequence[Result], title: str) -> Figure:
     """Draw accuracy and loss over the epochs, training dashed and validation solid.
 
     Twins follow each other so closely that one line would hide the other. So the first of several
-    models is a broad pale line, and those after it are thin lines on top.
+    models is a broad pale line, and those after it are thin lines on top. Of two over the same epochs a
+    strip below shows the first less the second, for which the curves are too coarse.
 
     Args:
         results: of each model, with its history.
@@ -134,17 +136,63 @@ def curves(results: Sequence[Result], title: str) -> Figure:
     metrics = [metric for metric in ("accuracy", "loss") if any(metric in r.history for r in results)]
     if not metrics:
         raise ValueError("expected a history with accuracy or loss, of one model at least, found none")
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False).flat, metrics, strict=True):
+    pair = _is_pair(results)
+    heights = [HEIGHT - 0.5, STRIP] if pair else [HEIGHT]
+    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    above, *below = figure.subplots(len(heights), len(metrics), squeeze=False, height_ratios=heights)
+    for axes, metric in zip(above, metrics, strict=True):
         for place, result in enumerate(results):
             training, validation = (result.history.get(name, ()) for name in (metric, f"val_{metric}"))
             _draw_curve(axes, training, **_line_style(place, len(results), dashed=True))
             _draw_curve(axes, validation, **_line_style(place, len(results)))
         _finish_panel(axes, metric)
+    for strip, axes, metric in zip(below[0] if pair else (), above, metrics, strict=False):
+        _draw_difference(strip, results, metric)
+        strip.set(xlim=axes.get_xlim(), xticks=axes.get_xticks())
+        axes.set_xlabel("")
     figure.suptitle(title)
     models = {result.name: _line_style(place, len(results)) for place, result in enumerate(results)}
     _draw_legend(figure, models, any(key.startswith(VALIDATION) for r in results for key in r.history))
     return figure
+
+
+def _is_pair(results: Sequence[Result]) -> bool:
+    """Whether there are two, with the same curves over the same epochs."""
+    lengths = [{key: len(values) for key, values in r.history.items() if key in CURVES} for r in results]
+    return len(lengths) == 2 and lengths[0] == lengths[1]
+
+
+def _draw_difference(axes: Axes, results: Sequence[Result], metric: str) -> None:
+    """Draw in how much the first model's curves of a metric differ from the second's, zero in the middle."""
+    first, second = results
+    share = 100 if "accuracy" in metric else 1
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    for key, dashed in ((metric, True), (f"{VALIDATION}{metric}", False)):
+        if key in first.history:
+            pairs = zip(first.history[key], second.history[key], strict=True)
+            _draw_curve(
+                axes,
+                [share * (one - other) for one, other in pairs],
+                color=INK,
+                linewidth=1.2,
+                **_kind(dashed),
+            )
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    largest = float(np.abs(drawn[np.isfinite(drawn)]).max()) or 1.0  # zero is always among them
+    axes.set_ylim(-1.25 * largest, 1.25 * largest)
+    axes.set_title(f"{first.name} − {second.name}{', points' if share > 1 else ''}")
+    axes.set_xlabel("epoch")
+    axes.grid(axis="y")
+
+
+def _kind(dashed: bool) -> dict[str, Any]:
+    """How a line of training or of validation looks, whatever its colour."""
+    return {
+        "linestyle": (0, (6, 3)) if dashed else "-",
+        "marker": "o",
+        "markersize": 4,
+        "markerfacecolor": "white" if dashed else INK,
+    }
 
 
 def _check_history(result: Result) -> None:
