@@ -105,7 +105,7 @@ def test_what_happens_with_a_digit_is_drawn_with_its_words_apart(cell, tmp_path)
     assert {"h  hidden state", "16 units"} <= said
     assert ("f  forget gate" in said) == (cell == "LSTM")
     said = drawn(figures_inside.saliency(seen, "A digit"), tmp_path / "saliency.png")
-    assert {"for", "0", "against", f"gradient of the logit of {seen.answer}"} <= said
+    assert {"for it", "0", "against it", f"gradient of the logit of {seen.answer}"} <= said
 
 
 def test_an_image_without_ink_is_drawn_without_a_warning(tmp_path):
@@ -380,8 +380,13 @@ def test_the_map_of_saliency_is_the_saliency():
     axes.collections[0].set_visible(False)  # the outline, which hides parts of the map
     assert_shows(picture(figure), axes, seen.saliency, SIGNED, -0.87, 0.87)
     assert axes.get_title(loc="left") == "gradient of the logit of 2"
-    assert axes.get_xlabel() == "does a brighter pixel speak for it?"
-    assert_scale(picture(figure), figure.axes[-1], SIGNED, -0.87, 0.87, ("against", "0", "for"))
+    assert axes.get_xlabel() == "a slightly brighter pixel speaks ..."
+    assert_scale(picture(figure), figure.axes[-1], SIGNED, -0.87, 0.87, ("against it", "0", "for it"))
+
+
+def test_the_figure_of_saliency_says_that_the_gradient_is_local():
+    said = words(figures_inside.saliency(made_reading("GRU"), ""))
+    assert "a local gradient: what small changes would do, not what the answer depends on" in said
 
 
 def test_the_outline_is_where_the_image_has_half_its_largest_value():
@@ -511,3 +516,17 @@ def test_only_gradients_that_have_vanished_are_left_out():
     sizes = np.array([0.0, 1e-31, 2e-30, 1e-3, 0.2, 4.0])
     line = reach({"GRU": {"h": sizes}}, {"GRU": {"h": sizes}}, "").axes[0].lines[0]
     np.testing.assert_array_equal(line.get_ydata(), [np.nan, np.nan, 2e-30, 1e-3, 0.2, 4.0])
+
+
+def test_below_the_sizes_stands_the_growth_by_the_factor_of_each_cell_before_and_after_training(tmp_path):
+    direct = [{name: np.linspace(low, 0.9, 28) for name in cells()} for low in (0.1, 0.5)]
+    figure = reach(cells(), cells(), "How far", direct)
+    assert "Factor of step t: φ′ (SimpleRNN), u (GRU), f (LSTM)" in drawn(figure, tmp_path / "reach.png")
+    above, below = figure.axes[:2], figure.axes[2:]
+    for panel, (axes, growth) in enumerate(zip(below, direct, strict=True)):
+        assert (axes.get_xlabel(), axes.get_yscale()) == ("row t", "linear")
+        assert ticks(axes.xaxis)[0] == (1, "1") and ticks(axes.xaxis)[-1] == (28, "28")
+        assert axes.get_xlim() == above[panel].get_xlim()
+        for line, (cell, values) in zip(axes.lines, growth.items(), strict=True):
+            np.testing.assert_array_equal(line.get_data(), [range(1, 29), values])
+            assert line.get_color() == figures_inside.CELL_COLOURS[cell]

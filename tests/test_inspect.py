@@ -13,7 +13,7 @@ from scratch_rnn import load_mnist
 from scratch_rnn.commands.inspect import Inspection, _print_answer
 from scratch_rnn.commands.main import main
 from scratch_rnn.files import atomic_folder, unused
-from scratch_rnn.inside import answers, belief, figures, read, state_gradients
+from scratch_rnn.inside import answers, belief, direct_growth, figures, read, state_gradients
 from scratch_rnn.runs.folder import create_runs, load_run
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.style import save
@@ -142,6 +142,7 @@ def printed(label):
         reading=made_reading("GRU"),
         before={"h": np.array([0.04, 0.3, 0.9, 0.7, 0.1, 0.16])},
         after={"h": np.array([7e-6, 0.2, 0.8, 0.6, 0.5, 0.2])},
+        direct=(np.ones(6), np.ones(6)),
     )
     out = io.StringIO()
     _print_answer(inspection, "my [b]digit", label, 17, Console(file=out, width=40))
@@ -213,11 +214,12 @@ CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM"}
 def reaches(runs):
     """Before and after training, by cell: how far gradients reach, a mean of the first 25 test digits."""
     x, y = (array[:25] for array in data_of(runs))
-    found = {"before": {}, "after": {}}
+    found = {"before": {}, "after": {}, "direct before": {}, "direct after": {}}
     for folder, cell in CELLS.items():
         recipe, model = load_run(runs / folder)
-        found["before"][cell] = sizes(recipe.build_model((28, 28)), x, y)
-        found["after"][cell] = sizes(model, x, y)
+        for when, network in (("before", recipe.build_model((28, 28))), ("after", model)):
+            found[when][cell] = sizes(network, x, y)
+            found[f"direct {when}"][cell] = direct_growth(network, x, y)
     return found
 
 
@@ -274,7 +276,8 @@ def test_each_picture_is_what_its_name_says_of_the_run_and_the_digit(name, runs,
 
 def test_the_reach_of_both_runs_is_drawn_before_and_after_training(runs, inspected, reaches, tmp_path):
     title = "How far gradients reach: mean of 25 test digits"
-    figure = figures.reach(reaches["before"], reaches["after"], title)
+    direct = reaches["direct before"], reaches["direct after"]
+    figure = figures.reach(reaches["before"], reaches["after"], title, direct)
     assert_is_picture_of(runs / "inspect-test-5" / "reach.png", figure, tmp_path)
 
 
@@ -283,8 +286,8 @@ def test_the_reach_of_one_run_is_beside_its_other_pictures(
 ):
     monkeypatch.setattr("scratch_rnn.commands.inspect.REACH_DIGITS", 25)
     assert main(["inspect", str(runs / "lstm"), "--test-index", "6"]) == 0
-    before, after = ({"LSTM": reaches[when]["LSTM"]} for when in ("before", "after"))
-    figure = figures.reach(before, after, "How far gradients reach: mean of 25 test digits")
+    before, after, *direct = ({"LSTM": of_cells["LSTM"]} for of_cells in reaches.values())
+    figure = figures.reach(before, after, "How far gradients reach: mean of 25 test digits", direct)
     assert_is_picture_of(runs / "lstm" / "inspect-test-6" / "reach.png", figure, tmp_path)
 
 

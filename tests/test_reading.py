@@ -26,8 +26,10 @@ from scratch_rnn import (
 from scratch_rnn.inside import (
     answers,
     belief,
+    direct_growth,
     gates,
     gradient_reach,
+    local_factors,
     read,
     saliency,
     state_gradients,
@@ -142,6 +144,35 @@ def test_the_reach_is_the_mean_norm_even_of_gradients_that_have_nearly_vanished(
         assert reach[name].dtype == np.float64
         assert reach[name].shape == (T,)
         assert 0 < reach[name][-1] < 1e-19
+
+
+def test_the_local_factor_is_the_derivative_of_tanh_or_the_gate_that_keeps():
+    x, _ = sequences()
+    for cell, factor in (
+        ("SimpleRNN", lambda found: 1 - found["h"] ** 2),
+        ("GRU", lambda found: found["u"]),
+        ("LSTM", lambda found: found["f"]),
+    ):
+        model = network(cell)
+        np.testing.assert_allclose(local_factors(model, x), factor(gates(model, x)), rtol=1e-12)
+    with pytest.raises(ValueError, match="expected a layer SimpleRNN, GRU or LSTM, found MinGRU"):
+        local_factors(network_of(MinGRU(H, dtype="float64")), x)
+
+
+def test_without_recurrent_weights_the_gradient_grows_by_the_local_factor_alone():
+    """The LSTM's cell state and the GRU's state then have no other way back; in a SimpleRNN U = 1."""
+    x, y = sequences()
+    for cell, state in (("LSTM", "c"), ("GRU", "h")):
+        model = network(cell)
+        model.layers[0].recurrent_kernel[...] = 0
+        sizes = gradient_reach(model, x, y)[state]
+        growth = direct_growth(model, x, y)
+        np.testing.assert_allclose(sizes[:-1], (growth * sizes)[1:], rtol=1e-12)
+        assert growth.dtype == np.float64
+    model = network("SimpleRNN")
+    model.layers[0].recurrent_kernel[...] = np.eye(H)
+    sizes = gradient_reach(model, x, y)["h"]
+    np.testing.assert_allclose(sizes[:-1], (direct_growth(model, x, y) * sizes)[1:], rtol=1e-12)
 
 
 @pytest.mark.parametrize("layers", [1, 2])

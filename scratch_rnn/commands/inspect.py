@@ -16,7 +16,7 @@ from scratch_rnn.commands.options import natural_int, path
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.data.mnist import load_mnist
 from scratch_rnn.files import atomic_folder, unused
-from scratch_rnn.inside import Reading, answers, gradient_reach, read
+from scratch_rnn.inside import Reading, answers, direct_growth, gradient_reach, read
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.folder import load_run, read_recipe, run_folders
 from scratch_rnn.runs.recipe import Recipe
@@ -26,13 +26,18 @@ REACH_DIGITS = 200  # test digits over which the size of the gradients is averag
 
 @dataclass(frozen=True)
 class Inspection:
-    """One run's network: how it reads a digit, and how far its gradients reach, as `gradient_reach` says."""
+    """One run's network: how it reads a digit, and how far its gradients reach.
+
+    before, after    of training, what `gradient_reach` says
+    direct           before and after, what `direct_growth` says
+    """
 
     folder: Path
     recipe: Recipe
     reading: Reading
     before: dict[str, np.ndarray]
     after: dict[str, np.ndarray]
+    direct: tuple[np.ndarray, np.ndarray]
 
     @property
     def cell(self) -> str:
@@ -47,7 +52,8 @@ def add_command(commands: Any) -> None:
         help="look inside a trained network while it reads a digit",
         description="Draw what happens in a run's network while it reads a digit row by row: what it "
         "would answer after each row, its gates and states, how far gradients reach back before and after "
-        "training, and which pixels speak for its answer; and make a page, player.html, that plays it all.",
+        "training, and what a small change of each pixel would do to its answer; and make a page, "
+        "player.html, that plays it all.",
     )
     parser.add_argument(
         "folder", type=path, metavar="RUN", help="folder of a run of train or compare, --cell all included"
@@ -72,7 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
         x, y = x[:REACH_DIGITS], y[:REACH_DIGITS]
         untrained = recipe.build_model(x.shape[1:])  # the same seed: the weights with which training began
         before, after = gradient_reach(untrained, x, y), gradient_reach(model, x, y)
-        inspections.append(Inspection(folder, recipe, read(model, digit, label), before, after))
+        direct = direct_growth(untrained, x, y), direct_growth(model, x, y)
+        inspections.append(Inspection(folder, recipe, read(model, digit, label), before, after, direct))
     for inspection in inspections:
         _print_answer(inspection, name, label, len(x), console)
     with console.status("drawing"):
@@ -120,10 +127,14 @@ def _draw_all(inspections: list[Inspection], folder: Path, name: str, count: int
     from scratch_rnn.style import save
 
     stem = f"inspect-{Path(name).stem}"
+    direct_before, direct_after = (
+        {inspection.cell: inspection.direct[when] for inspection in inspections} for when in (0, 1)
+    )
     reach = figures.reach(
         {inspection.cell: inspection.before for inspection in inspections},
         {inspection.cell: inspection.after for inspection in inspections},
         f"How far gradients reach: mean of {count} test digits",
+        (direct_before, direct_after),
     )
     drawn = []
     for inspection in inspections:

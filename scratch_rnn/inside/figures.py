@@ -1,15 +1,14 @@
 """Figures of a network's inside: how far gradients reach, and what happens while it reads one digit.
 
 They look like those of a training run, and like there every function returns a matplotlib Figure of its own.
-Rows are counted from 1, downwards, and lie at the same height in all panels of a figure.
+Rows are counted from 1, downwards, and lie at the same height in all panels of a figure. `reach` has a file
+of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import cycle, groupby
-from typing import Any
+from itertools import groupby
 
 import numpy as np
 from matplotlib import rc_context
@@ -17,100 +16,32 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from scratch_rnn.inside.reach import CELL_COLOURS, FLOOR, reach, row_ticks
 from scratch_rnn.inside.reading import Reading, answers
-from scratch_rnn.layers import CELLS
-from scratch_rnn.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    PURPLE,
-    RED,
-    SKY,
-    STYLE,
-    WIDTH,
-    axes_at,
-)
+from scratch_rnn.style import BLUE, FAINT, INK, RED, STYLE, WIDTH, axes_at
 
-CELL_COLOURS = dict(zip((cell.__name__ for cell in CELLS.values()), (ORANGE, GREEN, BLUE), strict=True))
+__all__ = [
+    "CELL_COLOURS",
+    "FLOOR",
+    "Quantity",
+    "belief",
+    "draw_digit",
+    "draw_map",
+    "gates",
+    "quantities",
+    "reach",
+    "saliency",
+    "unit_order",
+    "unit_scale",
+]
+
 BAND = 2.5  # inches from a row of panels of gates to the next
-FLOOR = 1e-30  # gradients below it count as vanished: they have no place on a logarithmic scale
 
 SHARE = LinearSegmentedColormap.from_list("share", ["white", "#9DC6E3", BLUE, "#00263D"])  # from 0 to 1
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#003B5C", BLUE, "white", RED, "#6E2C00"])
 ZERO_TO_ONE = "0", "½", "1"  # what stands beside the colours of SHARE
-
-
-# ---------------------------------------------------------------- how far gradients reach
-
-
-@rc_context(STYLE)
-def reach(
-    before: Mapping[str, Mapping[str, np.ndarray]], after: Mapping[str, Mapping[str, np.ndarray]], title: str
-) -> Figure:
-    """Draw the size of dL/dh_t, and of dL/dc_t where there is one, over the rows, logarithmically.
-
-    Args:
-        before: for each cell what `inside.gradient_reach` says of the untrained network: h, perhaps c, (T,).
-        after: the same for the trained one, in the same order.
-        title: of the whole figure.
-
-    Raises:
-        ValueError: there is no cell, or the two do not hold the same ones.
-    """
-    if not before or list(before) != list(after):
-        raise ValueError(
-            f"expected the same cells before and after training, found {[*before]} and {[*after]}"
-        )
-    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    colours = _cell_colours(before)
-    dashes = _dashes(name for norms in before.values() for name in norms)
-    for axes, name, cells in zip(panels, ("Before training", "After training"), (before, after), strict=True):
-        for cell, norms in cells.items():
-            _draw_reach(axes, norms, colours[cell], dashes)
-        axes.set(title=name, xlabel="row t", yscale="log")
-        axes.set_xticks(_row_ticks(len(next(iter(cells.values()))["h"])))
-        axes.grid(axis="y")
-    panels[0].set_ylabel("size of the gradient at row t")
-    figure.suptitle(title)
-    _reach_legend(figure, colours, dashes)
-    return figure
-
-
-def _draw_reach(axes: Axes, norms: Mapping[str, np.ndarray], colour: str, dashes: Mapping[str, Any]) -> None:
-    for name, values in norms.items():
-        shown = np.asarray(values, dtype=float)
-        shown = np.where(shown > FLOOR, shown, np.nan)
-        rows = np.arange(1, len(shown) + 1)
-        axes.plot(rows, shown, color=colour, linestyle=dashes[name], linewidth=1.8)
-
-
-def _cell_colours(cells: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each cell: always the same for one of the library, one that is left for another."""
-    cells = list(cells)
-    others = (PURPLE, SKY, *CELL_COLOURS.values())
-    left = cycle([colour for colour in others if colour not in map(CELL_COLOURS.get, cells)])
-    return {cell: CELL_COLOURS[cell] if cell in CELL_COLOURS else next(left) for cell in cells}
-
-
-def _dashes(names: Iterable[str]) -> dict[str, Any]:
-    """Return a line style for each state: solid for h, which every cell has."""
-    others = cycle([(0, (4, 2)), (0, (1, 1)), (0, (6, 2, 1, 2))])
-    return {name: "-" if name == "h" else next(others) for name in dict.fromkeys(names)}
-
-
-def _reach_legend(figure: Figure, colours: Mapping[str, str], dashes: Mapping[str, Any]) -> None:
-    handles = [Line2D([], [], color=colour, linewidth=1.8, label=cell) for cell, colour in colours.items()]
-    handles += [
-        Line2D([], [], color=FAINT, linewidth=1.8, linestyle=style, label=f"‖dL/d{name}‖")
-        for name, style in dashes.items()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3)
 
 
 # ---------------------------------------------------------------- what it believes
@@ -196,7 +127,7 @@ def gates(reading: Reading, title: str) -> Figure:
             image = _draw_quantity(axes, quantity)
         _draw_scale(figure, image, 7.5, top, 1.85, band[0].words)
     order = "units are sorted by the row in which they are most active, in all panels alike"
-    figure.text(2.7 / WIDTH, 0.1 / figure.get_figheight(), order, size=7.5, color=FAINT)
+    figure.text(2.7 / WIDTH, 0.1 / figure.get_figheight(), order, color=INK)
     return figure
 
 
@@ -226,7 +157,11 @@ def unit_order(h: ArrayLike) -> np.ndarray:
 
 @rc_context(STYLE)
 def saliency(reading: Reading, title: str) -> Figure:
-    """Draw a digit, what each pixel does to the logit of the answer, and how much each row does."""
+    """Draw a digit, the gradient of the answer's logit at each pixel, and its size by row.
+
+    The gradient is local: it tells what a small change of a pixel would do to the logit, the others left as
+    they are, and not which pixels the answer depends on.
+    """
     side = 2.75
     figure = Figure(figsize=(WIDTH, 3.95))
     _draw_head(figure, title)
@@ -236,9 +171,11 @@ def saliency(reading: Reading, title: str) -> Figure:
     image = draw_map(axes, reading.saliency, SIGNED, -largest, largest, square=True)
     _draw_outline(axes, reading.image)
     axes.set(title=f"gradient of the logit of {reading.answer}", xticks=[], yticks=[])
-    axes.set_xlabel("does a brighter pixel speak for it?")
+    axes.set_xlabel("a slightly brighter pixel speaks ...")
     _draw_row_sizes(axes_at(figure, 6.3, 0.7, 0.65, side), np.abs(reading.saliency).sum(axis=1))
-    _draw_scale(figure, image, 7.1, 0.7, side, ("against", "0", "for"))
+    _draw_scale(figure, image, 7.1, 0.7, side, ("against it", "0", "for it"))
+    caution = "a local gradient: what small changes would do, not what the answer depends on"
+    figure.text(0.55 / WIDTH, 0.1 / figure.get_figheight(), caution, color=INK)
     return figure
 
 
@@ -268,7 +205,7 @@ def draw_digit(axes: Axes, image: np.ndarray) -> AxesImage:
     """Draw an image (T, D), black being 0, with its rows counted at the left."""
     drawn = draw_map(axes, image, "gray", 0, None, square=True)
     axes.set(xticks=[], ylabel="row t")
-    axes.set_yticks(_row_ticks(len(image)))
+    axes.set_yticks(row_ticks(len(image)))
     return drawn
 
 
@@ -306,10 +243,3 @@ def _draw_scale(
     bar.set_ticks([low, (low + high) / 2, high], labels=list(words))
     bar.outline.set_visible(False)
     axes.tick_params(length=0, pad=3, labelsize=7.5)
-
-
-def _row_ticks(rows: int) -> list[int]:
-    """Row 1, the last one, and round numbers between that are not too near to either."""
-    step = next((step for step in (1, 2, 5, 7, 10, 20, 50, 100) if rows <= 6 * step), -(-rows // 6))
-    between = [tick for tick in range(step, rows, step) if tick - 1 >= step / 2 and rows - tick >= step / 2]
-    return [1, *between, rows] if rows > 1 else [1]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.layers import Bidirectional, Dense, Dropout, RandomAffine, Recurrent
+from scratch_rnn.layers import GRU, LSTM, Bidirectional, Dense, Dropout, RandomAffine, Recurrent, SimpleRNN
 from scratch_rnn.layers.activations import Softmax
 from scratch_rnn.training import losses
 from scratch_rnn.training.labels import one_hot
@@ -73,6 +73,9 @@ def gradient_reach(model: Sequential, x: Array, y: Array) -> dict[str, Array]:
 def saliency(model: Sequential, x: Array) -> Array:
     """Return the gradient of the predicted class's logit with respect to every pixel, like x: (B, T, D).
 
+    It is local: what a small change of a pixel would do, not what the answer depends on. A black pixel where
+    ink would matter much may have a larger one than all the ink.
+
     Of the logit, what enters the softmax, and not of the probability: where a network is sure, the
     probability is flat and its gradient vanishes, though the pixels matter no less. A pixel counts as the
     network gets it, from 0 to 1, also where x is uint8.
@@ -123,6 +126,37 @@ def gates(model: Sequential, x: Array) -> dict[str, Array]:
         name: _batch_first([getattr(s, name) for s in tapes[-2].steps])
         for name in (*layer.gates, *layer.signals)
     }
+
+
+def local_factors(model: Sequential, x: Array) -> Array:
+    """Return what each step multiplies a gradient by on its way back, entry by entry: (B, T, H).
+
+    SimpleRNN  φ'(z_t) of (S2), which U follows
+    GRU        u of (G8), the way past the weights
+    LSTM       f of (L12), likewise
+
+    Raises ValueError for a model of another kind or cell and for x that does not fit.
+    """
+    layer: Any = _looked_at(model).layers[-2]
+    if isinstance(layer, SimpleRNN):
+        return np.asarray(layer.activation.derivative(gates(model, x)["h"]))
+    if isinstance(layer, (GRU, LSTM)):
+        return gates(model, x)["u" if isinstance(layer, GRU) else "f"]
+    raise ValueError(f"expected a layer SimpleRNN, GRU or LSTM, found {type(layer).__name__}")
+
+
+def direct_growth(model: Sequential, x: Array, y: Array) -> Array:
+    """Return by how much the factor of a step alone makes the gradient larger or smaller: float64 (T,).
+
+    Entry t is ‖factor ⊙ d‖ / ‖d‖, where d is dc_t in an LSTM and else dh_t, and factor is that of
+    `local_factors`; both norms are means over the samples, as in `gradient_reach`, of whose entries t-1 and t
+    the ratio is the growth by all ways together. NaN where all gradients are zero. Arguments and errors are
+    those of `state_gradients` and `local_factors`.
+    """
+    gradients = state_gradients(model, x, y)
+    d = gradients.get("c", gradients["h"]).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(_norm(local_factors(model, x) * d).mean(axis=0) / _norm(d).mean(axis=0))
 
 
 # One sequence ------------------------------------------------------------------------------------------
