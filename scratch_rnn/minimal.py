@@ -42,7 +42,7 @@ def forward(weights: dict, x: np.ndarray) -> tuple[np.ndarray, list]:
 
 def cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the mean loss of the logits (B, K) for the labels y (B,), and its gradient dlogits (B, K)."""
-    shifted = logits - logits.real.max(axis=1, keepdims=True)  # exp cannot overflow; .real is for `check`
+    shifted = logits - logits.real.max(axis=1, keepdims=True)  # at most 0: no overflow; .real: see `check`
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # p = softmax(logits)
     one_hot = np.eye(logits.shape[1])[y]  # (B, K): 1 for the right class, 0 for the others
     loss = -(one_hot * log_p).sum() / len(y)  # (C1)
