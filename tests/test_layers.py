@@ -334,6 +334,33 @@ def test_no_gradient_passes_through_a_masked_step(cell):
 
 
 @every_cell
+@pytest.mark.parametrize(
+    ("zero_output", "mask", "reaches"),
+    [
+        (False, [False, True, False], [False, True, True]),
+        (True, [False, True, False], [False, True, False]),
+    ],
+)
+def test_the_gradient_of_an_output_reaches_the_state_that_it_repeats_and_that_of_a_zero_nothing(
+    cell, zero_output, mask, reaches
+):
+    """Step 1 is skipped before the sequence has begun, step 3 after that."""
+    layer = random_cell(cell, return_sequences=True, zero_output_for_mask=zero_output)
+    x, states = random_call(layer)
+    y, tape = layer.forward(x[:1, :3], [state[:1] for state in states], np.array([mask]))
+    assert y.any(axis=-1).tolist() == [reaches]
+    for t, does in enumerate(reaches):
+        dy = np.zeros_like(y)
+        dy[:, t] = 1
+        gradients = layer.backward(dy, tape)
+        assert gradients.initial_state[0].any() == gradients.weights[0].any() == does
+    dy = np.ones_like(y)
+    repeated = np.zeros_like(y)
+    repeated[:, 1] = sum(reaches)  # all that step 2 puts out, once or twice
+    assert_same_gradients(layer.backward(dy, tape), layer.backward(repeated, tape))
+
+
+@every_cell
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_gradient_that_vanishes_ends_in_zeros_and_not_in_denormal_numbers(cell, dtype):
     """Denormal numbers are some forty times slower: 784 steps took ten times as long as they should."""
