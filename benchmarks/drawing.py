@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -48,9 +49,14 @@ def _draw_contest(axes: Axes, contestants: Mapping[str, Sequence[float]]) -> Non
 
 @rc_context(STYLE)
 def scaling(
-    panels: Mapping[str, Mapping[str, Mapping[float, float]]], title: str, unit: str = "milliseconds a step"
+    panels: Mapping[str, Mapping[str, Mapping[float, float]]],
+    title: str,
+    rounds: Mapping[str, Mapping[str, Mapping[float, Sequence[float]]]] | None = None,
 ) -> Figure:
-    """Draw a panel for each key: for each contestant its number over the size, both logarithmic."""
+    """Draw a panel for each key: for each contestant its number over the size, both logarithmic.
+
+    `rounds` has all that the numbers are medians of; they are drawn as pale dots.
+    """
     figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     grid = figure.subplots(1, len(panels), squeeze=False)
     for axes, (name, contestants) in zip(grid[0], panels.items(), strict=True):
@@ -63,13 +69,16 @@ def scaling(
                 markersize=4,
                 label=contestant,
             )
+            for size, times in (rounds[name][contestant] if rounds else {}).items():
+                colour = MODEL_COLOURS[place % len(MODEL_COLOURS)]
+                axes.plot([size] * len(times), times, ".", color=colour, alpha=0.4, zorder=1)
         sizes = sorted({size for values in contestants.values() for size in values})
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45 if len(sizes) > 6 else 0)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.set(title=name, ylabel=unit if axes is grid[0][0] else "")
+        axes.set(title=name, ylabel="milliseconds a step" if axes is grid[0][0] else "")
         axes.grid(color=FAINT, alpha=0.25)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
@@ -169,4 +178,23 @@ def truncation(results: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Figu
     grid[0].yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure.suptitle("Truncated backpropagation through time: what k steps back are worth")
+    return figure
+
+
+@rc_context(STYLE)
+def rounding(differences: Mapping[str, Any], losses: Sequence[float], epochs: int) -> Figure:
+    """Draw the difference of each batch's loss from the first network's, and that loss, logarithmically."""
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    axes = figure.subplots()
+    at = (np.arange(len(losses)) + 1) / len(losses) * epochs
+    axes.semilogy(at, losses, color=FAINT, linewidth=1, label="the loss itself")
+    for (name, values), marker, colour in zip(differences.items(), MARKERS, (ORANGE, BLUE), strict=False):
+        shown = np.where(np.asarray(values) > 0, values, np.nan)  # zero has no logarithm
+        axes.semilogy(at, shown, marker, color=colour, markersize=2.5, label=name)
+    axes.set(xlabel="epoch", ylabel="loss of a batch, difference", xlim=(0, epochs))
+    axes.set_xticks(range(epochs + 1))
+    axes.grid(axis="y")
+    figure.suptitle("Training amplifies rounding: losses of LSTM(64) in float64")
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
