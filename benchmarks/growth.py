@@ -97,13 +97,11 @@ def of_kernel(recurrent_kernel: np.ndarray) -> dict[str, float]:
 
 def as_rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
     """Return the table, its head first: a row for each cell before and after training."""
-    heads = [f"{quantity}, {place}" for place in PLACES for quantity in ("growth", "direct")]
-    rows = [["a step back", "", *heads, "radius of U", "norm of U"]]
+    rows = [["growth a step back (direct)", "above the ink", "in the ink", "below the ink", "radius of U"]]
     for cell, of_cell in results.items():
         for when, found in of_cell.items():
-            numbers = [found[quantity][place] for place in PLACES for quantity in ("growth", "direct")]
-            of_u = (f"{found[name]:.2f}" if name in found else "" for name in ("radius", "norm"))
-            rows.append([cell, when, *(f"{number:.2f}" for number in numbers), *of_u])
+            pairs = (f"{found['growth'][place]:.2f} ({found['direct'][place]:.2f})" for place in PLACES)
+            rows.append([f"{cell} {when}", *pairs, f"{found['radius']:.2f}" if "radius" in found else ""])
     return rows
 
 

@@ -46,7 +46,9 @@ def main() -> None:
         Console().print(as_table(axis, middle(result)))
     write(RESULTS / "scaling.json", {"axes": results})
     panels = {TITLES[axis]: middle(result) for axis, result in results.items()}
-    save(drawing.scaling(panels, "One training step of an LSTM"), FIGURES / "scaling.png")
+    rounds = {TITLES[axis]: result["milliseconds"] for axis, result in results.items()}
+    title = "One training step of an LSTM: each round a dot, lines through the medians"
+    save(drawing.scaling(panels, title, rounds), FIGURES / "scaling.png")
 
 
 def measured(axis: str, sizes: tuple[int, ...], libraries: dict[str, Any], rounds: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of README.md, docs/results.md and benchmarks/README.md, from the results beside this file.
+"""The tables of README.md, the pages of docs and benchmarks/README.md, from the results beside this file.
 
     python benchmarks/tables.py
 
@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import best
+import growth
 import roofline
+import rounding
 import shards
 
 from keras_reference.comparison import KERAS, SCRATCH
@@ -232,6 +234,8 @@ def measured_on() -> str:
         "memory",
         "start_up",
         "truncation",
+        "growth",
+        "rounding",
     ):
         for run in runs_of(script):
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
@@ -243,14 +247,16 @@ def measured_on() -> str:
 
 
 def scaling_table() -> str:
-    """Return the table of the step's time over the length of the sequence."""
+    """Return the table of the step's time over the length of the sequence: medians, lowest and highest."""
     libraries = read("scaling.json")["axes"]["time"]["milliseconds"]
     sizes = list(libraries[SCRATCH])
     rows = [["timesteps", *sizes]]
     for name, rounds in libraries.items():
         steps = [median(rounds[size]) for size in sizes]
         timesteps = [1000 * step / int(size) for step, size in zip(steps, sizes, strict=True)]
-        rows.append([f"{name}, ms a step", *(f"{step:.0f}" for step in steps)])
+        ranges = [f"{min(rounds[size]):.0f} to {max(rounds[size]):.0f}" for size in sizes]
+        entries = [f"{step:.0f} ({reached})" for step, reached in zip(steps, ranges, strict=True)]
+        rows.append([f"{name}, ms a step", *entries])
         rows.append([f"{name}, µs a timestep", *(f"{timestep:.0f}" for timestep in timesteps)])
     return markdown(rows)
 
@@ -315,6 +321,17 @@ def roofline_table() -> str:
     return markdown(roofline.as_rows(read("roofline.json")))
 
 
+def growth_table() -> str:
+    """Return the table of growth.py."""
+    return markdown(growth.as_rows(read("growth.json")["cells"]))
+
+
+def rounding_table() -> str:
+    """Return the table of rounding.py."""
+    result = read("rounding.json")
+    return markdown(rounding.as_rows(result["losses"], result["epochs"]))
+
+
 def read(name: str) -> Any:
     """Return the content of a file of results."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
@@ -348,11 +365,13 @@ def markdown(rows: list[list[str]]) -> str:
 
 PAGES = {
     "README.md": (short_table,),
+    "docs/bptt.md": (growth_table,),
     "docs/results.md": (
         results_table,
         seeds_table,
         accuracy_table,
         parity_table,
+        rounding_table,
         gradients_table,
         step_time_table,
         measured_on,

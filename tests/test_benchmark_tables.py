@@ -348,10 +348,43 @@ def test_the_table_of_scaling_divides_by_the_timesteps(results):
     results("scaling.json", {"axes": {"units": {"milliseconds": other}, "time": {"milliseconds": times}}})
     assert entries(tables.scaling_table()) == [
         ["timesteps", "28", "56"],
-        ["scratch_rnn, ms a step", "14", "42"],
+        ["scratch_rnn, ms a step", "14 (14 to 23)", "42 (42 to 51)"],
         ["scratch_rnn, µs a timestep", "500", "750"],
-        ["Keras, ms a step", "21", "70"],
+        ["Keras, ms a step", "21 (21 to 30)", "70 (70 to 79)"],
         ["Keras, µs a timestep", "750", "1250"],
+    ]
+
+
+def test_the_table_of_growth_has_what_the_factor_alone_does_in_brackets(results):
+    def found(size, **of_u):
+        places = ("above", "in the ink", "below")
+        return {
+            "growth": {place: size + n / 4 for n, place in enumerate(places)},
+            "direct": {place: size + n / 4 + 0.125 for n, place in enumerate(places)},
+            **of_u,
+        }
+
+    simple = {"before training": found(1, radius=7.0, norm=8.0), "after training": found(2, radius=9.0)}
+    results("growth.json", {"cells": {"SimpleRNN": simple, "GRU": {"before training": found(3)}}})
+    assert entries(tables.growth_table()) == [
+        ["growth a step back (direct)", "above the ink", "in the ink", "below the ink", "radius of U"],
+        ["SimpleRNN before training", "1.00 (1.12)", "1.25 (1.38)", "1.50 (1.62)", "7.00"],
+        ["SimpleRNN after training", "2.00 (2.12)", "2.25 (2.38)", "2.50 (2.62)", "9.00"],
+        ["GRU before training", "3.00 (3.12)", "3.25 (3.38)", "3.50 (3.62)", ""],
+    ]
+
+
+def test_the_table_of_rounding_has_the_largest_difference_of_each_epoch(results):
+    losses = {
+        "scratch_rnn": [4.0, 2.0, 1.0, 0.5],
+        "moved": [4.0, 2.25, 1.5, 0.25],
+        "Keras": [3.0, 2.0, 1.0, 0.5],
+    }
+    results("rounding.json", {"epochs": 2, "losses": losses})
+    assert entries(tables.rounding_table()) == [
+        ["epoch", "mean loss", "largest difference, moved", "largest difference, Keras"],
+        ["1", "3.00", "2e-01", "1e+00"],
+        ["2", "0.75", "5e-01", "0e+00"],
     ]
 
 

@@ -11,6 +11,7 @@ import accuracy
 import contestants as c
 import cores
 import gradients
+import growth
 import inference
 import interleave
 import memory
@@ -18,6 +19,7 @@ import numpy as np
 import parity
 import pytest
 import roofline
+import rounding
 import scaling
 import shards
 import start_up
@@ -38,10 +40,12 @@ SCRIPTS = [
     "accuracy",
     "cores",
     "gradients",
+    "growth",
     "inference",
     "memory",
     "parity",
     "roofline",
+    "rounding",
     "scaling",
     "start_up",
     "shards",
@@ -739,3 +743,62 @@ def test_the_table_of_thresholds_has_a_row_for_each(monkeypatch):
         "threshold": ["0.5", "0.75"],
         "GRU": ["5.0%; 50%; 50.00%", "5.0%; 50%; 75.00%"],
     }
+
+
+# Growth of the gradient, and of a rounding error -------------------------------------------------------
+
+
+def test_rows_lie_above_the_ink_of_their_digit_in_it_or_below():
+    x = np.zeros((2, 5, 3))
+    x[0, 1, 2] = x[0, 3, 0] = 1  # a blank row within the digit belongs to it
+    x[1, 4, 1] = 1
+    found = growth.places(x)
+    assert [found[place].astype(int).tolist() for place in growth.PLACES] == [
+        [[1, 0, 0, 0, 0], [1, 1, 1, 1, 0]],
+        [[0, 1, 1, 1, 0], [0, 0, 0, 0, 1]],
+        [[0, 0, 0, 0, 1], [0, 0, 0, 0, 0]],
+    ]
+
+
+def test_the_growth_of_a_simple_rnn_in_its_linear_range_is_that_of_its_recurrent_kernel(digits):
+    """With tiny weights tanh' is 1; U doubles lengths in every direction."""
+    model = Recipe(cell="simple_rnn", units=4, dtype="float64").build_model((28, 28))
+    kernel, recurrent_kernel, bias = model.layers[0].weights
+    kernel *= 1e-30
+    bias[...] = 0
+    recurrent_kernel *= 2
+    x, y = digits
+    found = growth.of_network(model, x[:20], y[:20])
+    for place in growth.PLACES:
+        assert found["growth"][place] == pytest.approx(2)
+        assert found["direct"][place] == pytest.approx(1)
+    assert (found["radius"], found["norm"]) == pytest.approx((2, 2))
+
+
+def test_a_turn_and_a_stretch_of_u_are_told_apart():
+    assert growth.of_kernel(np.array([[0.0, 4.0], [1.0, 0.0]])) == pytest.approx({"radius": 2, "norm": 4})
+    assert growth.of_kernel(np.ones((2, 6))) == {}
+
+
+def test_the_moved_network_differs_by_one_unit_in_the_last_place_of_its_kernel_alone():
+    recipe = Recipe(units=3, dtype="float64")
+    plain = recipe.build_model((28, 28))
+    moved = rounding.moved_side(model := recipe.build_model((28, 28)))
+    assert moved.result.name == rounding.MOVED
+    kernel, *others = zip(model.weights, plain.weights, strict=True)
+    np.testing.assert_array_equal(kernel[0], np.nextafter(kernel[1], 9))
+    for one, other in others:
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_followed_are_the_losses_of_all_batches_of_each(digits, monkeypatch):
+    monkeypatch.setattr(rounding, "load_mnist", lambda _: (digits, digits))
+    monkeypatch.setattr(rounding, "twin_side", lambda *_: [])
+    losses = rounding.measured(Recipe(units=3, epochs=2, batch_size=150, dtype="float64"))
+    assert list(losses) == [SCRATCH, rounding.MOVED]
+    own, moved = losses.values()
+    assert len(own) == len(moved) == 4
+    np.testing.assert_allclose(own, moved, rtol=1e-12)
+    ((name, difference),) = rounding.differences(losses).items()
+    assert name == rounding.MOVED
+    np.testing.assert_array_equal(difference, np.abs(np.subtract(own, moved)))

@@ -47,6 +47,33 @@ def test_every_equation_that_the_text_mentions_exists(page):
     assert set(EQUATION.findall(prose)) <= set(DEFINED)
 
 
+def signs_of(section):
+    """Return the signs, without what stands below or beside them, in the formulas of a section."""
+    text = DOCUMENT.partition(f"\n## {section}. ")[2].partition("\n## ")[0]
+    formulas = " ".join(re.findall(r"```math\n.*?```|\$[^$]+\$", text, flags=re.DOTALL))
+    formulas = re.sub(r"\\(text|tag|operatorname)\{[^}]*\}", " ", formulas)
+    return set(re.findall(r"\\[A-Za-z]+|[A-Za-z]", formulas))
+
+
+OTHER_MEANINGS = [
+    (sign, section)
+    for signs, sections in re.findall(r"^\| (\$[^|]+\$) \| ([\d, ]+) \|", DOCUMENT, flags=re.MULTILINE)
+    for sign in re.findall(r"\\[a-z]+|[A-Za-z]", re.sub(r"_(\{\w+\}|\w)", "", signs))
+    for section in sections.split(", ")
+]
+
+
+@pytest.mark.parametrize(("sign", "section"), OTHER_MEANINGS)
+def test_a_sign_stands_in_the_section_in_which_it_is_said_to_mean_something_else(sign, section):
+    assert sign in signs_of(section)
+
+
+def test_the_signs_of_a_section_are_those_of_its_formulas_alone():
+    assert {"w", "u", "\\delta"} <= signs_of("3")
+    assert not {"w", "q", "\\delta"} & signs_of("4")
+    assert len(OTHER_MEANINGS) > 30
+
+
 def computing_lines(method):
     """Return the source lines of a method that compute something: not its head, unpackings and branches."""
     source = textwrap.dedent(inspect.getsource(method))

@@ -107,6 +107,43 @@ def test_scaling_draws_for_each_library_its_time_over_the_size():
     assert figure.get_suptitle() == "One step"
 
 
+def test_scaling_draws_each_round_as_a_pale_dot_in_the_colour_of_its_library():
+    rounds = {
+        panel: {
+            name: {size: [value, 3 * value] for size, value in values.items()} for name, values in of.items()
+        }
+        for panel, of in SIZES.items()
+    }
+    axes = drawing.scaling(SIZES, "", rounds).axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    places = [list(zip(*line.get_data(), strict=True)) for line in dots]
+    assert places == [
+        [(28, 5), (28, 15)],
+        [(784, 90), (784, 270)],
+        [(28, 9), (28, 27)],
+        [(784, 150), (784, 450)],
+    ]
+    for dot, colour in zip(dots, np.repeat(MODEL_COLOURS[:2], 2), strict=True):
+        assert same_color(dot.get_color(), str(colour))
+        assert dot.get_alpha() < 1
+        assert dot.get_linestyle() == "None"
+
+
+def test_rounding_draws_differences_and_the_loss_over_the_epochs_and_leaves_out_zeros():
+    differences = {"moved": [0.0, 1e-16, 1e-12, 1e-3], "Keras": [1e-16, 0.0, 1e-13, 1e-2]}
+    (axes,) = drawing.rounding(differences, [2.0, 1.0, 0.5, 0.25], epochs=2).axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines) == ["the loss itself", "moved", "Keras"]
+    for line in lines.values():
+        assert list(line.get_xdata()) == [0.5, 1, 1.5, 2]
+    assert list(lines["the loss itself"].get_ydata()) == [2.0, 1.0, 0.5, 0.25]
+    np.testing.assert_array_equal(lines["moved"].get_ydata(), [np.nan, 1e-16, 1e-12, 1e-3])
+    np.testing.assert_array_equal(lines["Keras"].get_ydata(), [1e-16, np.nan, 1e-13, 1e-2])
+    assert len({line.get_color() for line in lines.values()}) == 3
+    assert axes.get_yscale() == "log"
+    assert (axes.get_xlabel(), list(axes.get_xticks())) == ("epoch", [0, 1, 2])
+
+
 def test_the_lines_of_scaling_are_told_apart_by_their_marks_too():
     figure = drawing.scaling(SIZES, "")
     assert len({line.get_marker() for line in figure.axes[0].lines}) == 2
@@ -128,6 +165,7 @@ TRUNCATED = {
 
 def test_truncation_draws_each_quantity_in_percent_over_the_steps():
     figure = drawing.truncation(TRUNCATED)
+    assert figure.get_suptitle().startswith("Truncated backpropagation through time")
     quantities = {
         "Test accuracy": "accuracy",
         "Gradient error, untrained": "error before training",
