@@ -98,9 +98,10 @@ class CategoricalCrossentropy(_Crossentropy):
     """-Σ_k y_k log p_k, from probabilities or, with `from_logits`, from what enters the softmax, (C1).
 
     Labels are one-hot (..., K) or integers (...). A model whose last layer is softmax uses the logits by
-    itself: log p = z - log Σ exp z cannot overflow, and the gradient is p - y, (C2), for labels that sum to
-    one. Bare probabilities are divided by their sum and clipped, as in Keras; where clipped, the gradient is
-    zero. `label_smoothing` takes that share of each label and spreads it evenly over all classes, (C3).
+    itself: log p = z - log Σ exp z, after the largest z is subtracted, so that exp cannot overflow, and the
+    gradient is p - y, (C2), for labels that sum to one. Bare probabilities are divided by their sum and
+    clipped, as in Keras; where clipped, the gradient is zero. `label_smoothing` takes that share of each
+    label and spreads it evenly over all classes, (C3).
     """
 
     from_logits: bool = False
@@ -150,9 +151,10 @@ class BinaryCrossentropy(Loss):
     """The mean of -y log p - (1 - y) log(1 - p) over the last axis, whose entries are independent, (C4).
 
     p are probabilities or, with `from_logits`, what enters the sigmoid. Labels are 0, 1 or between, of the
-    shape of y_pred. A model whose last layer is sigmoid uses the logits by itself: log(1 + exp z) - y z
-    cannot overflow, and the gradient is p - y over the number of entries, (C5). Bare probabilities are
-    clipped, as in Keras; where clipped, the gradient is zero. `label_smoothing` s makes of y (1 - s) y + s/2.
+    shape of y_pred. A model whose last layer is sigmoid uses the logits by itself: log(1 + exp z) - y z, in a
+    form in which exp cannot overflow, and the gradient is p - y over the number of entries, (C5). Bare
+    probabilities are clipped, as in Keras; where clipped, the gradient is zero. `label_smoothing` s
+    makes of y (1 - s) y + s/2.
 
     Raises ValueError for labels of another shape, and for some outside [0, 1], which Keras lets pass.
     """
