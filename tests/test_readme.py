@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import scaling
 from helpers import ROOT
 from rich.console import Console
 from tables import PAGES, RESULTS
@@ -48,6 +49,19 @@ def test_the_run_that_readme_shows_is_that_of_the_results():
     console.print(summary_table(summary))
     table = "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
     assert table in README
+
+
+def test_a_slow_fit_of_keras_ends_shortly_after_a_turn_of_the_tuner_as_the_results_say():
+    turns = [0.01 * (2**n - 1) for n in range(6, 10)]
+    waited = set()
+    for axis, result in json.loads((RESULTS / "scaling.json").read_text(encoding="utf-8"))["axes"].items():
+        for size, rounds in result["milliseconds"]["Keras"].items():
+            fits = [each * scaling.setting(axis, int(size)).steps / 1000 for each in rounds]
+            if max(fits) > 1.4 * min(fits):
+                turn = max(turn for turn in turns if turn < max(fits))
+                assert max(fits) - turn < 0.07
+                waited.add(f"{max(fits):.2f}")
+    assert {min(waited), max(waited)} == {"0.66", "5.17"} and len(waited) > 4
 
 
 def test_ci_runs_the_test_command_of_readme():
