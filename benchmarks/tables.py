@@ -25,6 +25,7 @@ import growth
 import roofline
 import rounding
 import shards
+import ways
 
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn.runs import recipe
@@ -236,6 +237,8 @@ def measured_on() -> str:
         "truncation",
         "growth",
         "rounding",
+        "forwards",
+        "checkpoints",
     ):
         for run in runs_of(script):
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
@@ -356,6 +359,21 @@ def truncation_table() -> str:
     return markdown(rows)
 
 
+def forwards_table() -> str:
+    """Return time and memory of real-time recurrent learning beside BPTT."""
+    return markdown(ways.forward_rows(read("forwards.json")["over"]))
+
+
+def checkpoints_table() -> str:
+    """Return memory and time for each k of checkpoint_every."""
+    return markdown(ways.checkpoint_rows(read("checkpoints.json")["k"]))
+
+
+def jacobians_table() -> str:
+    """Return some singular values, a row for each cell before and after training."""
+    return markdown(ways.jacobian_rows(read("jacobians.json")["cells"]))
+
+
 def markdown(rows: list[list[str]]) -> str:
     """Return the rows, the first of which is the head, as a Markdown table."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
@@ -380,7 +398,15 @@ PAGES = {
         other_costs_table,
     ),
     "docs/best.md": (best_table,),
-    "benchmarks/README.md": (measured_on, roofline_table, shards_table, truncation_table),
+    "benchmarks/README.md": (
+        measured_on,
+        roofline_table,
+        shards_table,
+        truncation_table,
+        forwards_table,
+        checkpoints_table,
+        jacobians_table,
+    ),
 }
 
 if __name__ == "__main__":

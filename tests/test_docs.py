@@ -22,7 +22,7 @@ PAGES = sorted(
 DOCUMENT = (ROOT / "docs" / "bptt.md").read_text(encoding="utf-8")
 # Every page whose numbered equations the library computes.
 DERIVATIONS = {"bptt.md": DOCUMENT} | {
-    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("optimizers.md",)
+    name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("optimizers.md", "other_ways.md")
 }
 EQUATION = re.compile(r"\(([A-Z]\d+)\)")
 DEFINED = [number for page in DERIVATIONS.values() for number in re.findall(r"\\tag\{(\w+)\}", page)]
@@ -214,11 +214,17 @@ def test_a_link_to_no_file_or_no_heading_leads_nowhere():
         assert not leads_somewhere("README.md", target)
 
 
-def test_the_code_that_the_document_shows_runs(capsys):
-    examples = re.findall(r"```python\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+def run_examples(page):
+    """Run the code that a page shows, one example after the other; return the names that it leaves."""
+    examples = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     assert examples
     names: dict = {}
     exec("\n".join(examples), names)
+    return names
+
+
+def test_the_code_that_the_document_shows_runs(capsys):
+    names = run_examples(DOCUMENT)
     s = names["s"]
     # What it prints: a gate, the gradient of its pre-activation, and the rows of W, b and U.
     assert (s.f.shape, s.dz_f.shape, s.dmatrix.shape) == ((4, 2), (4, 2), (3 + 1 + 4, 4 * 4))
@@ -233,3 +239,17 @@ def test_section_10_shows_what_its_code_prints(capsys):
     for code, shown in examples:
         exec(code, names)
         assert capsys.readouterr().out == shown
+
+
+def test_the_gradient_in_a_few_lines_is_that_of_bptt_and_checkpoints_change_no_bit(capsys):
+    names = run_examples(DERIVATIONS["other_ways.md"])
+    rounding, same = capsys.readouterr().out.splitlines()
+    assert float(rounding) < 1e-14
+    dM, layer = names["dM"].reshape(names["layer"].matrix.shape), names["layer"]
+    for found, expected in zip(
+        (names["kernel"], names["recurrent_kernel"], names["bias"]), layer._split(dM), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    bits, shorter = same.split()
+    assert bits == "True" and float(shorter) > 10
+    assert names["values"].shape == (3, 28, 16)

@@ -23,7 +23,7 @@ SWITCHED = [
     for backwards in ("", " +back")
     for bias in ("", " -bias")
 ]
-AT_LAST = [" +seq +dropout", " +seq +bptt_steps=2"]
+AT_LAST = [" +seq +dropout", " +seq +checkpoint_every=2", " +seq +bptt_steps=2"]
 # The titles of all layers, by hand.
 TITLES = {
     "simple_rnn": [
@@ -127,6 +127,7 @@ def test_a_title_says_what_its_layer_is(cell, run, asked):
         assert layer.go_backwards == ("+back" in words)
         assert layer.dropout == layer.recurrent_dropout == (0.25 if "+dropout" in words else 0)
         assert layer.bptt_steps == (2 if "+bptt_steps=2" in words else None)
+        assert layer.checkpoint_every == (2 if "+checkpoint_every=2" in words else None)
         assert layer.activation.name == (words[1] if cell == "simple_rnn" else "tanh")
         if cell == "gru":
             assert layer.reset_after == ("reset before" not in title)

@@ -23,6 +23,7 @@ from scratch_rnn.layers import (
 
 BATCH, TIME, FEATURES = 3, 5, 3
 BPTT_STEPS = 2
+CHECKPOINT_EVERY = 2
 DROPOUT = 0.25  # of inputs and of states
 
 # The size of weights that proves something. With smaller ones too little comes from other timesteps to be
@@ -83,6 +84,8 @@ def variants(name: str, units: int, dtype: str, method: str) -> list[tuple[Layer
             rates = {"dropout": DROPOUT, "recurrent_dropout": DROPOUT}
             thinned = cls(units, dtype=dtype, **own, return_sequences=True, **rates)
             layers.append((thinned, f"{title} +seq +dropout"))
+            short = cls(units, dtype=dtype, **own, return_sequences=True, checkpoint_every=CHECKPOINT_EVERY)
+            layers.append((short, f"{title} +seq +checkpoint_every={CHECKPOINT_EVERY}"))
         if recurrent and method != "central":
             cut = cls(units, dtype=dtype, **own, return_sequences=True, bptt_steps=BPTT_STEPS)
             layers.append((cut, f"{title} +seq +bptt_steps={BPTT_STEPS}"))

@@ -1,5 +1,6 @@
 """Looking inside a trained network while it reads, and on the way back."""
 
+from scratch_rnn.inside.jacobians import singular_values, state_jacobians
 from scratch_rnn.inside.reading import (
     Reading,
     answers,
@@ -12,6 +13,7 @@ from scratch_rnn.inside.reading import (
     saliency,
     state_gradients,
 )
+from scratch_rnn.inside.rtrl import rtrl
 
 __all__ = [
     "Reading",
@@ -22,6 +24,9 @@ __all__ = [
     "gradient_reach",
     "local_factors",
     "read",
+    "rtrl",
     "saliency",
+    "singular_values",
     "state_gradients",
+    "state_jacobians",
 ]

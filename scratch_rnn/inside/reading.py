@@ -122,10 +122,11 @@ def gates(model: Sequential, x: Array) -> dict[str, Array]:
     model, x = _checked(model, x)
     _, tapes = model.forward(x)
     layer: Any = model.layers[-2]
-    return {
-        name: _batch_first([getattr(s, name) for s in tapes[-2].steps])
-        for name in (*layer.gates, *layer.signals)
-    }
+    computed: dict[str, list[Array]] = {name: [] for name in (*layer.gates, *layer.signals)}
+    for s in tapes[-2].steps:
+        for name, steps in computed.items():
+            steps.append(getattr(s, name).copy())  # with checkpoint_every the next steps overwrite it
+    return {name: _batch_first(steps) for name, steps in computed.items()}
 
 
 def local_factors(model: Sequential, x: Array) -> Array:
@@ -225,6 +226,17 @@ def answers(belief: Array) -> list[tuple[int, int, int]]:
         first, row = row, row + len(list(rows))
         spans.append((first, row - 1, said))
     return spans
+
+
+def last_recurrent(model: Sequential, x: Array) -> tuple[Recurrent, Array]:
+    """Return the recurrent layer that is looked at, and what it gets of x, (B, T, D).
+
+    Raises ValueError for a model of another kind and for x that does not fit.
+    """
+    model, x = _checked(model, x)
+    layer: Any = model.layers[-2]
+    _, tapes = model.forward(x)
+    return layer, tapes[-2].x.transpose(2, 0, 1)
 
 
 # Checks and shapes -------------------------------------------------------------------------------------

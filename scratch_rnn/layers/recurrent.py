@@ -43,7 +43,7 @@ import numpy as np
 from scratch_rnn.arrays import Array, outer_sum
 from scratch_rnn.layers.base import Gradients
 from scratch_rnn.layers.carry import carried, cuts
-from scratch_rnn.layers.masks import StepBackward, StepForward, masked, masked_backward
+from scratch_rnn.layers.masks import StepBackward, masked, masked_backward
 from scratch_rnn.layers.recurrent_base import RecurrentBase
 from scratch_rnn.layers.tape import Tape
 
@@ -99,12 +99,12 @@ class Recurrent(RecurrentBase):
         Raises ValueError for a shape or dtype that does not fit. No argument is changed, except the tape.
         """
         tape = self._start(x, initial_state, mask, tape, training)
-        step = masked(self.step, self.state_names) if tape.masked else self.step
-        self._run(step, tape.steps)
-        return self._outputs(tape, tape.states[0][1:]), tape
+        self.run(tape.blank_steps(), tape.masked)
+        return self._outputs(tape, tape.hidden_states()), tape
 
-    def _run(self, step: StepForward, steps: Iterable[Any]) -> None:
+    def run(self, steps: Iterable[Any], with_mask: bool = False) -> None:
         """Go forward through the timesteps, each with its record."""
+        step = masked(self.step, self.state_names) if with_mask else self.step
         for s in steps:
             step(s)  # (T1) and the cell: h_t from x_t and h_{t-1}
 
@@ -118,7 +118,7 @@ class Recurrent(RecurrentBase):
         x = self._checked_input(x)
         tape = self._start(x[:, :1], None, None, self._spare_tapes.take())
         h: list[Array] = []
-        self._run(self.step, tape.rolled(self._processing_order(x), h if self.return_sequences else None))
+        self.run(tape.rolled(self._processing_order(x), h if self.return_sequences else None))
         y = self._outputs(tape, np.stack(h) if self.return_sequences else tape.states[0][1:])
         self._spare_tapes.put(tape)
         return y
@@ -147,10 +147,11 @@ class Recurrent(RecurrentBase):
         step_backward = masked_backward(self.step_backward) if tape.masked else self.step_backward
         if watch is not None:
             step_backward = watched(step_backward, watch)
-        ends = cuts(len(tape.steps), self.bptt_steps)
+        steps = tape.steps
+        ends = cuts(len(steps), self.bptt_steps)
         tape.clear_sums()
-        for t in reversed(range(len(tape.steps))):
-            s = tape.steps[t]
+        for t in reversed(range(len(steps))):
+            s = steps[t]
             if dh_own[t] is not None:  # the loss sees the output of this step
                 dh_carried, *dc_carried = dstate
                 dh = dh_own[t] + dh_carried  # (T2)

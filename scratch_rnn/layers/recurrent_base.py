@@ -14,12 +14,12 @@ import numpy as np
 from scratch_rnn.arrays import Array
 from scratch_rnn.layers import place
 from scratch_rnn.layers.base import Shape
+from scratch_rnn.layers.checkpointed import tape_class
 from scratch_rnn.layers.dropout import kept_entries
 from scratch_rnn.layers.masks import seen
 from scratch_rnn.layers.recurrent_weights import RecurrentWeights
 from scratch_rnn.layers.stateful import KeptStates
 from scratch_rnn.layers.tape import SpareTapes, Tape
-from scratch_rnn.layers.thinned import ThinnedTape
 
 
 class RecurrentBase(RecurrentWeights):
@@ -80,19 +80,19 @@ class RecurrentBase(RecurrentWeights):
         mask = self._checked_mask(mask, batch, time)
         tape = self._tape(time, batch, tape, training)
         kept = tape.kept_inputs = self._kept_inputs(batch) if training else None
-        tape.joined[:-1, : self.features] = self._processing_order(x).transpose(1, 2, 0)
+        tape.x[...] = self._processing_order(x).transpose(1, 2, 0)
         if kept is not None:
-            tape.joined[:-1, : self.features] *= kept
+            tape.x *= kept
         tape.masked, tape.mask[...] = mask is not None, True if mask is None else mask
         for own, given in zip(tape.states, states, strict=True):
             own[0] = 0 if given is None else given.T
         return tape
 
     def _tape(self, time: int, batch: int, tape: Tape | None, training: bool) -> Tape:
-        """Return an earlier tape where it fits, or a new one; perhaps one with masks for each gate."""
-        thinned = training and self.recurrent_dropout > 0
-        if tape is None or tape.thinned != thinned or not tape.fits(self, time, batch):
-            tape = ThinnedTape(self, time, batch) if thinned else Tape(self, time, batch)
+        """Return an earlier tape where it fits, or a new one, of the class that the options ask for."""
+        wanted = tape_class(self, time, training)
+        if tape is None or type(tape) is not wanted or not tape.fits(self, time, batch):
+            tape = wanted(self, time, batch)
         tape.draw()
         return tape
 
@@ -114,7 +114,7 @@ class RecurrentBase(RecurrentWeights):
         """Return y of the hidden states h (T, H, B), or (y, h, ...): copies, never views of the tape."""
         if self.stateful:
             self._kept_states.keep([state[-1].T for state in tape.states])
-        h = h * self._shown(tape) if tape.masked else h
+        h = h * self._shown(tape)[-len(h) :] if tape.masked else h
         y = (h.transpose(2, 0, 1) if self.return_sequences else h[-1].T).copy()
         return (y, *(state[-1].T.copy() for state in tape.states)) if self.return_state else y
 

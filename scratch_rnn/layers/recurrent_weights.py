@@ -36,6 +36,9 @@ class RecurrentWeights(Layer):
                         sequence is cut, from its end, into windows of k steps; the state is carried on from
                         one to the next, its gradient is not. The last output then reaches back exactly k
                         steps; the cost stays O(T)
+    checkpoint_every    not in Keras: with k, longer sequences leave on the tape the states at every k-th step
+                        only, and the backward pass computes those between anew (Chen et al. 2016): the same
+                        bits; with k near sqrt(T) memory grows as sqrt(T) does, time by a forward pass
 
     The weights are views of one matrix: kernel (D, G*H), recurrent_kernel (H, G*H) and bias (G*H,), with G
     the number of blocks of z. Those that a cell's Step declares with `weight` follow, under their names.
@@ -66,6 +69,7 @@ class RecurrentWeights(Layer):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         bptt_steps: int | None = None,
+        checkpoint_every: int | None = None,
         dtype: DTypeLike = "float32",
         name: str | None = None,
         seed: SeedLike = None,
@@ -87,6 +91,9 @@ class RecurrentWeights(Layer):
         self.dropout = checked_rate(dropout, "dropout")
         self.recurrent_dropout = checked_rate(recurrent_dropout, "recurrent_dropout")
         self.bptt_steps = None if bptt_steps is None else positive_integer(bptt_steps, "bptt_steps")
+        self.checkpoint_every = (
+            None if checkpoint_every is None else positive_integer(checkpoint_every, "checkpoint_every")
+        )
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         if len(input_shape) != 3 or input_shape[-1] is None:

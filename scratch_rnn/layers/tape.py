@@ -18,11 +18,11 @@ would cost time, in which threads wait for each other.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, make_dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -219,10 +219,9 @@ class Tape:
     dmatrix  like `matrix`      the gradient of the weights, added up over the steps
     summand  like `matrix`      what one step adds. A new array for each step would cost much where the system
                                 takes its pages back, as it does after Keras has trained
+    x        (T, D, B)          the inputs in `joined`
     steps    T records          the views of each timestep, under the names that the Step declares
     """
-
-    thinned: ClassVar[bool] = False  # whether there is dropout between weights and what they meet
 
     def __init__(self, layer: Any, time: int, batch: int) -> None:
         self.layer, self.matrix = layer, layer.matrix
@@ -231,6 +230,7 @@ class Tape:
         self.recurrent_kernel_rows: slice = layer.recurrent_kernel_rows
         self.joined: Array = aligned_empty((time + 1, layer.joined_rows, batch), layer.dtype)
         self.joined[...] = 1
+        self.x: Array = self.joined[:-1, : layer.features]
         self.masked = False
         self.kept_inputs: Array | None = None
         self.mask: Array = np.ones((time, batch), bool)
@@ -243,13 +243,26 @@ class Tape:
         own_states = (self.arrays[declared[name].source] for name in layer.state_names[1:])
         self.states: tuple[Array, ...] = (self.joined[:, -layer.units :], *own_states)
         record = _record_of(layer.step_class)
-        self.steps = [record(*views) for views in zip(*self._views(declared, time), strict=True)]
+        self._steps = [record(*views) for views in zip(*self._views(declared, time), strict=True)]
 
     def _views(self, declared: Mapping[str, Part], time: int) -> list[list[Array]]:
         """Return for each name the views of all timesteps."""
         views = {part.key: part.views(self, time) for part in declared.values()}
         # Two names of one block have one view: NumPy then sees at once what is written over itself.
         return [views[part.key] for part in declared.values()]
+
+    @property
+    def steps(self) -> Sequence[Any]:
+        """The records of all timesteps, for the way back."""
+        return self._steps
+
+    def blank_steps(self) -> Iterable[Any]:
+        """Return the records in the order in which a forward pass fills them in."""
+        return self._steps
+
+    def hidden_states(self) -> Array:
+        """Return h of all timesteps, (T, H, B), after a forward pass; call it once for each."""
+        return self.states[0][1:]
 
     def draw(self) -> None:
         """Draw random numbers for one pass: none here."""
@@ -263,6 +276,12 @@ class Tape:
         """(T, B)."""
         return self.mask.shape[0], self.mask.shape[1]
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all that it holds."""
+        held = (self.joined, self.mask, self.dmatrix, self.summand, *self.arrays.values())
+        return sum(array.nbytes for array in held)
+
     def fits(self, layer: Any, time: int, batch: int) -> bool:
         """Return whether the memory can serve another forward pass of this layer."""
         return self.layer is layer and self.matrix is layer.matrix and self.shape == (time, batch)
@@ -274,7 +293,7 @@ class Tape:
         added to `h`.
         """
         s = self.steps[0]
-        place_of_x = s.joined[: x.shape[-1]]
+        place_of_x = self.x[0]
         states = [(state[0], state[1]) for state in self.states]
         for x_t in x.transpose(1, 2, 0):
             place_of_x[...] = x_t
@@ -312,7 +331,7 @@ class SpareTapes:
 
     def put(self, tape: Tape) -> None:
         """Keep a tape for later, unless it is large."""
-        if sum(array.nbytes for array in (tape.joined, *tape.arrays.values())) <= SPARE_BYTES:
+        if tape.nbytes <= SPARE_BYTES:
             self._tapes.append(tape)
 
     def __reduce__(self) -> Any:

@@ -99,8 +99,6 @@ class ThinnedTape(Tape):
     kept  (G, rows, B)  n_k of (O4): the masks of each gate
     """
 
-    thinned = True
-
     def __init__(self, layer: Any, time: int, batch: int) -> None:
         gates = layer.columns // layer.units
         self.kept: Array = np.ones((gates, len(layer.matrix), batch), layer.dtype)
@@ -108,6 +106,10 @@ class ThinnedTape(Tape):
 
     def seen_by_steps(self, matrix: Array) -> Any:
         return Thinned(matrix, self.kept)
+
+    @property
+    def nbytes(self) -> int:
+        return super().nbytes + self.kept.nbytes
 
     def draw(self) -> None:
         """Draw new masks."""

@@ -31,6 +31,7 @@ LATER_OPTIONS: dict[str, dict[str, Any]] = {
         "stateful": False,
         "dropout": 0.0,
         "recurrent_dropout": 0.0,
+        "checkpoint_every": None,
     },
     "clipnorm": {"use_ema": False, "ema_momentum": 0.99, "ema_overwrite_frequency": None},
     "CategoricalCrossentropy": {"label_smoothing": 0.0},
