@@ -36,11 +36,13 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 SCRIPTS = [
     "accuracy",
+    "adding",
     "cores",
     "gradients",
     "inference",
     "memory",
     "parity",
+    "pixels",
     "roofline",
     "scaling",
     "start_up",
