@@ -34,7 +34,7 @@ from interleave import FIGURES, RESULTS, write
 from long_memory import CELLS, as_table, done, finite
 from rich.console import Console
 
-from scratch_rnn import Adam, Callback, Dense, Sequential
+from scratch_rnn import GRU, LSTM, Adam, Callback, Dense, Sequential
 from scratch_rnn.arrays import Array
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.style import save
@@ -42,13 +42,14 @@ from scratch_rnn.training.callbacks import Logs
 from scratch_rnn.training.threads import available_cores
 
 LENGTHS = (50, 100, 200, 400)
-RATES = (0.01, 0.003, 0.001, 0.0003, 0.0001)
+RATES = (0.01, 0.001, 0.0001)
 UNITS, BATCH, CLIPNORM = 64, 64, 1.0
 STEPS, EVERY = 3000, 100  # at most, with one rate; and after how many of them it is validated
 LEARNED, BASELINE = 0.01, 1 / 6  # mean squared errors
 VALIDATION, TEST = 1000, 10_000  # sequences
 SEED = 1
 JOBS = {f"{cell}-{length}": (cell, length) for length in LENGTHS for cell in CELLS}
+KEEPS = {GRU: "u", LSTM: "f"}  # the gate that multiplies the state of the timestep before
 FOLDER = RESULTS / "adding"
 
 
@@ -69,6 +70,7 @@ def main() -> None:
             write(FOLDER / f"{names[future]}.json", future.result())
     results = done(FOLDER, JOBS)
     Console().print(as_table(rows(results), "test error, steps, rate"))
+    Console().print(as_table(gate_rows(results), "mean of the gate that keeps the state"))
     save(curves.adding(validation_errors(results), EVERY, BASELINE, LEARNED), FIGURES / "adding.png")
 
 
@@ -126,7 +128,21 @@ def trained(cell: str, length: int, rate: float) -> dict[str, Any]:
     found = {"cell": cell, "length": length, "rate": rate, "weights": model.count_params()}
     found |= {name: [finite(error) for error in those] for name, those in errors.items()}
     found |= {"test": finite(test), "steps": EVERY * len(history.epoch)}
+    found["kept"] = kept(model.layers[0], data["validation"][0])
     return found | {"seconds": time.perf_counter() - started}
+
+
+def kept(layer: Any, x: Array) -> dict[str, float] | None:
+    """Return how much of the state a step keeps where a number is marked, and elsewhere; None without gates.
+
+    That is the mean of the GRU's update gate or the LSTM's forget gate over units, timesteps and sequences.
+    """
+    if type(layer) not in KEEPS:
+        return None
+    _, tape = layer.forward(x)
+    gate = np.stack([getattr(s, KEEPS[type(layer)]) for s in tape.steps])  # (T, H, B)
+    means, marked = gate.mean(axis=1).T, x[:, :, 1] == 1
+    return {"marked": float(means[marked].mean()), "elsewhere": float(means[~marked].mean())}
 
 
 def reported(cell: str, length: int) -> dict[str, Any]:
@@ -161,6 +177,17 @@ def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
     for cell in CELLS:
         names = [f"{cell}-{length}" for length in LENGTHS]
         table.append([cell, *(entry(results[name]) if name in results else "" for name in names)])
+    return table
+
+
+def gate_rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Return a heading, and for each gated cell how much its state keeps, where it has learned."""
+    table = [["kept of the state", "", *(f"T = {length}" for length in LENGTHS)]]
+    for cell in ("GRU", "LSTM"):
+        found = [results.get(f"{cell}-{length}") for length in LENGTHS]
+        learned = [result if result and last_error(result) < LEARNED else None for result in found]
+        for where in ("elsewhere", "marked"):
+            table.append([cell, where, *(f"{one['kept'][where]:.3f}" if one else "" for one in learned)])
     return table
 
 

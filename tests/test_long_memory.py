@@ -14,7 +14,7 @@ import pytest
 import tables
 from matplotlib.colors import same_color
 
-from scratch_rnn import load_mnist
+from scratch_rnn import GRU, LSTM, load_mnist
 
 # The adding problem ------------------------------------------------------------------------------------
 
@@ -96,6 +96,22 @@ def test_a_training_ends_when_its_states_explode(small):
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
+def test_what_a_step_keeps_is_the_mean_of_the_gate_at_marked_timesteps_and_elsewhere():
+    x, _ = adding.sequences(np.random.default_rng(0), 3, 6)
+    for layer, gate in ((GRU(2, dtype="float64"), "u"), (LSTM(2, dtype="float64"), "f")):
+        layer.build((None, None, 2), np.random.default_rng(1))
+        found = {1: [], 0: []}
+        for sequence in x:
+            states = None
+            for timestep in sequence:
+                s = layer.single_step(timestep[np.newaxis], states)
+                states = [getattr(s, name).T for name in layer.state_names]
+                found[timestep[1]].extend(getattr(s, gate).ravel())
+        expected = {"marked": np.mean(found[1]), "elsewhere": np.mean(found[0])}
+        assert adding.kept(layer, x) == pytest.approx(expected, rel=1e-12)
+    assert adding.kept(long_memory.irnn(2), x) is None
+
+
 def trials(monkeypatch, last_errors):
     """Have the trainings end with these validation errors, by rate; return what is reported."""
 
@@ -132,9 +148,21 @@ def test_only_what_is_missing_is_trained(small, monkeypatch, capsys):
 
 
 SUMS = {
-    "GRU-50": {"test": 0.0041, "steps": 1200, "rate": 0.003, "validation": [0.1, 0.004]},
-    "IRNN-400": {"test": None, "steps": 100, "rate": 0.01, "validation": [None]},
-    "GRU-400": {"test": 0.1234, "steps": 3000, "rate": 0.01, "validation": [0.17, 0.12]},
+    "GRU-50": {
+        "test": 0.0041,
+        "steps": 1200,
+        "rate": 0.003,
+        "validation": [0.1, 0.004],
+        "kept": {"marked": 0.5, "elsewhere": 0.875},
+    },
+    "IRNN-400": {"test": None, "steps": 100, "rate": 0.01, "validation": [None], "kept": None},
+    "GRU-400": {
+        "test": 0.1234,
+        "steps": 3000,
+        "rate": 0.01,
+        "validation": [0.17, 0.12],
+        "kept": {"marked": 0.25, "elsewhere": 0.75},
+    },
 }
 
 
@@ -145,6 +173,16 @@ def test_the_table_of_adding_says_what_each_cell_reached():
         ["IRNN", "", "", "", "not learned: exploded"],
         ["GRU", "0.004 after 1,200 steps, rate 0.003", "", "", "not learned: 0.123"],
         ["LSTM", "", "", "", ""],
+    ]
+
+
+def test_the_gates_of_cells_that_have_learned_are_in_a_table():
+    assert adding.gate_rows(SUMS) == [
+        ["kept of the state", "", "T = 50", "T = 100", "T = 200", "T = 400"],
+        ["GRU", "elsewhere", "0.875", "", "", ""],
+        ["GRU", "marked", "0.500", "", "", ""],
+        ["LSTM", "elsewhere", "", "", "", ""],
+        ["LSTM", "marked", "", "", "", ""],
     ]
 
 
@@ -363,6 +401,7 @@ def test_the_figure_of_pixels_has_a_line_for_each_cell_over_its_minutes():
 def test_the_tables_of_the_page_are_made_of_the_results(monkeypatch):
     monkeypatch.setattr(adding, "done", lambda *_: SUMS)
     monkeypatch.setattr(pixels, "done", lambda *_: DONE)
-    first, second = (table() for table in tables.PAGES["docs/long_memory.md"])
+    first, second, third = (table() for table in tables.PAGES["docs/long_memory.md"])
     assert "| GRU | 0.004 after 1,200 steps, rate 0.003 |" in first
-    assert "| GRU | in order | 51,594 |" in second
+    assert "| GRU | elsewhere | 0.875 |" in second
+    assert "| GRU | in order | 51,594 |" in third
