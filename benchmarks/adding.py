@@ -70,7 +70,7 @@ def main() -> None:
             write(FOLDER / f"{names[future]}.json", future.result())
     results = done(FOLDER, JOBS)
     Console().print(as_table(rows(results), "test error, steps, rate"))
-    Console().print(as_table(gate_rows(results), "mean of the gate that keeps the state"))
+    Console().print(as_table(gate_rows(results), "share of the state that a step keeps"))
     save(curves.adding(validation_errors(results), EVERY, BASELINE, LEARNED), FIGURES / "adding.png")
 
 
@@ -133,16 +133,17 @@ def trained(cell: str, length: int, rate: float) -> dict[str, Any]:
 
 
 def kept(layer: Any, x: Array) -> dict[str, float] | None:
-    """Return how much of the state a step keeps where a number is marked, and elsewhere; None without gates.
+    """Return how much of its state a unit keeps where no number is marked; None without gates.
 
-    That is the mean of the GRU's update gate or the LSTM's forget gate over units, timesteps and sequences.
+    That is the mean of the GRU's update gate or the LSTM's forget gate over those timesteps: "most" of the
+    unit that keeps most, "mean" of all units.
     """
     if type(layer) not in KEEPS:
         return None
     _, tape = layer.forward(x)
     gate = np.stack([getattr(s, KEEPS[type(layer)]) for s in tape.steps])  # (T, H, B)
-    means, marked = gate.mean(axis=1).T, x[:, :, 1] == 1
-    return {"marked": float(means[marked].mean()), "elsewhere": float(means[~marked].mean())}
+    units = gate.transpose(2, 0, 1)[x[:, :, 1] == 0].mean(axis=0)
+    return {"most": float(units.max()), "mean": float(units.mean())}
 
 
 def reported(cell: str, length: int) -> dict[str, Any]:
@@ -181,13 +182,13 @@ def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
 
 
 def gate_rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return a heading, and for each gated cell how much its state keeps, where it has learned."""
-    table = [["kept of the state", "", *(f"T = {length}" for length in LENGTHS)]]
+    """Return a heading, and for each gated cell that has learned how much of its state a step keeps."""
+    table = [["", *(f"T = {length}" for length in LENGTHS)]]
     for cell in ("GRU", "LSTM"):
         found = [results.get(f"{cell}-{length}") for length in LENGTHS]
-        learned = [result if result and last_error(result) < LEARNED else None for result in found]
-        for where in ("elsewhere", "marked"):
-            table.append([cell, where, *(f"{one['kept'][where]:.3f}" if one else "" for one in learned)])
+        gates = [result["kept"] if result and last_error(result) < LEARNED else None for result in found]
+        for what, title in {"most": "the unit that keeps most", "mean": f"mean of {UNITS} units"}.items():
+            table.append([f"{cell}, {title}", *(f"{gate[what]:.3f}" if gate else "" for gate in gates)])
     return table
 
 

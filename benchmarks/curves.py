@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scratch_rnn.inside.figures import CELL_COLOURS
 from scratch_rnn.style import FAINT, INK, PURPLE, STYLE, WIDTH
 
-COLOURS = {**CELL_COLOURS, "IRNN": PURPLE}
+COLOURS = {"IRNN": PURPLE, **CELL_COLOURS}
 
 
 @rc_context(STYLE)
@@ -26,7 +26,9 @@ def adding(
         for cell, values in cells.items():
             steps = [every * number for number in range(1, len(values) + 1)]
             axes.semilogy(steps, values, color=COLOURS[cell], linewidth=1.6, label=cell)
-            axes.plot(steps[-1:], values[-1:], "o", color=COLOURS[cell], markersize=5)
+            size = 11 - 2.5 * list(COLOURS).index(cell)  # of those that end at one place each is seen
+            axes.plot(steps[-1:], values[-1:], "o", color=COLOURS[cell], markersize=size)
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set(title=f"T = {length}", xlabel="training steps", xlim=(0, None))
         axes.grid(color=FAINT, alpha=0.25)
         axes.set_ylabel("validation error" if axes in grid[::2] else "")

@@ -11,14 +11,17 @@ from typing import Any
 from rich.table import Table
 
 from scratch_rnn import GRU, LSTM, SimpleRNN
+from scratch_rnn.layers.initializers import RandomNormal
 
 
-def irnn(units: int, kernel_initializer: Any = "glorot_uniform") -> SimpleRNN:
+def irnn(units: int) -> SimpleRNN:
     """Return the layer of Le, Jaitly and Hinton (2015): a SimpleRNN that begins as a sum of its inputs.
 
-    Its recurrent kernel starts as the identity, its bias as zero, its activation is relu.
+    Its recurrent kernel starts as the identity, its bias as zero, its activation is relu; its kernel is drawn
+    with their standard deviation, 0.001.
     """
-    return SimpleRNN(units, "relu", kernel_initializer=kernel_initializer, recurrent_initializer="identity")
+    small = RandomNormal(stddev=0.001)
+    return SimpleRNN(units, "relu", kernel_initializer=small, recurrent_initializer="identity")
 
 
 CELLS = {"SimpleRNN": SimpleRNN, "IRNN": irnn, "GRU": GRU, "LSTM": LSTM}

@@ -21,7 +21,6 @@ import argparse
 import math
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ from scratch_rnn import GRU, LSTM, Adam, BackupAndRestore, Callback, Dense, Sequ
 from scratch_rnn.arrays import Array
 from scratch_rnn.commands.options import positive_float, positive_int
 from scratch_rnn.data.mnist import Split
-from scratch_rnn.layers.initializers import RandomNormal
 from scratch_rnn.style import save
 from scratch_rnn.training.callbacks import Logs
 from scratch_rnn.training.samples import split_row
@@ -46,7 +44,7 @@ RATES = {"IRNN": 0.0001, "GRU": 0.001, "LSTM": 0.001}
 SEED, PERMUTATION_SEED = 1, 784
 EPOCHS, VALIDATION = 1000, 0.1  # more epochs than the time is enough for
 EVERY, SAVE_EVERY = 100, 20  # batches: for a point of the curve, and for a save
-CELLS = {"IRNN": partial(irnn, kernel_initializer=RandomNormal(stddev=0.001)), "GRU": GRU, "LSTM": LSTM}
+CELLS = {"IRNN": irnn, "GRU": GRU, "LSTM": LSTM}
 JOBS = {f"{cell}-{order.replace(' ', '_')}": (cell, order) for order in ORDERS for cell in CELLS}
 FOLDER, BACKUPS = RESULTS / "pixels", Path("runs") / "pixels"
 

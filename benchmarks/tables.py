@@ -333,7 +333,7 @@ def adding_table() -> str:
 
 
 def gates_table() -> str:
-    """Return how much of their states the gated cells keep in the adding problem."""
+    """Return how much of its state a step of a gated cell keeps that has learned to add."""
     return markdown(adding.gate_rows(adding.done(adding.FOLDER, adding.JOBS)))
 
 
