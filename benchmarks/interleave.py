@@ -28,6 +28,7 @@ from rich.progress import track
 
 from keras_reference.conditions import conditions
 from scratch_rnn.data.mnist import Split, load_mnist
+from scratch_rnn.files import atomic
 
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
@@ -199,7 +200,9 @@ def digits(parser: argparse.ArgumentParser, data: str) -> tuple[Split, Split]:
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the conditions and the measurements as JSON."""
+    """Write the conditions and the measurements as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(conditions(PACKAGES) | dict(content), indent=2) + "\n", encoding="utf-8")
+    with atomic(path) as unfinished:
+        text = json.dumps(conditions(PACKAGES) | dict(content), indent=2)
+        unfinished.write_text(f"{text}\n", encoding="utf-8")
     print(f"written to {path}")

@@ -20,8 +20,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import adding
 import best
 import growth
+import pixels
 import roofline
 import rounding
 import shards
@@ -345,6 +347,21 @@ def best_table() -> str:
     return markdown(best.rows(best.done()))
 
 
+def adding_table() -> str:
+    """Return what each cell reached in the adding problem, a column for each length."""
+    return markdown(adding.rows(adding.done(adding.FOLDER, adding.JOBS)))
+
+
+def gates_table() -> str:
+    """Return how much of its state a step of a gated cell keeps that has learned to add."""
+    return markdown(adding.gate_rows(adding.done(adding.FOLDER, adding.JOBS)))
+
+
+def pixels_table() -> str:
+    """Return how far each cell came with MNIST pixel by pixel."""
+    return markdown(pixels.rows(pixels.done(pixels.FOLDER, pixels.JOBS)))
+
+
 def truncation_table() -> str:
     """Return accuracy and gradient errors for each number of steps that the gradient goes back."""
     cells = read("truncation.json")["cells"]
@@ -398,6 +415,7 @@ PAGES = {
         other_costs_table,
     ),
     "docs/best.md": (best_table,),
+    "docs/long_memory.md": (adding_table, gates_table, pixels_table),
     "benchmarks/README.md": (
         measured_on,
         roofline_table,

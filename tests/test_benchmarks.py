@@ -38,12 +38,14 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 SCRIPTS = [
     "accuracy",
+    "adding",
     "cores",
     "gradients",
     "growth",
     "inference",
     "memory",
     "parity",
+    "pixels",
     "roofline",
     "rounding",
     "scaling",
