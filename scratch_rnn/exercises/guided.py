@@ -69,23 +69,27 @@ class Guide:
         plain = self._run(compiled(exercise, exercise.tree), {})
         self.reference = plain.results
         self.counts = Counter(moment.place for moment in plain.moments)
+        self.order = [moment.place for moment in plain.moments]
 
-    def walk(self, function: Any, pairs: Pairs, elsewhere: list[Event]) -> Walk:
+    def walk(self, function: Any, pairs: Pairs, pool: Pool, may_be_wrong: set[int] | None = None) -> Walk:
         """Return what happens where the paired events take the place of the solution's own values.
 
-        A number that the student has elsewhere, under another name, is as right as under its own.
+        A number that the student has elsewhere, in the pool, is as right as under its own name. Raises
+        Unexpected as soon as a line is wrong that is not among those that may be.
         """
-        pool = [event for event in elsewhere if isinstance(event.value, np.ndarray) and event.value.any()]
-        return self._run(function, pairs, pool)
+        return self._run(function, pairs, pool, may_be_wrong)
 
-    def _run(self, function: Any, pairs: Pairs, pool: Sequence[Event] = ()) -> Walk:
+    def _run(
+        self, function: Any, pairs: Pairs, pool: Pool | None = None, may_be_wrong: set[int] | None = None
+    ) -> Walk:
         walk, counts = Walk(), Counter[int]()
 
         def seen(place: int, name: str, value: Any, names: dict[str, Any]) -> Any:
             self.names.setdefault(place, dict(names))
-            events = pairs.get((place, counts[place]), [])
+            own, right = self._matched(value, pairs.get((place, counts[place]), []), pool)
+            if not right and may_be_wrong is not None and place not in may_be_wrong:
+                raise Unexpected
             counts[place] += 1
-            own, right = self._matched(value, events, pool)
             walk.moments.append(Moment(place, kept(value), own, right, names.get("t")))
             return kept(own) if own is not None and alike(own, value) else value
 
@@ -95,13 +99,40 @@ class Guide:
         walk.results = list(results) if isinstance(results, tuple) else [results]
         return walk
 
-    def _matched(self, value: Any, events: list[Event], pool: Sequence[Event]) -> tuple[Any, bool]:
+    def _matched(self, value: Any, events: list[Event], pool: Pool | None) -> tuple[Any, bool]:
         """Return the student's number among several that may be meant, and whether it is right."""
-        for event in [*events, *(pool if events else ())]:
+        for event in events:
             for own in _views(event.value):
                 if close(own, value, self.tolerance):
                     return own, True
+        if events and pool and pool.has(value, self.tolerance):
+            return value, True
         return (events[-1].value, False) if events else (None, True)
+
+
+class Unexpected(Exception):
+    """A line is wrong that should be right."""
+
+
+class Pool:
+    """All arrays that a student's function has given a name, to look one up by its numbers."""
+
+    def __init__(self, events: list[Event]) -> None:
+        by_shape: dict[tuple[int, ...], list[np.ndarray]] = {}
+        for event in events:
+            value = event.value
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.any():
+                by_shape.setdefault(value.shape, []).append(value)
+        self.stacks = {shape: np.stack(values) for shape, values in by_shape.items() if shape}
+
+    def has(self, value: Any, tolerance: float) -> bool:
+        """Return whether an array is among them."""
+        stack = self.stacks.get(np.shape(value)) if isinstance(value, np.ndarray) else None
+        if stack is None or not value.any():
+            return False
+        with np.errstate(all="ignore"):
+            near = abs(stack - value) <= tolerance * np.maximum(abs(value), 1)
+        return bool(near.reshape(len(stack), -1).all(axis=1).any())
 
 
 def compiled(exercise: Exercise, tree: ast.FunctionDef) -> Any:
@@ -114,23 +145,33 @@ def compiled(exercise: Exercise, tree: ast.FunctionDef) -> Any:
     return exercise.function(rebuilt(tree, shown), __seen__=None)
 
 
-def paired(exercise: Exercise, counts: Counter[int], events: list[Event], whole: bool = True) -> Pairs:
+def best_pairs(guide: Guide, events: list[Event], pool: Pool, whole: bool = True) -> Pairs:
     """Return which of a student's events may belong to which line of the solution, at which of its times.
 
-    By name and, where a name is written in several lines, by the number in the comment; else by their order.
-    `whole` is false where the student's function has not come to its end.
+    By name and, where a name is written in several lines, by the number in the comment or by their order: as
+    leaves the fewest lines wrong. `whole` is false where the student's function has not come to its end.
     """
-    pairs: Pairs = {}
+    exercise, counts, pairs = guide.exercise, guide.counts, Pairs()
+    function = compiled(exercise, exercise.tree)
     computed = [line for line in exercise.lines if counts[line.place]]
+    open_names = []
     for name in dict.fromkeys(line.name for line in computed):
         lines = [line for line in computed if line.name == name]
         own = _own_events(exercise, lines, counts, events)
         if not own:
             continue
-        if whole:
-            pairs |= _by_number(lines, counts, own) or _by_order(lines, counts, own)
-        else:
-            pairs |= {moment: [event] for moment, event in zip(_order(lines, counts), own, strict=False)}
+        if not whole:
+            pairs |= {moment: [event] for moment, event in zip(_order(lines, guide.order), own, strict=False)}
+            continue
+        ways = [_by_number(lines, counts, own), _by_order(lines, guide.order, own)]
+        ways = [way for k, way in enumerate(ways) if way and way not in ways[:k]]
+        pairs |= ways[0]
+        if len(ways) > 1:
+            open_names.append(ways)
+    for ways in open_names:
+        without = {moment: found for moment, found in pairs.items() if all(moment not in way for way in ways)}
+        choices = [without | way for way in ways]
+        pairs = min(choices, key=lambda choice: len(guide.walk(function, choice, pool).wrong()))
     return pairs
 
 
@@ -160,33 +201,35 @@ def _plain(name: str) -> str:
 
 
 def _by_number(lines: list[Line], counts: Counter[int], own: list[Event]) -> Pairs:
-    """Pair events with lines of their number, if all of a name's events bear one and there are enough."""
-    last = {line.number: line for line in lines if line.number}
+    """Pair events with lines of their number, if all of a name's events bear one; a line may have none.
+
+    Lines without a number belong to one another in their order.
+    """
+    last = {line.number: line.place for line in lines if line.number}
+    plain = [line.place for line in lines if not line.number]
+    rows = sorted({event.line for event in own if not event.numbers})
+    if len(rows) > len(plain):
+        return {}
+    given = dict(zip(rows, plain, strict=False))
     groups: dict[int, list[Event]] = {line.place: [] for line in lines}
     for event in own:
         known = [last[number] for number in event.numbers if number in last]
-        unnumbered = [line for line in lines if not line.number]
-        place = (
-            known[-1].place if known else unnumbered[0].place if unnumbered and not event.numbers else None
-        )
-        if place is None:
+        if not known and event.numbers:
             return {}
-        groups[place].append(event)
-    if any(
-        len(group) % max(counts[place], 1) or not group for place, group in groups.items() if counts[place]
-    ):
+        groups[known[-1] if known else given[event.line]].append(event)
+    if any(len(group) % counts[place] for place, group in groups.items()):
         return {}
     pairs = {}
     for place, group in groups.items():
-        share = len(group) // max(counts[place], 1)
-        for time in range(counts[place]):
+        share = len(group) // counts[place]
+        for time in range(counts[place] if share else 0):
             pairs[place, time] = group[time * share : (time + 1) * share]
     return pairs
 
 
-def _by_order(lines: list[Line], counts: Counter[int], own: list[Event]) -> Pairs:
+def _by_order(lines: list[Line], order: list[int], own: list[Event]) -> Pairs:
     """Pair events with the solution's moments of a name in their order, or the last ones of each."""
-    moments = _order(lines, counts)
+    moments = _order(lines, order)
     if len(own) % len(moments) == 0:
         share = len(own) // len(moments)
         return {moment: own[k * share : (k + 1) * share] for k, moment in enumerate(moments)}
@@ -196,17 +239,15 @@ def _by_order(lines: list[Line], counts: Counter[int], own: list[Event]) -> Pair
     return {moments[-1]: own[-1:]}
 
 
-def _order(lines: list[Line], counts: Counter[int]) -> list[tuple[int, int]]:
-    """Return the moments of a name's lines as they come in time: in a loop the lines take turns."""
-    turns = max(counts[line.place] for line in lines)
-    loop = [line for line in lines if counts[line.place] == turns]
-    before = [line for line in lines if counts[line.place] < turns and line.place < loop[0].place]
-    after = [line for line in lines if counts[line.place] < turns and line.place > loop[0].place]
-    return [
-        *((line.place, time) for line in before for time in range(counts[line.place])),
-        *((line.place, time) for time in range(turns) for line in loop),
-        *((line.place, time) for line in after for time in range(counts[line.place])),
-    ]
+def _order(lines: list[Line], order: list[int]) -> list[tuple[int, int]]:
+    """Return the moments of a name's lines as they come in time."""
+    places, counts = {line.place for line in lines}, Counter[int]()
+    moments = []
+    for place in order:
+        if place in places:
+            moments.append((place, counts[place]))
+            counts[place] += 1
+    return moments
 
 
 def _views(value: Any) -> list[Any]:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.exercises.data import cases, tolerance
-from scratch_rnn.exercises.guided import Guide, Walk, alike, close, compiled, paired
+from scratch_rnn.exercises.guided import Guide, Pool, Walk, alike, best_pairs, close, compiled
 from scratch_rnn.exercises.recognition import Call, Explanation, explain, known_mistake
 from scratch_rnn.exercises.spec import Exercise, Line
-from scratch_rnn.exercises.student import Event, Student, is_data, student_of, students_in
+from scratch_rnn.exercises.student import Event, Student, is_data, same, student_of, students_in
 from scratch_rnn.exercises.verdict import Finding, Verdict, numbers, shapes, wrong_line
 
 
@@ -76,14 +76,15 @@ def _called(student: Student, guide: Guide) -> Call:
         else:
             run.results = [run.results]
         if len(run.results) == len(expected):
-            known = {event.name for event in events}
+            known = {event.name: event for event in events}
             events += [
                 Event(name, value, 0, ())
                 for name, value in zip(expected, run.results, strict=True)
-                if name not in known and is_data(value)
+                if is_data(value) and (name not in known or not same(known[name].value, value))
             ]
     whole = not (run.error or student.blanks)
-    return Call(guide, run, paired(exercise, guide.counts, events, whole), events)
+    pool = Pool(events)
+    return Call(guide, run, best_pairs(guide, events, pool, whole), pool)
 
 
 def _failed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
@@ -207,7 +208,9 @@ class Comparison:
         return sorted({place for walk in self.walks for place in walk.absent()})
 
     def _explained(self, place: int) -> Explanation | None:
-        suspects = [self.lines[other] for other in reversed(self._absent()) if other < place and self.whole]
+        absent = [other for other in self._absent() if other != place and self.whole]
+        nearest = sorted(absent, key=lambda other: (other > place, abs(other - place)))
+        suspects = [self.lines[other] for other in nearest]
         before = [set(walk.wrong()) for walk in self.walks]
         return explain(self.exercise, self.tree, self.lines[place], suspects, self.calls, before)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from scratch_rnn.exercises.spec import written_name
+
 Expressions = Iterator[tuple[str, str]]  # what stands in place of an expression, and words
 
 
@@ -31,6 +33,10 @@ def mutants(statement: ast.stmt, names: dict[str, Any]) -> Iterator[Mutant]:
     names: what there is where it stands, with values; their shapes tell which may be mistaken for which.
     """
     yield from _other_statements(statement)
+    name = written_name(statement)
+    if name in names:
+        nothing = ast.parse(f"{name} = {name}").body[0]
+        yield Mutant(nothing, f"this is not computed: {name} stays what it was before")
     if not isinstance(statement, (ast.Assign, ast.AugAssign)):
         return
     value = statement.value

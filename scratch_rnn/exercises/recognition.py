@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn.exercises.guided import Guide, Pairs, Walk, close, compiled
+from scratch_rnn.exercises.guided import Guide, Pairs, Pool, Walk, close, compiled
 from scratch_rnn.exercises.mutations import mutants
 from scratch_rnn.exercises.spec import Exercise, Line, Mistake
 from scratch_rnn.exercises.spec import exercise as exercise_of
-from scratch_rnn.exercises.student import Event, Run, kept
+from scratch_rnn.exercises.student import Run, kept
 
 SLIPS = 4000  # tried for one line, and those before it, at most
 
@@ -36,11 +36,11 @@ class Call:
     guide: Guide
     run: Run
     pairs: Pairs
-    events: list[Event]
+    pool: Pool
 
-    def walk(self, function: Any) -> Walk:
-        """Run a solution, or a wrong one, on the student's numbers."""
-        return self.guide.walk(function, self.pairs, self.events)
+    def walk(self, function: Any, may_be_wrong: set[int] | None = None) -> Walk:
+        """Run a solution, or a wrong one, on the student's numbers, as `Guide.walk` does."""
+        return self.guide.walk(function, self.pairs, self.pool, may_be_wrong)
 
 
 def known_mistake(
@@ -102,6 +102,12 @@ def _candidates(
             if suspect.place in mistake.statements:
                 statements = {suspect.place: mistake.statements[suspect.place]}
                 yield (suspect.place,), mistake.name, mistake.words, statements
+    for suspect in suspects:
+        if not suspect.number:
+            continue
+        name = suspect.name
+        if name in guide.names.get(suspect.place, {}):
+            yield (suspect.place,), "", f"it is not computed, {name} stays what it was", {suspect.place: _nothing(name)}
     tried = 0
     for suspect in [line, *suspects]:
         right = ast.parse(suspect.source).body[0]
@@ -112,17 +118,20 @@ def _candidates(
             yield (suspect.place,), "", mutant.words, {suspect.place: mutant.statement}
 
 
+def _nothing(name: str) -> ast.stmt:
+    return ast.parse(f"{name} = {name}").body[0]
+
+
 def _explains(
     exercise: Exercise, tree: ast.FunctionDef, place: int, calls: list[Call], before: list[set[int]]
 ) -> bool:
     """Return whether the line at a place is right in a wrong solution, and no other line is wrong by it."""
     try:
         function = compiled(exercise, tree)
-        return all(
-            set(call.walk(function).wrong()) <= wrong - {place}
-            for call, wrong in zip(calls, before, strict=True)
-        )
-    except Exception:  # a wrong statement may fail in any way
+        for call, wrong in zip(calls, before, strict=True):
+            call.walk(function, may_be_wrong=wrong - {place})
+        return True
+    except Exception:  # Unexpected, or whatever a wrong statement raises
         return False
 
 

@@ -84,7 +84,7 @@ class Student:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                run.results = self.function(*given)
+                run.results = kept(self.function(*given))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a student's code may raise, SystemExit too
@@ -135,7 +135,8 @@ class Student:
         values = {name: frame.f_locals.get(name) for name in names}
         shapes = [f"{name} {value.shape}" for name, value in values.items() if isinstance(value, np.ndarray)]
         there = f" (there: {', '.join(shapes)})" if shapes else ""
-        return f"line {line}: {text}{there}", self._numbers_of(covering[-1])
+        known = [entry.number for entry in self.exercise.lines if entry.name == written_name(covering[-1])]
+        return f"line {line}: {text}{there}", self._numbers_of(covering[-1]) or tuple(known[-1:])
 
 
 class Recorder:
@@ -184,7 +185,8 @@ class Noting(ast.NodeTransformer):
     def _notes(self, node: ast.stmt, names: list[str], always: bool) -> list[ast.stmt]:
         notes = []
         for name in dict.fromkeys(names):
-            text = f"__note__({name!r}, {name}, {node.lineno}, {always})"
+            value = name if always else f"locals().get({name!r})"  # a name may be that of a comprehension alone
+            text = f"__note__({name!r}, {value}, {node.lineno}, {always})"
             notes.append(ast.copy_location(ast.parse(text).body[0], node))
         for note in notes:
             for part in ast.walk(note):
