@@ -60,6 +60,14 @@ def _showing(name: str, node: ast.stmt) -> ast.stmt:
     return statement
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Which lines may be wrong, and which have to have their number under their own name."""
+
+    wrong: set[int]
+    by_name: set[int]
+
+
 class Guide:
     """Runs the solution of an exercise, or a wrong one, on the numbers of a student's call."""
 
@@ -71,23 +79,24 @@ class Guide:
         self.counts = Counter(moment.place for moment in plain.moments)
         self.order = [moment.place for moment in plain.moments]
 
-    def walk(self, function: Any, pairs: Pairs, pool: Pool, may_be_wrong: set[int] | None = None) -> Walk:
+    def walk(self, function: Any, pairs: Pairs, pool: Pool, limits: Limits | None = None) -> Walk:
         """Return what happens where the paired events take the place of the solution's own values.
 
-        A number that the student has elsewhere, in the pool, is as right as under its own name. Raises
-        Unexpected as soon as a line is wrong that is not among those that may be.
+        A number that the student has elsewhere, in the pool, is as right as under its own name. With limits
+        it raises Unexpected as soon as a line is wrong that they do not allow to be.
         """
-        return self._run(function, pairs, pool, may_be_wrong)
+        return self._run(function, pairs, pool, limits)
 
     def _run(
-        self, function: Any, pairs: Pairs, pool: Pool | None = None, may_be_wrong: set[int] | None = None
+        self, function: Any, pairs: Pairs, pool: Pool | None = None, limits: Limits | None = None
     ) -> Walk:
         walk, counts = Walk(), Counter[int]()
 
         def seen(place: int, name: str, value: Any, names: dict[str, Any]) -> Any:
             self.names.setdefault(place, dict(names))
-            own, right = self._matched(value, pairs.get((place, counts[place]), []), pool)
-            if not right and may_be_wrong is not None and place not in may_be_wrong:
+            elsewhere = None if limits and place in limits.by_name else pool
+            own, right = self._matched(value, pairs.get((place, counts[place]), []), elsewhere)
+            if not right and limits and place not in limits.wrong:
                 raise Unexpected
             counts[place] += 1
             walk.moments.append(Moment(place, kept(value), own, right, names.get("t")))

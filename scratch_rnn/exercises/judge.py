@@ -6,6 +6,7 @@ are wrong are the numbers on the way compared, equation by equation.
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Callable
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.exercises.data import cases, tolerance
-from scratch_rnn.exercises.guided import Guide, Pool, Walk, alike, best_pairs, close, compiled
+from scratch_rnn.exercises.guided import Guide, Moment, Pool, Walk, alike, best_pairs, close, compiled
 from scratch_rnn.exercises.recognition import Call, Explanation, explain, known_mistake
 from scratch_rnn.exercises.spec import Exercise, Line
 from scratch_rnn.exercises.student import Event, Student, is_data, same, student_of, students_in
@@ -48,7 +49,14 @@ def judged(student: Student) -> Verdict:
     if not broken and _right(exercise, calls):
         verdict.findings += _side_effects(student, calls)
         return verdict
+    if not broken and (overflow := _overflow(exercise, calls)):
+        verdict.findings.append(overflow)
+        return verdict
+    if not broken:
+        verdict.findings += _changed(exercise, calls)
     found, verdict.right = Comparison(exercise, calls, whole=not broken).findings()
+    if verdict.findings and not broken:  # arguments that change make given lines wrong
+        found = [finding for finding in found if finding.number]
     verdict.findings = found + verdict.findings
     if not broken and not found:
         verdict.findings += _wrong_results(exercise, calls)
@@ -124,24 +132,44 @@ def _right(exercise: Exercise, calls: list[Call]) -> bool:
 
 
 def _side_effects(student: Student, calls: list[Call]) -> list[Finding]:
-    """Return what is wrong with a function whose results are right: arguments changed, a second call differs."""
-    for call in calls:
-        if call.run.changed:
-            name = call.run.changed[0]
-            mistake = "upstream-gradient-overwritten" if name.startswith("d") else "tape-overwritten"
-            mistake = "argument-overwritten" if student.exercise.name in _NO_TAPE else mistake
-            words = f"The results are right, but the function changes its argument {name}, which its caller still needs ({mistake})."
-            return [Finding("", mistake, (words, "Work on a copy."))]
+    """Return what is wrong though the results are right: arguments changed, or a second call differs."""
+    if changed := _changed(student.exercise, calls):
+        return changed
     for call in calls:
         again = student.run(call.guide.arguments)
         results = again.results if isinstance(again.results, (list, tuple)) else [again.results]
         if again.error or not _same_again(list(results), call.run.results, tolerance(student.exercise.name)):
-            words = "The results of the first call are right, but a second call with the same arguments gives others (accumulator-not-reset)."
-            return [Finding("", "accumulator-not-reset", (words, "Start from new arrays in every call."))]
+            words = "The first call is right, but a second one with the same arguments gives other results"
+            name = "accumulator-not-reset"
+            return [Finding("", name, (f"{words} ({name}).", "Start from new arrays in every call."))]
     return []
 
 
-_NO_TAPE = ("one_unit", "simple_rnn_step", "cross_entropy", "clip_by_global_norm", "gradient_check")
+def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
+    """Return what is to be said of an argument that was not left as it was."""
+    for call in calls:
+        for name in call.run.changed:
+            mistake = "tape-overwritten"
+            if exercise.name == "gradient_check":
+                mistake = "x-left-moved"
+            elif name.startswith("d"):
+                mistake = "upstream-gradient-overwritten"
+            words = f"The function changes its argument {name}, which its caller still needs ({mistake})."
+            return [Finding("", mistake, (words, "Work on a copy, or put back what was there."))]
+    return []
+
+
+def _overflow(exercise: Exercise, calls: list[Call]) -> Finding | None:
+    """Return what is to be said of results that are right, but for large numbers that overflow."""
+    mistake = next((mistake for mistake in exercise.mistakes if mistake.name == "not-shifted"), None)
+    near = tolerance(exercise.name)
+    wrong = [call for call in calls if not close(call.run.results, call.guide.reference, near)]
+    if mistake is None or len(wrong) == len(calls):
+        return None
+    if any(np.isfinite(value).all() for call in wrong for value in call.run.results):
+        return None
+    line = next(line for line in exercise.lines if line.place in mistake.statements)
+    return Finding(line.number, mistake.name, (f"{line}: {mistake.words} ({mistake.name}).", f"See {line.section}."))
 
 
 def _same_again(results: list[Any], before: list[Any], near: float) -> bool:
@@ -157,7 +185,6 @@ class Comparison:
         self.tree = exercise.tree
         self.lines = {line.place: line for line in exercise.lines}
         self.walks: list[Walk] = []
-        self.wrong: dict[int, tuple[int, Explanation | None]] = {}  # by place: which call shows it, and why
         self._walk()
 
     def _walk(self) -> None:
@@ -166,38 +193,42 @@ class Comparison:
 
     def findings(self) -> tuple[list[Finding], list[str]]:
         """Return what is wrong, in the order of the lines, and which equations are right."""
-        first = self._places()
-        known = known_mistake(self.exercise, self.calls, set(first), self.near) if self.whole else None
-        before = self._statuses()
+        known = None
+        if self.whole:
+            known = known_mistake(self.exercise, self.calls, set(self._places()), self.near)
         if known:
-            shown = [place for place in known.places if place in self.lines]
-            found = [self._finding(place, known, before) for place in shown[:1]]
-            if not shown:
-                name = f" ({known.name})"
-                found = [
-                    Finding(
-                        "",
-                        known.name,
-                        (f"Your numbers are those of `{known.wrong[0]}`: {known.words}{name}.",),
-                    )
-                ]
-            return found, []
-        found = []
-        handled: set[int] = set()
-        while places := [place for place in self._places() if place not in handled]:
+            return [self._known(known)], []
+        found: list[tuple[int, Finding]] = []
+        blamed: set[int] = set()
+        while places := [place for place in self._places() if place not in blamed]:
             place = places[0]
-            why = self._explained(place)
-            if why and why.places[0] != place:  # made in an earlier line that has no number of its own
-                self.tree = self.exercise.with_statements(self._statements(why), self.tree)
-                found.append((why.places[0], why, self._statuses()))
-                self._walk()
-                if place in self._places():
-                    handled.add(place)
+            reasons = self._explained(place, blamed)
+            if not reasons or reasons[0].places == (place,):
+                found.append((place, self._finding(place, reasons[0] if reasons else None)))
+                blamed.add(place)
                 continue
-            found.append((place, why, self._statuses()))
-            handled.add(place)
-        findings = [self._finding(place, why, statuses) for place, why, statuses in found]
-        return findings, self._right_ones()
+            for why in reasons:  # made in lines that have no number of their own
+                self._put_in(why)
+                blamed |= set(why.places)
+            for why in reasons:
+                found.append((why.places[0], self._finding(why.places[0], why)))
+        return [finding for _, finding in sorted(found, key=lambda pair: pair[0])], self._right_ones()
+
+    def _known(self, known: Explanation) -> Finding:
+        """Return what is to be said of a catalogued mistake that gives the student's very results."""
+        shown = [place for place in known.places if place in self.lines]
+        if not shown:
+            words = f"Your numbers are those of `{known.wrong[0]}`: {known.words} ({known.name})."
+            return Finding("", known.name, (words,))
+        moment = self._first_wrong(shown[0])
+        self._put_in(known)
+        return self._finding(shown[0], known, moment)
+
+    def _put_in(self, why: Explanation) -> None:
+        """Go on with a mistake in the solution: what follows from it is not wrong once more."""
+        statements = {place: ast.parse(text).body[0] for place, text in why.statements() if place in self.lines}
+        self.tree = self.exercise.with_statements(statements, self.tree)
+        self._walk()
 
     def _places(self) -> list[int]:
         """Return the wrong lines; a given one is not judged as long as others are blank."""
@@ -207,17 +238,12 @@ class Comparison:
     def _absent(self) -> list[int]:
         return sorted({place for walk in self.walks for place in walk.absent()})
 
-    def _explained(self, place: int) -> Explanation | None:
-        absent = [other for other in self._absent() if other != place and self.whole]
+    def _explained(self, place: int, blamed: set[int]) -> list[Explanation]:
+        absent = [other for other in self._absent() if other not in blamed | {place} and self.whole]
         nearest = sorted(absent, key=lambda other: (other > place, abs(other - place)))
         suspects = [self.lines[other] for other in nearest]
         before = [set(walk.wrong()) for walk in self.walks]
         return explain(self.exercise, self.tree, self.lines[place], suspects, self.calls, before)
-
-    def _statements(self, why: Explanation) -> dict[int, Any]:
-        import ast
-
-        return {place: ast.parse(text).body[0] for place, text in zip(why.places, why.wrong, strict=True)}
 
     def _statuses(self) -> dict[int, str]:
         """Return for each line whether it is right, wrong or absent, as things stand."""
@@ -237,15 +263,14 @@ class Comparison:
             if all(statuses[place] == "right" for place, line in self.lines.items() if line.number == number)
         ]
 
-    def _finding(self, place: int, why: Explanation | None, statuses: dict[int, str]) -> Finding:
-        moments = [
-            moment
-            for walk in self.walks
-            for moment in walk.of(place)
-            if not moment.right and moment.own is not None
-        ]
+    def _first_wrong(self, place: int) -> Moment | None:
+        moments = [moment for walk in self.walks for moment in walk.of(place)]
+        return next((moment for moment in moments if not moment.right and moment.own is not None), None)
+
+    def _finding(self, place: int, why: Explanation | None, moment: Moment | None = None) -> Finding:
         line = self.lines[place]
-        return wrong_line(line, moments[0] if moments else None, self._before(line, statuses), why, self.near)
+        moment = moment or self._first_wrong(place)
+        return wrong_line(line, moment, self._before(line, self._statuses()), why, self.near)
 
     def _before(self, line: Line, statuses: dict[int, str]) -> str:
         """Say how it stands with the equations before a line."""

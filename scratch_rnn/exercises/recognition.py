@@ -6,17 +6,19 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
 
-from scratch_rnn.exercises.guided import Guide, Pairs, Pool, Walk, close, compiled
+from scratch_rnn.exercises.guided import Guide, Limits, Pairs, Pool, Walk, close, compiled
 from scratch_rnn.exercises.mutations import mutants
 from scratch_rnn.exercises.spec import Exercise, Line, Mistake
 from scratch_rnn.exercises.spec import exercise as exercise_of
 from scratch_rnn.exercises.student import Run, kept
 
-SLIPS = 4000  # tried for one line, and those before it, at most
+SLIPS = 1500  # tried for one line, and those before it, at most
+NOT_COMPUTED = "it is not computed"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Explanation:
     words: str
     wrong: tuple[str, ...]
 
+    def statements(self) -> Iterator[tuple[int, str]]:
+        """Yield the wrong lines, each with its place."""
+        return zip(self.places, self.wrong, strict=True)
+
 
 @dataclass
 class Call:
@@ -38,9 +44,9 @@ class Call:
     pairs: Pairs
     pool: Pool
 
-    def walk(self, function: Any, may_be_wrong: set[int] | None = None) -> Walk:
+    def walk(self, function: Any, limits: Limits | None = None) -> Walk:
         """Run a solution, or a wrong one, on the student's numbers, as `Guide.walk` does."""
-        return self.guide.walk(function, self.pairs, self.pool, may_be_wrong)
+        return self.guide.walk(function, self.pairs, self.pool, limits)
 
 
 def known_mistake(
@@ -68,8 +74,7 @@ def _planted(name: str) -> list[tuple[Mistake, Any]]:
 
 def explained_by(mistake: Mistake) -> Explanation:
     """Return a catalogued mistake as an explanation."""
-    wrong = tuple(ast.unparse(statement).partition("\n")[0] for statement in mistake.statements.values())
-    return Explanation(tuple(mistake.statements), mistake.name, mistake.words, wrong)
+    return Explanation(tuple(mistake.statements), mistake.name, mistake.words, tuple(mistake.texts.values()))
 
 
 def explain(
@@ -79,57 +84,73 @@ def explain(
     suspects: list[Line],
     calls: list[Call],
     before: list[set[int]],
-) -> Explanation | None:
-    """Return what makes a line right, if put in place of it or of one of the suspects; or None.
+) -> list[Explanation]:
+    """Return what makes a line right, if put in place of it or of one of the suspects; or nothing.
 
-    tree: the solution, perhaps with a mistake already found.  suspects: lines before it that have no number
-    in the student's function.  before: which lines are wrong in each call, as things stand.
+    tree: the solution, perhaps with a mistake already found.  suspects: lines that have no number in the
+    student's function.  before: which lines are wrong in each call, as things stand.
     """
-    for places, name, words, statements in _candidates(exercise, line, suspects, calls[0].guide):
+    for found in _candidates(exercise, line, suspects, calls[0].guide):
+        statements = {place: ast.parse(text).body[0] for one in found for place, text in one.statements()}
         changed = exercise.with_statements(statements, tree)
-        if _explains(exercise, changed, line.place, calls, before):
-            texts = tuple(ast.unparse(statement) for statement in statements.values())
-            return Explanation(places, name, words, texts)
-    return None
+        if _explains(exercise, changed, line.place, set(statements), calls, before):
+            return found
+    return []
 
 
 def _candidates(
     exercise: Exercise, line: Line, suspects: list[Line], guide: Guide
-) -> Iterator[tuple[tuple[int, ...], str, str, dict[int, ast.stmt]]]:
-    """Yield places, name, words and statements of mistakes: all catalogued ones first."""
-    for suspect in [line, *suspects]:
-        for mistake in exercise.mistakes:
-            if suspect.place in mistake.statements:
-                statements = {suspect.place: mistake.statements[suspect.place]}
-                yield (suspect.place,), mistake.name, mistake.words, statements
+) -> Iterator[list[Explanation]]:
+    """Yield possible explanations: catalogued ones, a missing line, any slip; then several of a kind."""
+    known = [
+        Explanation((suspect.place,), mistake.name, mistake.words, (mistake.texts[suspect.place],))
+        for suspect in [line, *suspects]
+        for mistake in exercise.mistakes
+        if suspect.place in mistake.texts
+    ]
+    yield from ([one] for one in known)
     for suspect in suspects:
-        if not suspect.number:
-            continue
-        name = suspect.name
-        if name in guide.names.get(suspect.place, {}):
-            yield (suspect.place,), "", f"it is not computed, {name} stays what it was", {suspect.place: _nothing(name)}
-    tried = 0
-    for suspect in [line, *suspects]:
-        right = ast.parse(suspect.source).body[0]
-        for mutant in mutants(right, guide.names.get(suspect.place, {})):
-            tried += 1
-            if tried > SLIPS:
-                return
-            yield (suspect.place,), "", mutant.words, {suspect.place: mutant.statement}
+        if suspect.number and suspect.name in guide.names.get(suspect.place, {}):
+            nothing = f"{suspect.name} = {suspect.name}"
+            yield [Explanation((suspect.place,), "", f"{NOT_COMPUTED}: {suspect.name} stays what it was", (nothing,))]
+    slips = list(islice(_slips([line, *suspects], guide), SLIPS))
+    yield from ([one] for one in slips)
+    if suspects:
+        yield from _several([*known, *slips])
+        yield from ([one, other] for one, other in combinations(known, 2) if one.places != other.places)
 
 
-def _nothing(name: str) -> ast.stmt:
-    return ast.parse(f"{name} = {name}").body[0]
+def _slips(lines: list[Line], guide: Guide) -> Iterator[Explanation]:
+    for line in lines:
+        right = ast.parse(line.source).body[0]
+        for mutant in mutants(right, guide.names.get(line.place, {})):
+            yield Explanation((line.place,), "", mutant.words, (ast.unparse(mutant.statement),))
+
+
+def _several(found: list[Explanation]) -> Iterator[list[Explanation]]:
+    """Yield the same slip in several lines at once."""
+    kinds: dict[tuple[str, str], dict[tuple[int, ...], Explanation]] = {}
+    for one in found:
+        kinds.setdefault((one.name, one.words), {}).setdefault(one.places, one)
+    for kind in kinds.values():
+        ones = sorted(kind.values(), key=lambda one: one.places)
+        for size in range(2, min(len(ones), 4) + 1):
+            yield from (list(group) for group in combinations(ones, size))
 
 
 def _explains(
-    exercise: Exercise, tree: ast.FunctionDef, place: int, calls: list[Call], before: list[set[int]]
+    exercise: Exercise,
+    tree: ast.FunctionDef,
+    place: int,
+    changed: set[int],
+    calls: list[Call],
+    before: list[set[int]],
 ) -> bool:
     """Return whether the line at a place is right in a wrong solution, and no other line is wrong by it."""
     try:
         function = compiled(exercise, tree)
         for call, wrong in zip(calls, before, strict=True):
-            call.walk(function, may_be_wrong=wrong - {place})
+            call.walk(function, Limits(wrong - {place}, {place} | changed))
         return True
     except Exception:  # Unexpected, or whatever a wrong statement raises
         return False

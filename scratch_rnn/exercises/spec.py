@@ -65,11 +65,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known mistake: its name, what it is, and the statements that it puts in place of right ones."""
+    """A known mistake: its name, what it is, and the statements that it puts in place of right ones.
+
+    Statements, and their texts, go by the place of the right one.
+    """
 
     name: str
     words: str
-    statements: dict[int, ast.stmt]  # by the place of the right one
+    statements: dict[int, ast.stmt]
+    texts: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -215,13 +219,15 @@ def _lines(tree: ast.FunctionDef, numbers: dict[int, list[str]]) -> tuple[Line, 
 def _mistake(tree: ast.FunctionDef, lines: tuple[Line, ...], name: str, words: str, wrong: str) -> Mistake:
     """Find the right statement that each wrong one stands for: that of the same number and name."""
     statements: dict[int, ast.stmt] = {}
+    texts: dict[int, str] = {}
     for text in wrong.splitlines():
         if text.startswith("for "):
-            loop = next(node for node in ast.walk(tree) if isinstance(node, ast.For))
-            statements[loop.lineno] = ast.parse(f"{text}\n    pass").body[0]
-            continue
-        statement = ast.parse(text).body[0]
-        key = "".join(NUMBER.findall(text)), written_name(statement)
-        (place,) = (line.place for line in lines if (line.number, line.name) == key)
-        statements[place] = statement
-    return Mistake(name, words, statements)
+            place = next(node for node in ast.walk(tree) if isinstance(node, ast.For)).lineno
+            statements[place] = ast.parse(f"{text}\n    pass").body[0]
+        else:
+            statement = ast.parse(text).body[0]
+            key = "".join(NUMBER.findall(text)), written_name(statement)
+            (place,) = (line.place for line in lines if (line.number, line.name) == key)
+            statements[place] = statement
+        texts[place] = text.partition("  #")[0]
+    return Mistake(name, words, statements, texts)

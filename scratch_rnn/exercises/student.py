@@ -27,7 +27,7 @@ from scratch_rnn.exercises.spec import Exercise, comments, exercise, written_nam
 MOST_EVENTS = 20_000  # of one call; a loop that has gone wild does not fill the memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Event:
     """A name that got a value, in which line, and which equations that line's comment names."""
 

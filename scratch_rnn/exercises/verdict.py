@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.exercises.guided import Moment, agreeing, alike
-from scratch_rnn.exercises.recognition import Explanation
+from scratch_rnn.exercises.recognition import NOT_COMPUTED, Explanation
 from scratch_rnn.exercises.spec import ORDER, Exercise, Line
 
 
@@ -91,7 +91,9 @@ def wrong_line(
     if why:
         name = f" ({why.name})" if why.name else ""
         wrong = " and ".join(f"`{text}`" for text in why.wrong)
-        sentences.append(f"Your numbers are those of {wrong}: {why.words}{name}.")
+        known = "" if why.words.startswith(NOT_COMPUTED) else f"Your numbers are those of {wrong}: "
+        words = why.words if known else why.words.capitalize()
+        sentences.append(f"{known}{words}{name}.")
     if line.section:
         sentences.append(f"See {line.section}.")
     return Finding(line.number, why.name if why else "", tuple(sentences))
