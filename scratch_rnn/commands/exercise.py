@@ -39,7 +39,7 @@ def add_command(commands: Any) -> None:
         "--hint",
         action="count",
         default=0,
-        help="for the first thing that is not right: once where to look, twice the rule too, three times the line",
+        help="for the first thing that is wrong: once where to look, twice the rule, three times the line",
     )
     check.set_defaults(run=check_exercise)
     solution = actions.add_parser("solution", help="show a solution, if asked twice")

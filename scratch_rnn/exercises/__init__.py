@@ -1,4 +1,4 @@
-"""Exercises: parts of backpropagation through time to be written by oneself, and a judge that says what is wrong.
+"""Exercises: parts of backpropagation through time to write oneself, and a judge that says what is wrong.
 
 from scratch_rnn.exercises import check
 check(lstm_step_backward)  # a function of your own, for the exercise of its name

@@ -1,7 +1,7 @@
 """Wrong statements made of a right one, each by one step, with words for what is wrong.
 
-The usual slips: a name for another of the same shape, a factor or a summand left out, a sign, a transpose, x for
-1 - x, an activation for its derivative, an index off by one, a mean for a sum, = for +=.
+The usual slips: a name for another of the same shape, a factor or a summand left out, a sign, a transpose, x
+for 1 - x, an activation for its derivative, an index off by one, a mean for a sum, = for +=.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _other_expressions(node: ast.expr, names: dict[str, Any]) -> Expressions:
     elif isinstance(node, ast.BoolOp):
         for value in node.values:
             yield ast.unparse(value), f"a condition is missing: {ast.unparse(value)} alone is asked for"
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         yield from ((other, f"{other} stands where {text} belongs") for other in _other_numbers(node.value))
 
 
@@ -222,7 +222,7 @@ def _other_indexes(node: ast.Subscript) -> Expressions:
 
 def _other_calls(node: ast.Call) -> Expressions:
     text, function = ast.unparse(node), ast.unparse(node.func)
-    if len(node.args) == 1 and function.startswith("np.") or function in ("abs", "bool"):
+    if (len(node.args) == 1 and function.startswith("np.")) or function in ("abs", "bool"):
         argument = ast.unparse(node.args[0])
         yield f"({argument})", f"{function} is missing"
         yield f"{function}({text})", f"{function} is taken twice"

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn.exercises.guided import Guide, Limits, Pairs, Pool, Walk, close, compiled
+from scratch_rnn.exercises.guided import Guide, Limits, Pairs, Pool, Walk, compiled
 from scratch_rnn.exercises.mutations import mutants
 from scratch_rnn.exercises.spec import Exercise, Line, Mistake
 from scratch_rnn.exercises.spec import exercise as exercise_of
-from scratch_rnn.exercises.student import Run, kept
+from scratch_rnn.exercises.student import Run
+from scratch_rnn.exercises.values import close, kept
 
 SLIPS = 1500  # tried for one line, and those before it, at most
 NOT_COMPUTED = "it is not computed"
@@ -112,7 +113,11 @@ def _candidates(
     for suspect in suspects:
         if suspect.number and suspect.name in guide.names.get(suspect.place, {}):
             nothing = f"{suspect.name} = {suspect.name}"
-            yield [Explanation((suspect.place,), "", f"{NOT_COMPUTED}: {suspect.name} stays what it was", (nothing,))]
+            yield [
+                Explanation(
+                    (suspect.place,), "", f"{NOT_COMPUTED}: {suspect.name} stays what it was", (nothing,)
+                )
+            ]
     slips = list(islice(_slips([line, *suspects], guide), SLIPS))
     yield from ([one] for one in slips)
     if suspects:

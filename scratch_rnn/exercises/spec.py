@@ -78,7 +78,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: name, task, the solution's function as text and as a tree, its lines, hints and mistakes."""
+    """An exercise: name, task, the solution as text and as a tree, its lines, hints and mistakes."""
 
     name: str
     task: str

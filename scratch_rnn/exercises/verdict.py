@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from scratch_rnn.exercises.guided import Moment, agreeing, alike
+from scratch_rnn.exercises.guided import Moment
 from scratch_rnn.exercises.recognition import NOT_COMPUTED, Explanation
 from scratch_rnn.exercises.spec import ORDER, Exercise, Line
+from scratch_rnn.exercises.values import agreeing, alike, close
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,13 @@ def wrong_line(
 def _compared(moment: Moment, tolerance: float) -> str:
     own, rule = moment.own, moment.rule
     time = f" at t = {moment.time}" if moment.time is not None else ""
-    if isinstance(rule, (list, tuple)) or not alike(own, rule):
-        if isinstance(rule, (list, tuple)) and alike(own, rule):
-            wrong = [k for k, pair in enumerate(zip(own, rule, strict=True)) if not _agree(*pair, tolerance)]
-            return f"{time}: {len(rule) - len(wrong)} of {len(rule)} arrays agree; {numbers(own[wrong[0]], rule[wrong[0]], tolerance)}"
+    if not alike(own, rule):
         return f"{time}: {shapes(own, rule)}"
+    if isinstance(rule, (list, tuple)):
+        wrong = [pair for pair in zip(own, rule, strict=True) if not close(*pair, tolerance)]
+        agree = f"{len(rule) - len(wrong)} of {len(rule)} arrays agree"
+        return f"{time}: {agree}; in the first other one {numbers(*wrong[0], tolerance)}"
     return f"{time}: {numbers(own, rule, tolerance)}"
-
-
-def _agree(own: Any, rule: Any, tolerance: float) -> bool:
-    return bool(np.all(agreeing(own, rule, tolerance)))
 
 
 def shapes(own: Any, rule: Any) -> str:

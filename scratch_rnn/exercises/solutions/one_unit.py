@@ -43,26 +43,53 @@ HINTS = {
 }
 
 MISTAKES = [
-    ("derivative-of-an-output", "the derivative is taken of tanh(h), as if h were a pre-activation",
-     "delta_3 = 1 - np.tanh(h_3) ** 2  # (U2)"),
-    ("derivative-of-an-output", "the derivative is taken of tanh(h), as if h were a pre-activation",
-     "delta_2 = (1 - np.tanh(h_2) ** 2) * u * delta_3  # (U3)"),
-    ("derivative-of-an-output", "the derivative is taken of tanh(h), as if h were a pre-activation",
-     "delta_1 = (1 - np.tanh(h_1) ** 2) * u * delta_2  # (U4)"),
-    ("activation-for-its-derivative", "the activation stands where its derivative belongs",
-     "delta_3 = h_3  # (U2)"),
-    ("activation-for-its-derivative", "the activation stands where its derivative belongs",
-     "delta_2 = h_2 * u * delta_3  # (U3)"),
+    (
+        "derivative-of-an-output",
+        "the derivative is taken of tanh(h), as if h were a pre-activation",
+        "delta_3 = 1 - np.tanh(h_3) ** 2  # (U2)",
+    ),
+    (
+        "derivative-of-an-output",
+        "the derivative is taken of tanh(h), as if h were a pre-activation",
+        "delta_2 = (1 - np.tanh(h_2) ** 2) * u * delta_3  # (U3)",
+    ),
+    (
+        "derivative-of-an-output",
+        "the derivative is taken of tanh(h), as if h were a pre-activation",
+        "delta_1 = (1 - np.tanh(h_1) ** 2) * u * delta_2  # (U4)",
+    ),
+    (
+        "activation-for-its-derivative",
+        "the activation stands where its derivative belongs",
+        "delta_3 = h_3  # (U2)",
+    ),
+    (
+        "activation-for-its-derivative",
+        "the activation stands where its derivative belongs",
+        "delta_2 = h_2 * u * delta_3  # (U3)",
+    ),
     ("derivative-forgotten", "the derivative of tanh is missing", "delta_3 = 1.0  # (U2)"),
     ("derivative-forgotten", "the derivative of tanh is missing", "delta_2 = u * delta_3  # (U3)"),
-    ("wrong-weight", "w stands where u belongs: the way from step to step goes through u",
-     "delta_2 = (1 - h_2**2) * w * delta_3  # (U3)"),
+    (
+        "wrong-weight",
+        "w stands where u belongs: the way from step to step goes through u",
+        "delta_2 = (1 - h_2**2) * w * delta_3  # (U3)",
+    ),
     ("carried-gradient-dropped", "only the last use of u is counted", "du = delta_3 * h_2  # (U5)"),
     ("carried-gradient-dropped", "only the last use of w is counted", "dw = delta_3 * x_3  # (U6)"),
-    ("hidden-state-off-by-one", "h_t stands where h_{t-1} belongs: u meets the state before",
-     "du = delta_3 * h_3 + delta_2 * h_2 + delta_1 * h_1  # (U5)"),
-    ("initial-state-forgotten", "the term of the first step, with h_0, is missing",
-     "du = delta_3 * h_2 + delta_2 * h_1  # (U5)"),
-    ("averaged-over-time", "the sum over time is divided by the number of steps",
-     "du = (delta_3 * h_2 + delta_2 * h_1 + delta_1 * h_0) / 3  # (U5)"),
-]  # fmt: skip
+    (
+        "hidden-state-off-by-one",
+        "h_t stands where h_{t-1} belongs: u meets the state before",
+        "du = delta_3 * h_3 + delta_2 * h_2 + delta_1 * h_1  # (U5)",
+    ),
+    (
+        "initial-state-forgotten",
+        "the term of the first step, with h_0, is missing",
+        "du = delta_3 * h_2 + delta_2 * h_1  # (U5)",
+    ),
+    (
+        "averaged-over-time",
+        "the sum over time is divided by the number of steps",
+        "du = (delta_3 * h_2 + delta_2 * h_1 + delta_1 * h_0) / 3  # (U5)",
+    ),
+]

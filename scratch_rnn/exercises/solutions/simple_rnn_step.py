@@ -19,18 +19,26 @@ def simple_rnn_step(x_t, h_prev, W, U, b):
 
 
 HINTS = {
-    "T1": ("Three terms: input, state before, bias. The shapes tell the order.",
-           "A row times a matrix: x_t @ W is (B, H), and so is the term of the state; b is added to every row."),
+    "T1": (
+        "Three terms: input, state before, bias. The shapes tell the order.",
+        "A row times a matrix: x_t @ W is (B, H), and so is the term of the state; b is added to every row.",
+    ),
     "S1": ("One function, entry by entry.", "np.tanh of the pre-activation z."),
-}  # fmt: skip
+}
 
 MISTAKES = [
     ("bias-loaded-twice", "the bias is added twice", "z = x_t @ W + h_prev @ U + 2 * b  # (T1)"),
     ("bias-forgotten", "the bias is missing", "z = x_t @ W + h_prev @ U  # (T1)"),
-    ("state-forgotten", "the state before is missing: this is a layer without a memory",
-     "z = x_t @ W + b  # (T1)"),
-    ("kernel-not-transposed", "with rows it is U, not its transpose, that the state meets",
-     "z = x_t @ W + h_prev @ U.T + b  # (T1)"),
+    (
+        "state-forgotten",
+        "the state before is missing: this is a layer without a memory",
+        "z = x_t @ W + b  # (T1)",
+    ),
+    (
+        "kernel-not-transposed",
+        "with rows it is U, not its transpose, that the state meets",
+        "z = x_t @ W + h_prev @ U.T + b  # (T1)",
+    ),
     ("activation-forgotten", "the tanh is missing", "h = z  # (S1)"),
     ("wrong-activation", "the sigmoid stands where tanh belongs", "h = 1 / (1 + np.exp(-z))  # (S1)"),
-]  # fmt: skip
+]
