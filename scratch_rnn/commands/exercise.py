@@ -51,8 +51,8 @@ def add_command(commands: Any) -> None:
 def list_exercises(arguments: argparse.Namespace) -> None:
     """Print the exercises in their order, and how to begin."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("", "exercise", "equations", "file here"):
-        table.add_column(heading)
+    for heading in ("", "exercise", "equations", "here"):
+        table.add_column(heading, min_width=25 if heading == "exercise" else None)  # the longest name
     for place, entry in enumerate(exercises(), 1):
         table.add_row(str(place), Text(f"{entry.name}\n{entry.title}"), _span(entry), _state(entry))
     console = Console()

@@ -142,12 +142,16 @@ def _wavy(weights: np.ndarray) -> Callable[[np.ndarray], Any]:
 
 def _gradient_check(rng: np.random.Generator) -> list[Arguments]:
     calls: list[Arguments] = []
-    for shape, scale in (((2, 3), 1.0), ((4,), 1.0), ((3,), 3e-4)):
+    for shape, scale, factors in (
+        ((2, 3), 1.0, (1.0, 1.1, 0.8, -0.5, np.nan)),
+        ((4,), 1.0, (1.0, 1.1, np.nan)),
+        ((3,), 3e-4, (1.0, 1.1, 0.8, -0.5)),
+    ):
         weights, x = scale * rng.uniform(0.5, 1.5, shape), rng.uniform(0.3, 1.2, shape)
         f = _wavy(weights)
         right = 2 * weights * np.cos(2 * x) + weights / 4 * np.exp((x * weights).sum() / 4)
-        last = (*(size - 1 for size in shape),)
-        for factor in (1.0, 1.1, 0.8, -0.5, np.nan):
+        last = tuple(size - 1 for size in shape)
+        for factor in factors:
             wrong = right.copy()
             wrong[last] *= factor
             calls.append((f, x, wrong))
