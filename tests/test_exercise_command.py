@@ -97,10 +97,11 @@ def test_a_file_that_cannot_be_judged_gets_one_line_and_status_two(text, words, 
 
 
 @pytest.mark.parametrize(
-    "words", [("check", "none.py"), ("check", "."), ("start", "lstm"), ("solution", "[red]"), ("start", "one_unit", "no")]
-)  # fmt: skip
+    "words",
+    ["check none.py", "check .", "start lstm", "start one_unit no", "solution [red]", "solution", "begin"],
+)
 def test_what_is_not_there_gets_one_line_and_status_two(words, tmp_path):
-    done = called("exercise", *words, cwd=tmp_path)
+    done = called("exercise", *words.split(), cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

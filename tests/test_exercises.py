@@ -154,7 +154,7 @@ LOOP = exercise("simple_rnn_loop").source
 @pytest.mark.parametrize(
     ("right", "wrong", "name"),
     [
-        ("dh = dy[:, t] + dh_carried", "dy[:, t] += dh_carried; dh = dy[:, t]", "upstream-gradient-overwritten"),
+        ("dh = dy[:, t] + dh_carried", "dh = dy[:, t]; dh += dh_carried", "upstream-gradient-overwritten"),
         ("dh_0 = dh_carried", "dh_0 = dh_carried; h *= 0.5", "tape-overwritten"),
         ("dW = np.zeros_like(W)", "dW = KEPT.setdefault(W.shape, np.zeros_like(W))", "accumulator-not-reset"),
     ],
