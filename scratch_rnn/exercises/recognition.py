@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from scratch_rnn.exercises.spec import exercise as exercise_of
 from scratch_rnn.exercises.student import Run
 from scratch_rnn.exercises.values import close, kept
 
-SLIPS = 1500  # tried for one line, and those before it, at most
+SLIPS = 1000  # tried for one line, and as many for those before it, at most
 NOT_COMPUTED = "it is not computed"
 
 
@@ -91,38 +91,54 @@ def explain(
     tree: the solution, perhaps with a mistake already found.  suspects: lines that have no number in the
     student's function.  before: which lines are wrong in each call, as things stand.
     """
-    for found in _candidates(exercise, line, suspects, calls[0].guide):
+    for found, only_if_seen in _candidates(exercise, line, suspects, calls[0].guide):
         statements = {place: ast.parse(text).body[0] for one in found for place, text in one.statements()}
         changed = exercise.with_statements(statements, tree)
-        if _explains(exercise, changed, line.place, set(statements), calls, before):
+        if _explains(exercise, changed, line.place, set(statements), calls, before) and (
+            not only_if_seen or _is_seen(exercise, changed, found[0].places[0], calls[0])
+        ):
             return found
     return []
 
 
 def _candidates(
     exercise: Exercise, line: Line, suspects: list[Line], guide: Guide
-) -> Iterator[list[Explanation]]:
-    """Yield possible explanations: catalogued ones, a missing line, any slip; then several of a kind."""
+) -> Iterator[tuple[list[Explanation], bool]]:
+    """Yield possible explanations: catalogued ones, a missing line, any slip; then several at once.
+
+    With each, whether it counts only if its number is one that the student has, under whatever name: this
+    tells a slip in a line before from one in the line itself.
+    """
     known = [
         Explanation((suspect.place,), mistake.name, mistake.words, (mistake.texts[suspect.place],))
         for suspect in [line, *suspects]
         for mistake in exercise.mistakes
         if suspect.place in mistake.texts
     ]
-    yield from ([one] for one in known)
-    for suspect in suspects:
-        if suspect.number and suspect.name in guide.names.get(suspect.place, {}):
-            nothing = f"{suspect.name} = {suspect.name}"
-            yield [
-                Explanation(
-                    (suspect.place,), "", f"{NOT_COMPUTED}: {suspect.name} stays what it was", (nothing,)
-                )
-            ]
-    slips = list(islice(_slips([line, *suspects], guide), SLIPS))
-    yield from ([one] for one in slips)
+    yield from (([one], False) for one in known)
+    yield from (([one], False) for one in _missing(suspects, guide))
+    slips = list(islice(_slips([line], guide), SLIPS))
+    earlier = list(islice(_slips(suspects, guide), SLIPS))
+    yield from (([one], True) for one in sorted(earlier, key=lambda one: one.places))
+    yield from (([one], False) for one in [*slips, *earlier])
     if suspects:
-        yield from _several([*known, *slips])
-        yield from ([one, other] for one, other in combinations(known, 2) if one.places != other.places)
+        pairs = ([one, other] for one, other in combinations(known, 2) if one.places != other.places)
+        several = chain(_several([*known, *slips, *earlier]), pairs)
+        yield from ((found, False) for found in islice(several, SLIPS // 2))
+
+
+def _missing(suspects: list[Line], guide: Guide) -> Iterator[Explanation]:
+    """Yield lines that the student may have left out: the name keeps the value it had."""
+    for line in suspects:
+        if line.number and line.name in guide.names.get(line.place, {}):
+            words = f"{NOT_COMPUTED}: {line.name} stays what it was"
+            yield Explanation((line.place,), "", words, (f"{line.name} = {line.name}",))
+
+
+def _is_seen(exercise: Exercise, tree: ast.FunctionDef, place: int, call: Call) -> bool:
+    """Return whether what a line gives in a wrong solution is a number of the student's."""
+    moments = call.walk(compiled(exercise, tree)).of(place)
+    return bool(moments) and all(call.pool.has(moment.rule, call.guide.tolerance) for moment in moments)
 
 
 def _slips(lines: list[Line], guide: Guide) -> Iterator[Explanation]:
