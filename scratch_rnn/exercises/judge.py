@@ -58,11 +58,11 @@ def judged(student: Student) -> Verdict:
         return verdict
     if not broken:
         verdict.findings += _changed(exercise, calls)
-    found, verdict.right = Comparison(exercise, calls, whole=not broken).findings()
-    if verdict.findings and not broken:  # arguments that change make given lines wrong
-        found = [finding for finding in found if finding.number]
+    # Arguments that change make given lines wrong, so then the equations alone are compared.
+    whole = not (verdict.findings or verdict.blanks)
+    found, verdict.right = Comparison(exercise, calls, whole).findings()
     verdict.findings = found + verdict.findings
-    if not broken and not found:
+    if whole and not found:
         verdict.findings += _wrong_results(exercise, calls)
     return verdict
 
