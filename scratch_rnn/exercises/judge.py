@@ -160,7 +160,8 @@ def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             elif name.startswith("d"):
                 mistake = "upstream-gradient-overwritten"
             words = f"The function changes its argument {name}, which its caller still needs ({mistake})."
-            return [Finding("", mistake, (words, "Work on a copy, or put back what was there."))]
+            number = "N1" if mistake == "x-left-moved" else ""
+            return [Finding(number, mistake, (words, "Work on a copy, or put back what was there."))]
     return []
 
 
