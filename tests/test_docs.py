@@ -30,6 +30,7 @@ CITED = {
     number
     for path in (ROOT / "scratch_rnn").rglob("*.py")
     for number in EQUATION.findall(path.read_text(encoding="utf-8"))
+    if number[0] != "X"  # equations of an exercise alone: its task, not the document, has them
 }
 
 

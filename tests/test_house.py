@@ -31,7 +31,19 @@ BELOW = {
     "checks": {"arrays", "layers", "style", "training"},
     "inside": {"arrays", "files", "layers", "style", "training"},
     "runs": {"arrays", "data", "files", "layers", "style", "training"},
-    "commands": {"arrays", "checks", "data", "files", "inside", "layers", "runs", "style", "training"},
+    "exercises": set(),
+    "commands": {
+        "arrays",
+        "checks",
+        "data",
+        "exercises",
+        "files",
+        "inside",
+        "layers",
+        "runs",
+        "style",
+        "training",
+    },
 }
 
 

@@ -28,7 +28,7 @@ def build_parser() -> Parser:
     """
     from importlib.metadata import entry_points, version
 
-    from scratch_rnn.commands import gradcheck, inspect, predict, train
+    from scratch_rnn.commands import exercise, gradcheck, inspect, predict, train
 
     parser = Parser(
         prog="scratch-rnn",
@@ -42,6 +42,7 @@ def build_parser() -> Parser:
     predict.add_command(commands)
     inspect.add_command(commands)
     gradcheck.add_command(commands)
+    exercise.add_command(commands)
     return parser
 
 

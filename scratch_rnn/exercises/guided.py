@@ -1,0 +1,158 @@
+"""The solution, run on a student's numbers.
+
+Each statement of the solution computes from what the student has computed before it. So a line is right where
+it follows from the student's own earlier numbers, wrong or not, and a mistake is blamed where it was made.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.exercises.spec import Exercise, rebuilt, written_name
+from scratch_rnn.exercises.student import Event
+from scratch_rnn.exercises.values import alike, close, kept
+
+Pairs = dict[tuple[int, int], list[Event]]  # by a line's place and how often it was computed before
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A line of the solution at one of the times it is computed: what it gives, and what the student has."""
+
+    place: int
+    rule: Any
+    own: Any  # None where the student has no such name
+    right: bool
+    time: Any  # t of a loop, where there is one
+
+
+@dataclass
+class Walk:
+    """All moments of one guided run, and what it returned."""
+
+    moments: list[Moment] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
+
+    def of(self, place: int) -> list[Moment]:
+        """Return the moments of one line."""
+        return [moment for moment in self.moments if moment.place == place]
+
+    def wrong(self) -> list[int]:
+        """Return the places of lines whose numbers do not follow from those before, first ones first."""
+        return sorted({moment.place for moment in self.moments if not moment.right})
+
+    def absent(self) -> list[int]:
+        """Return the places of lines of which the student's function has no number."""
+        places = {moment.place for moment in self.moments}
+        return sorted(place for place in places if all(moment.own is None for moment in self.of(place)))
+
+
+def _showing(name: str, node: ast.stmt) -> ast.stmt:
+    statement = ast.parse(f"{name} = __seen__({node.lineno}, {name!r}, {name}, locals())").body[0]
+    for part in ast.walk(statement):
+        ast.copy_location(part, node)
+    return statement
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which lines may be wrong, and which have to have their number under their own name."""
+
+    wrong: set[int]
+    by_name: set[int]
+
+
+class Guide:
+    """Runs the solution of an exercise, or a wrong one, on the numbers of a student's call."""
+
+    def __init__(self, exercise: Exercise, arguments: tuple[Any, ...], tolerance: float) -> None:
+        self.exercise, self.arguments, self.tolerance = exercise, arguments, tolerance
+        self.names: dict[int, dict[str, Any]] = {}  # what names there are at a line, and their values
+        plain = self._run(compiled(exercise, exercise.tree), {})
+        self.reference = plain.results
+        self.counts = Counter(moment.place for moment in plain.moments)
+        self.order = [moment.place for moment in plain.moments]
+
+    def walk(self, function: Any, pairs: Pairs, pool: Pool, limits: Limits | None = None) -> Walk:
+        """Return what happens where the paired events take the place of the solution's own values.
+
+        A number that the student has elsewhere, in the pool, is as right as under its own name. With limits
+        it raises Unexpected as soon as a line is wrong that they do not allow to be.
+        """
+        return self._run(function, pairs, pool, limits)
+
+    def _run(
+        self, function: Any, pairs: Pairs, pool: Pool | None = None, limits: Limits | None = None
+    ) -> Walk:
+        walk, counts = Walk(), Counter[int]()
+
+        def seen(place: int, name: str, value: Any, names: dict[str, Any]) -> Any:
+            self.names.setdefault(place, dict(names))
+            elsewhere = None if limits and place in limits.by_name else pool
+            own, right = self._matched(value, pairs.get((place, counts[place]), []), elsewhere)
+            if not right and limits and place not in limits.wrong:
+                raise Unexpected
+            counts[place] += 1
+            walk.moments.append(Moment(place, kept(value), own, right, names.get("t")))
+            return kept(own) if own is not None and alike(own, value) else value
+
+        function.__globals__["__seen__"] = seen
+        with np.errstate(all="ignore"):
+            results = function(*kept(self.arguments))
+        walk.results = list(results) if isinstance(results, tuple) else [results]
+        return walk
+
+    def _matched(self, value: Any, events: list[Event], pool: Pool | None) -> tuple[Any, bool]:
+        """Return the student's number among several that may be meant, and whether it is right."""
+        for event in events:
+            for own in _views(event.value):
+                if close(own, value, self.tolerance):
+                    return own, True
+        if events and pool and pool.has(value, self.tolerance):
+            return value, True
+        return (events[-1].value, False) if events else (None, True)
+
+
+class Unexpected(Exception):
+    """A line is wrong that should be right."""
+
+
+class Pool:
+    """All arrays that a student's function has given a name, to look one up by its numbers."""
+
+    def __init__(self, events: list[Event]) -> None:
+        by_shape: dict[tuple[int, ...], list[np.ndarray]] = {}
+        for event in events:
+            value = event.value
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.any():
+                by_shape.setdefault(value.shape, []).append(value)
+        self.stacks = {shape: np.stack(values) for shape, values in by_shape.items() if shape}
+
+    def has(self, value: Any, tolerance: float) -> bool:
+        """Return whether an array is among them."""
+        stack = self.stacks.get(np.shape(value)) if isinstance(value, np.ndarray) else None
+        if stack is None or not value.any():
+            return False
+        with np.errstate(all="ignore"):
+            near = abs(stack - value) <= tolerance * np.maximum(abs(value), 1)
+        return bool(near.reshape(len(stack), -1).all(axis=1).any())
+
+
+def compiled(exercise: Exercise, tree: ast.FunctionDef) -> Any:
+    """Return the function of a tree, which shows what it computes."""
+
+    def shown(statement: ast.stmt) -> list[ast.stmt]:
+        name = written_name(statement)
+        return [statement] if name is None else [statement, _showing(name, statement)]
+
+    return exercise.function(rebuilt(tree, shown), __seen__=None)
+
+
+def _views(value: Any) -> list[Any]:
+    """Return a value, and transposed too: somebody may have a column for each sample."""
+    return [value, value.T] if isinstance(value, np.ndarray) and value.ndim == 2 else [value]

@@ -1,0 +1,208 @@
+"""The judge: runs a student's function, and says what is right in it and what is not.
+
+What the function returns decides: results that are right are right, however they were computed. Only where
+they are wrong are the numbers on the way compared, equation by equation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.exercises.comparison import Comparison
+from scratch_rnn.exercises.data import cases, tolerance
+from scratch_rnn.exercises.guided import Guide, Pool
+from scratch_rnn.exercises.pairing import best_pairs
+from scratch_rnn.exercises.reading import student_of, students_in
+from scratch_rnn.exercises.recognition import Call
+from scratch_rnn.exercises.spec import Exercise
+from scratch_rnn.exercises.spec import exercise as exercise_of
+from scratch_rnn.exercises.student import Event, Student
+from scratch_rnn.exercises.values import alike, close, is_data, same
+from scratch_rnn.exercises.verdict import Finding, Verdict, numbers, shapes
+
+
+def check(function: Callable[..., Any]) -> Verdict:
+    """Judge a function for the exercise whose name it has, such as `lstm_step_backward`.
+
+    Raises TypeError for what is no function, ValueError for the name of no exercise.
+    """
+    return judged(student_of(function))
+
+
+def check_file(path: str | os.PathLike[str]) -> list[Verdict]:
+    """Judge all functions for exercises in a file.
+
+    Raises OSError where it cannot be read, ValueError where it is no Python or has no such function.
+    """
+    return [judged(student) for student in students_in(path)]
+
+
+def judged(student: Student) -> Verdict:
+    """Return the verdict on a student's function."""
+    exercise = student.exercise
+    verdict = Verdict(exercise, blanks=student.blanks)
+    calls = [_called(student, guide) for guide in _guides(exercise.name)]
+    if not verdict.blanks:
+        verdict.findings += _failed(exercise, calls) or _misshapen(exercise, calls)
+    broken = bool(verdict.findings or verdict.blanks)
+    if not broken and _right(exercise, calls):
+        verdict.findings += _side_effects(student, calls)
+        return verdict
+    if not broken and (overflow := _overflow(exercise, calls)):
+        verdict.findings.append(overflow)
+        return verdict
+    if not broken:
+        verdict.findings += _changed(exercise, calls)
+    # Arguments that change make given lines wrong, so then the equations alone are compared.
+    whole = not (verdict.findings or verdict.blanks)
+    found, verdict.right = Comparison(exercise, calls, whole).findings()
+    verdict.findings = found + verdict.findings
+    if whole and not found:
+        verdict.findings += _wrong_results(exercise, calls)
+    return verdict
+
+
+@cache
+def _guides(name: str) -> list[Guide]:
+    return [Guide(exercise_of(name), arguments, tolerance(name)) for arguments in cases(name)]
+
+
+def _called(student: Student, guide: Guide) -> Call:
+    """Run a student's function once; where it has no name for a result, what it returns has it."""
+    exercise = student.exercise
+    run = student.run(guide.arguments)
+    events = list(run.events)
+    if not run.error:
+        expected = exercise.results
+        run.results = as_list(run.results, len(expected))
+        if len(run.results) == len(expected):
+            known = {event.name: event for event in events}
+            events += [
+                Event(name, value, 0, ())
+                for name, value in zip(expected, run.results, strict=True)
+                if is_data(value) and (name not in known or not same(known[name].value, value))
+            ]
+    whole = not (run.error or student.blanks)
+    pool = Pool(events)
+    return Call(guide, run, best_pairs(guide, events, pool, whole), pool)
+
+
+def as_list(results: Any, count: int) -> list[Any]:
+    """Return what a function has returned as a list; where one result is expected, a list may be that one."""
+    several = (
+        isinstance(results, (list, tuple)) if count > 1 else isinstance(results, tuple) and len(results) == 1
+    )
+    return list(results) if several else [results]
+
+
+def _failed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
+    """Return what is to be said of an exception."""
+    for call in calls:
+        if call.run.error:
+            number = call.run.error_numbers[-1] if call.run.error_numbers else ""
+            where = (
+                f"({number}) fails, " if number else "It fails, " if call.run.error.startswith("line") else ""
+            )
+            return [Finding(number, "", (f"{where}{call.run.error}.",))]
+    return []
+
+
+def _misshapen(exercise: Exercise, calls: list[Call]) -> list[Finding]:
+    """Return what is to be said of results of the wrong number or kind."""
+    expected, found = exercise.results, calls[0].run.results
+    names = ", ".join(expected)
+    if len(found) != len(expected):
+        what = (
+            "nothing"
+            if found[0] is None and len(found) == 1
+            else f"a {type(found[0]).__name__}"
+            if len(found) == 1
+            else len(found)
+        )
+        plural = "s" if len(expected) > 1 else ""
+        return [Finding("", "", (f"It returns {what}; expected {len(expected)} result{plural}: {names}.",))]
+    if found[0] is None and len(found) == 1:
+        return [Finding("", "", (f"It returns nothing; expected {names}.",))]
+    return []
+
+
+def _right(exercise: Exercise, calls: list[Call]) -> bool:
+    near = tolerance(exercise.name)
+    return all(close(call.run.results, call.guide.reference, near) for call in calls)
+
+
+def _side_effects(student: Student, calls: list[Call]) -> list[Finding]:
+    """Return what is wrong though the results are right: arguments changed, or a second call differs."""
+    if changed := _changed(student.exercise, calls):
+        return changed
+    for call in calls:
+        again = student.run(call.guide.arguments)
+        results = as_list(again.results, len(call.run.results))
+        if again.error or not close(results, call.run.results, tolerance(student.exercise.name)):
+            words = "The first call is right, but a second one with the same arguments gives other results"
+            name = "accumulator-not-reset"
+            return [Finding("", name, (f"{words} ({name}).", "Start from new arrays in every call."))]
+    return []
+
+
+def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
+    """Return what is to be said of an argument that was not left as it was."""
+    for call in calls:
+        for name in call.run.changed:
+            mistake = "tape-overwritten"
+            if exercise.name == "gradient_check":
+                mistake = "x-left-moved"
+            elif name.startswith("d"):
+                mistake = "upstream-gradient-overwritten"
+            words = f"The function changes its argument {name}, which its caller still needs ({mistake})."
+            number = "N1" if mistake == "x-left-moved" else ""
+            return [Finding(number, mistake, (words, "Work on a copy, or put back what was there."))]
+    return []
+
+
+def _overflow(exercise: Exercise, calls: list[Call]) -> Finding | None:
+    """Return what is to be said of results that are right, but for large numbers that overflow."""
+    mistake = next((mistake for mistake in exercise.mistakes if mistake.name == "not-shifted"), None)
+    near = tolerance(exercise.name)
+    wrong = [call for call in calls if not close(call.run.results, call.guide.reference, near)]
+    if mistake is None or len(wrong) == len(calls):
+        return None
+    if any(np.isfinite(value).all() for call in wrong for value in call.run.results):
+        return None
+    line = next(line for line in exercise.lines if line.place in mistake.statements)
+    return Finding(
+        line.number, mistake.name, (f"{line}: {mistake.words} ({mistake.name}).", f"See {line.section}.")
+    )
+
+
+def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
+    """Return what is to be said where every line is right and what is returned is not."""
+    near = tolerance(exercise.name)
+    for call in calls:
+        own, right = call.run.results, call.guide.reference
+        for name, one, other in zip(exercise.results, own, right, strict=True):
+            if close(one, other, near):
+                continue
+            twin = [
+                result
+                for result, value in zip(exercise.results, right, strict=True)
+                if close(one, value, near)
+            ]
+            if twin:
+                words = (
+                    f"Where {name} belongs it returns {twin[0]}: the order is {', '.join(exercise.results)}."
+                )
+            elif not alike(one, other):
+                words = f"What it returns as {name} is wrong: {shapes(one, other)}."
+            elif isinstance(other, list):
+                words = f"What it returns as {name} is wrong, though each line before is right."
+            else:
+                words = f"What it returns as {name} is wrong: {numbers(one, other, near)}."
+            number = next((line.number for line in reversed(exercise.lines) if line.name == name), "")
+            return [Finding(number, "", (words,))]
+    return []

@@ -1,0 +1,156 @@
+"""A student's function, and what happens while it runs."""
+
+from __future__ import annotations
+
+import ast
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratch_rnn.exercises.spec import Exercise, written_name
+from scratch_rnn.exercises.values import is_data, kept, same
+
+MOST_EVENTS = 20_000  # of one call; a loop that has gone wild does not fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """A name that got a value, in which line, and which equations that line's comment names."""
+
+    name: str
+    value: Any
+    line: int
+    numbers: tuple[str, ...]
+
+
+@dataclass
+class Run:
+    """What one call of a student's function did."""
+
+    results: Any = None
+    events: list[Event] = field(default_factory=list)
+    error: str = ""
+    error_numbers: tuple[str, ...] = ()
+    changed: list[str] = field(default_factory=list)  # arguments that were not left as they were
+
+
+@dataclass
+class Student:
+    """A student's function for an exercise, and the lines in it that are still blank."""
+
+    exercise: Exercise
+    tree: ast.FunctionDef | None
+    function: Callable[..., Any]
+    filename: str
+    numbers: dict[int, list[str]]
+
+    @property
+    def blanks(self) -> list[str]:
+        """What is still blank, as '(L9) df', in the order of the file."""
+        if self.tree is None:
+            return []
+        found = []
+        for statement in ast.walk(self.tree):
+            if (
+                isinstance(statement, ast.stmt)
+                and not hasattr(statement, "body")
+                and _has_ellipsis(statement)
+            ):
+                name = written_name(statement) or ""
+                number = "".join(f"({number}) " for number in self._numbers_of(statement))
+                found.append((statement.lineno, f"{number}{name}".strip() or f"line {statement.lineno}"))
+        return [text for _, text in sorted(found)]
+
+    def run(self, arguments: tuple[Any, ...]) -> Run:
+        """Call the function with copies of the arguments and write down what happens."""
+        run = Run()
+        given = kept(arguments)
+        recorder = Recorder(self, run)
+        self.function.__globals__["__note__"] = recorder.note
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                run.results = kept(self.function(*given))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a student's code may raise, SystemExit too
+            run.error, run.error_numbers = self._told(error)
+        names = self.exercise.arguments
+        run.changed = [
+            name
+            for name, before, after in zip(names, arguments, given, strict=False)
+            if not same(before, after)
+        ]
+        return run
+
+    def _numbers_of(self, statement: ast.stmt) -> tuple[str, ...]:
+        """Return the numbers in the comments beside a statement."""
+        lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+        if hasattr(statement, "body"):
+            lines = range(statement.lineno, statement.lineno + 1)
+        return tuple(number for line in lines for number in self.numbers.get(line, []))
+
+    def statement_numbers(self) -> dict[int, tuple[str, ...]]:
+        """Return the numbers beside each statement, by its first line."""
+        if self.tree is None:
+            return {}
+        return {
+            node.lineno: self._numbers_of(node) for node in ast.walk(self.tree) if isinstance(node, ast.stmt)
+        }
+
+    def _told(self, error: BaseException) -> tuple[str, tuple[str, ...]]:
+        """Return one line about an exception, with the last of the student's lines that it went through."""
+        words = " ".join(str(error).split())
+        text = f"{type(error).__name__}: {words}" if words else type(error).__name__
+        frames = [
+            (frame, line)
+            for frame, line in traceback.walk_tb(error.__traceback__)
+            if frame.f_code.co_filename == self.filename
+        ]
+        if not frames:
+            return text, ()
+        frame, line = frames[-1]
+        covering = [
+            node
+            for node in ast.walk(self.tree or ast.Module([], []))
+            if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
+        ]
+        if not covering:
+            return f"line {line}: {text}", ()
+        names = dict.fromkeys(node.id for node in ast.walk(covering[-1]) if isinstance(node, ast.Name))
+        values = {name: frame.f_locals.get(name) for name in names}
+        shapes = [f"{name} {value.shape}" for name, value in values.items() if isinstance(value, np.ndarray)]
+        there = f" (there: {', '.join(shapes)})" if shapes else ""
+        known = [entry.number for entry in self.exercise.lines if entry.name == written_name(covering[-1])]
+        return f"line {line}: {text}{there}", self._numbers_of(covering[-1]) or tuple(known[-1:])
+
+
+class Recorder:
+    """Writes down events of one call."""
+
+    def __init__(self, student: Student, run: Run) -> None:
+        self.run, self.numbers = run, student.statement_numbers()
+        self.last: dict[str, Any] = {}
+
+    def note(self, name: str, value: Any, line: int, always: bool) -> None:
+        """Write down a value; with `always` false only where it is not the one written down last."""
+        if len(self.run.events) >= MOST_EVENTS or not is_data(value):
+            return
+        if not always and (name not in self.last or same(self.last[name], value)):
+            return
+        self.last[name] = kept(value)
+        self.run.events.append(Event(name, self.last[name], line, self.numbers.get(line, ())))
+
+
+def _has_ellipsis(statement: ast.stmt) -> bool:
+    """Return whether ... stands in a statement, other than in an index such as x[..., 0]."""
+    indexes = [part.slice for part in ast.walk(statement) if isinstance(part, ast.Subscript)]
+    inside = {id(part) for index in indexes for part in ast.walk(index)}
+    return any(
+        isinstance(part, ast.Constant) and part.value is ... and id(part) not in inside
+        for part in ast.walk(statement)
+    )

@@ -1,0 +1,268 @@
+"""The exercises: solutions, blanks, and what the judge says of right and of wrong functions."""
+
+import numpy as np
+import pytest
+from exercise_answers import RIGHT, WRONG
+from helpers import ROOT
+
+from scratch_rnn.checks.known_bugs import BUGS
+from scratch_rnn.exercises import check, check_file, exercise, exercises
+from scratch_rnn.exercises.blanks import blank_file, solution_file
+from scratch_rnn.exercises.data import cases
+from scratch_rnn.exercises.spec import ORDER, SECTIONS
+
+DOCUMENT = (ROOT / "docs" / "bptt.md").read_text(encoding="utf-8")
+
+# Of the bugs that gradcheck can inject, those that are of a layer's memory or options, not of an equation.
+OF_MEMORY = {"accumulator-not-reset", "upstream-gradient-overwritten", "tape-overwritten", "float32-buffers"}
+
+
+@pytest.fixture
+def verdict_on(tmp_path):
+    """What writes a function into a file and has it judged."""
+
+    def judge(text):
+        file = tmp_path / "answer.py"
+        file.write_text(text if "import numpy" in text else f"import numpy as np\n{text}", encoding="utf-8")
+        (verdict,) = check_file(file)
+        return verdict
+
+    return judge
+
+
+def with_mistake(own, mistake):
+    """Return the text of a solution with wrong lines in place of right ones, comments and all."""
+    rows = own.source.splitlines()
+    for place, text in mistake.texts.items():
+        row = rows[place - own.tree.lineno]
+        indent, comment = row[: len(row) - len(row.lstrip())], "".join(row.partition("  #")[1:])
+        rows[place - own.tree.lineno] = indent + text + comment
+    return "\n".join(rows) + "\n"
+
+
+def numbers(verdict):
+    return [finding.number for finding in verdict.findings if finding.number]
+
+
+# Solutions and blanks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_solution_is_right(name, verdict_on):
+    verdict = verdict_on(solution_file(exercise(name)))
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_blank_is_unfinished_and_each_of_its_equations_is_named(name, verdict_on):
+    verdict = verdict_on(blank_file(exercise(name)))
+    assert not verdict.passed
+    assert not verdict.findings, verdict
+    assert {blank[1:].partition(")")[0] for blank in verdict.blanks} == set(exercise(name).numbers)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_blank_gives_no_line_away_that_is_to_be_found(name):
+    own = exercise(name)
+    text = blank_file(own)
+    for line in own.lines:
+        assert (line.source in text) == (not line.number), line
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_blank_with_the_lines_of_the_solution_is_right(name, verdict_on):
+    own = exercise(name)
+    rows = blank_file(own).splitlines()
+    blanks = [k for k, row in enumerate(rows) if " ...  # (" in row]
+    lines = [line for line in own.lines if line.number]
+    assert len(blanks) == len(lines)
+    for k, line in zip(blanks, lines, strict=True):
+        indent = rows[k][: len(rows[k]) - len(rows[k].lstrip())]
+        rows[k] = f"{indent}{line.source}"
+    assert verdict_on("\n".join(rows)).passed
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_equation_has_two_hints_and_no_hint_is_without_one(name):
+    assert set(exercise(name).hints) == set(exercise(name).numbers)
+
+
+@pytest.mark.parametrize("letter", SECTIONS)
+def test_an_equation_stands_in_the_section_that_the_judge_names(letter):
+    number = SECTIONS[letter].removeprefix("section ")
+    section = DOCUMENT.partition(f"\n## {number}. ")[2].partition("\n## ")[0]
+    cited = {n for own in exercises() for n in own.numbers if n[0] == letter}
+    assert cited
+    assert all(f"\\tag{{{n}}}" in section for n in cited)
+
+
+def test_the_solution_of_the_own_cell_agrees_with_the_complex_step():
+    """Forward as its task says; dh is the projection."""
+    own = exercise("own_cell")
+    dh, h_prev, f, g, U_f, U_g = cases("own_cell")[0]
+    before_f = np.log(f / (1 - f)) - h_prev @ U_f  # what else entered the sigmoid, and the tanh
+    before_g = np.arctanh(g) - (f * h_prev) @ U_g
+
+    def loss(h):
+        gate = 1 / (1 + np.exp(-(before_f + h @ U_f)))
+        return (dh * ((1 - gate) * h + gate * np.tanh(before_g + (gate * h) @ U_g))).sum()
+
+    numeric = np.zeros_like(h_prev)
+    for index in np.ndindex(h_prev.shape):
+        moved = h_prev.astype(complex)
+        moved[index] += 1e-200j
+        numeric[index] = loss(moved).imag / 1e-200
+    np.testing.assert_allclose(own.function()(dh, h_prev, f, g, U_f, U_g)[0], numeric, rtol=1e-12)
+
+
+# Mistakes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_catalogued_mistake_is_recognised_by_its_name_and_its_equation(name, verdict_on):
+    own = exercise(name)
+    for mistake in own.mistakes:
+        verdict = verdict_on(with_mistake(own, mistake))
+        (finding,) = verdict.findings
+        expected = {line.number for line in own.lines if line.place in mistake.texts}
+        assert finding.mistake == mistake.name, verdict
+        assert not expected or finding.number in expected, verdict
+
+
+def test_every_bug_that_gradcheck_knows_is_a_mistake_of_some_exercise():
+    known = {mistake.name for own in exercises() for mistake in own.mistakes}
+    assert set(BUGS) - known == OF_MEMORY
+
+
+@pytest.mark.parametrize("title", RIGHT)
+def test_a_right_function_is_right_however_it_is_written(title, verdict_on):
+    verdict = verdict_on(RIGHT[title])
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("title", [title for title, *_ in WRONG])
+def test_a_wrong_function_is_blamed_where_it_is_wrong_and_nowhere_else(title, verdict_on):
+    text, expected = next((text, expected) for name, text, expected in WRONG if name == title)
+    verdict = verdict_on(text)
+    assert verdict.findings
+    assert sorted(set(numbers(verdict))) == expected, verdict
+
+
+LOOP = exercise("simple_rnn_loop").source
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "name"),
+    [
+        ("dh = dy[:, t] + dh_carried", "dh = dy[:, t]; dh += dh_carried", "upstream-gradient-overwritten"),
+        ("dh_0 = dh_carried", "dh_0 = dh_carried; h *= 0.5", "tape-overwritten"),
+        ("dW = np.zeros_like(W)", "dW = KEPT.setdefault(W.shape, np.zeros_like(W))", "accumulator-not-reset"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_memory_are_recognised(right, wrong, name, verdict_on):
+    assert right in LOOP
+    verdict = verdict_on("KEPT = {}\n" + LOOP.replace(right, wrong))
+    assert [finding.mistake for finding in verdict.findings] == [name]
+
+
+def test_float32_is_told(verdict_on):
+    text = LOOP.replace("dz = dh * (1 - h[:, t + 1] ** 2)", "dz = np.float32(dh * (1 - h[:, t + 1] ** 2))")
+    (finding,) = verdict_on(text).findings
+    assert finding.number == "S2"
+    assert "float32-buffers" in str(finding)
+
+
+def test_two_mistakes_are_both_blamed_and_what_follows_from_them_is_not(verdict_on):
+    text = exercise("lstm_step_backward").source
+    text = text.replace("df = dc * c_prev", "df = dc * c").replace("dz_o = do * o * (1 - o)", "dz_o = do * o")
+    first, second = verdict_on(text).findings
+    assert (first.number, first.mistake) == ("L9", "cell-state-off-by-one")
+    assert (second.number, second.mistake) == ("L13", "activation-for-its-derivative")
+    assert "every equation before it is right" in str(first)
+
+
+def test_a_wrong_line_is_told_with_the_entries_and_both_numbers(verdict_on):
+    text = exercise("lstm_step_backward").source
+    finding = str(verdict_on(text.replace("df = dc * c_prev", "df = dc * c")).findings[0])
+    assert finding.startswith("(L9) df is wrong: 0 of 15 entries agree; at [2, 1] yours is ")
+    assert "c_t stands where c_{t-1} belongs (cell-state-off-by-one)" in finding
+    assert "section 5 of docs/bptt.md" in finding
+    assert "c_prev" not in finding
+
+
+def test_what_is_done_of_an_unfinished_file_is_judged(verdict_on):
+    text = blank_file(exercise("lstm_step_backward"))
+    text = text.replace("do = ...", "do = dh * np.tanh(c)")
+    verdict = verdict_on(text)
+    assert verdict.right == ["(L7)"]
+    assert not verdict.findings
+    wrong = verdict_on(text.replace("np.tanh(c)", "c"))
+    assert [finding.number for finding in wrong.findings] == ["L7"]
+    assert "(L8) dc" in wrong.blanks
+
+
+def test_an_exception_is_one_line_that_names_the_students_line_and_the_shapes_there(verdict_on):
+    text = exercise("lstm_step_backward").source.replace("dz @ U.T", "dz @ U")
+    (finding,) = verdict_on(text).findings
+    line = 2 + text.splitlines().index("    dh_prev = dz @ U  # (L15)")  # below the import
+    assert finding.number == "L15"
+    assert f"line {line}: ValueError" in str(finding)
+    assert "dz (3, 20), U (5, 20)" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        ("", "It returns nothing; expected 3 results: dh_prev, dc_prev, dz."),
+        ("return dh_prev", "It returns a ndarray; expected 3 results"),
+        ("return dh_prev, dc_prev", "It returns 2; expected 3 results"),
+        ("return dc_prev, dh_prev, dz", "Where dh_prev belongs it returns dc_prev"),
+        ("raise SystemExit", "SystemExit"),
+    ],
+)
+def test_wrong_results_are_told(last, words, verdict_on):
+    text = exercise("lstm_step_backward").source.replace("return dh_prev, dc_prev, dz", last or "pass")
+    assert words in str(verdict_on(text))
+
+
+def test_large_logits_that_overflow_are_told(verdict_on):
+    text = exercise("cross_entropy").source.replace(" - logits.max(axis=1, keepdims=True)", "")
+    (finding,) = verdict_on(text).findings
+    assert finding.mistake == "not-shifted"
+    assert "overflow" in str(finding)
+
+
+# Functions, as in a notebook -------------------------------------------------------------------------------
+
+
+def one_unit(x_1, x_2, x_3, h_0, w, u):
+    h_1 = np.tanh(w * x_1 + u * h_0)
+    h_2 = np.tanh(w * x_2 + u * h_1)
+    h_3 = np.tanh(w * x_3 + u * h_2)
+    delta_3 = 1 - h_3**2
+    delta_2 = (1 - h_2**2) * w * delta_3
+    delta_1 = (1 - h_1**2) * u * delta_2
+    return h_3, delta_3 * h_2 + delta_2 * h_1 + delta_1 * h_0, delta_3 * x_3 + delta_2 * x_2 + delta_1 * x_1
+
+
+def test_a_function_is_judged_as_a_file_is():
+    verdict = check(one_unit)
+    assert [finding.number for finding in verdict.findings] == ["U3"]
+    assert repr(verdict) == str(verdict)
+
+
+def test_a_function_without_a_source_is_judged_by_its_results():
+    space = {"np": np}
+    exec(exercise("own_cell").source, space)
+    assert check(space["own_cell"]).passed
+
+
+@pytest.mark.parametrize("thing", [3, None, np.tanh, "one_unit"])
+def test_what_is_no_function_is_refused(thing):
+    with pytest.raises(TypeError, match="expected the function of an exercise"):
+        check(thing)
+
+
+def test_a_function_of_another_name_is_refused():
+    with pytest.raises(ValueError, match="no exercise is called 'numbers'"):
+        check(numbers)
