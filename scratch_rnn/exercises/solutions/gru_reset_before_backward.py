@@ -48,14 +48,19 @@ HINTS = {
 
 MISTAKES = [
     (
-        "wrong-sign",
+        "way-through-the-candidate-forgotten",
+        "the way to h_{t-1} through the candidate is missing",
+        "dh_prev = dh_prev  # (G15)",
+    ),
+    (
+        "update-gate-of-the-wrong-sign",
         "the sign is wrong: h_{t-1} comes with a plus, g with a minus",
         "du = dh * (g - h_prev)  # (G6)",
     ),
     ("one-use-of-two", "u stands in two products; only the first is counted", "du = dh * h_prev  # (G6)"),
     ("update-gate-swapped", "u and 1 - u are swapped", "dg = dh * u  # (G7)\ndh_prev = dh * (1 - u)  # (G8)"),
     (
-        "direct-way-dropped",
+        "direct-way-forgotten",
         "the way of h_{t-1} past the candidate is missing",
         "dh_prev = np.zeros_like(dh)  # (G8)",
     ),
@@ -70,7 +75,7 @@ MISTAKES = [
         "y (1 - y) is the derivative of the sigmoid; g is a tanh",
         "dz_g = dg * g * (1 - g)  # (G9)",
     ),
-    ("derivative-forgotten", "the derivative of tanh is missing", "dz_g = dg  # (G9)"),
+    ("activation-left-out", "the derivative of tanh is missing", "dz_g = dg  # (G9)"),
     ("kernel-not-transposed", "U_g stands where its transpose belongs", "dm = dz_g @ U_g  # (G13)"),
     ("pre-activation-skipped", "dg stands where dz_g belongs", "dm = dg @ U_g.T  # (G13)"),
     (
@@ -84,7 +89,7 @@ MISTAKES = [
         "h_{t-1} stands where r belongs: R1 wants the other factor",
         "dh_prev += dm * h_prev  # (G15)",
     ),
-    ("reset-gate-forgotten", "the reset gate is missing", "dh_prev += dm  # (G15)"),
+    ("reset-gate-left-out", "the reset gate is missing", "dh_prev += dm  # (G15)"),
     ("not-accumulated", "= stands where += belongs: the parts before are lost", "dh_prev = dm * r  # (G15)"),
     ("activation-for-its-derivative", "u stands where u (1 - u) belongs", "dz_u = du * u  # (G16)"),
     ("activation-for-its-derivative", "r stands where r (1 - r) belongs", "dz_r = dr * r  # (G16)"),

@@ -48,14 +48,19 @@ HINTS = {
 
 MISTAKES = [
     (
-        "wrong-sign",
+        "way-through-the-candidate-forgotten",
+        "the way to h_{t-1} through the candidate is missing",
+        "dh_prev = dh_prev  # (G12)",
+    ),
+    (
+        "update-gate-of-the-wrong-sign",
         "the sign is wrong: h_{t-1} comes with a plus, g with a minus",
         "du = dh * (g - h_prev)  # (G6)",
     ),
     ("one-use-of-two", "u stands in two products; only the first is counted", "du = dh * h_prev  # (G6)"),
     ("update-gate-swapped", "u and 1 - u are swapped", "dg = dh * u  # (G7)\ndh_prev = dh * (1 - u)  # (G8)"),
     (
-        "direct-way-dropped",
+        "direct-way-forgotten",
         "the way of h_{t-1} past the candidate is missing",
         "dh_prev = np.zeros_like(dh)  # (G8)",
     ),
@@ -70,7 +75,7 @@ MISTAKES = [
         "y (1 - y) is the derivative of the sigmoid; g is a tanh",
         "dz_g = dg * g * (1 - g)  # (G9)",
     ),
-    ("derivative-forgotten", "the derivative of tanh is missing", "dz_g = dg  # (G9)"),
+    ("activation-left-out", "the derivative of tanh is missing", "dz_g = dg  # (G9)"),
     (
         "reset-before-for-after",
         "h_{t-1} stands where p belongs: that is the other form of the GRU",
@@ -78,11 +83,11 @@ MISTAKES = [
     ),
     ("factors-swapped", "r stands where p belongs: R1 wants the other factor", "dr = dz_g * r  # (G10)"),
     ("factors-swapped", "p stands where r belongs: R1 wants the other factor", "dp = dz_g * p  # (G11)"),
-    ("reset-gate-forgotten", "the reset gate is missing", "dp = dz_g  # (G11)"),
+    ("reset-gate-left-out", "the reset gate is missing", "dp = dz_g  # (G11)"),
     ("pre-activation-skipped", "dg stands where dz_g belongs", "dr = dg * p  # (G10)"),
     ("pre-activation-skipped", "dg stands where dz_g belongs", "dp = dg * r  # (G11)"),
     (
-        "reset-gate-forgotten",
+        "reset-gate-left-out",
         "dz_g stands where dp belongs: the reset gate is missing",
         "dh_prev += dz_g @ U_g.T  # (G12)",
     ),

@@ -68,8 +68,8 @@ MISTAKES = [
         "the activation stands where its derivative belongs",
         "delta_2 = h_2 * u * delta_3  # (U3)",
     ),
-    ("derivative-forgotten", "the derivative of tanh is missing", "delta_3 = 1.0  # (U2)"),
-    ("derivative-forgotten", "the derivative of tanh is missing", "delta_2 = u * delta_3  # (U3)"),
+    ("activation-left-out", "the derivative of tanh is missing", "delta_3 = 1.0  # (U2)"),
+    ("activation-left-out", "the derivative of tanh is missing", "delta_2 = u * delta_3  # (U3)"),
     (
         "wrong-weight",
         "w stands where u belongs: the way from step to step goes through u",

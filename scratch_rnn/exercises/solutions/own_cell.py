@@ -53,7 +53,7 @@ MISTAKES = [
         "dz_g = dg * (1 - np.tanh(g) ** 2)  # (X6)",
     ),
     ("activation-for-its-derivative", "g stands where 1 - g^2 belongs", "dz_g = dg * g  # (X6)"),
-    ("derivative-forgotten", "the derivative of tanh is missing", "dz_g = dg  # (X6)"),
+    ("activation-left-out", "the derivative of tanh is missing", "dz_g = dg  # (X6)"),
     (
         "derivative-of-the-sigmoid",
         "y (1 - y) is the derivative of the sigmoid; g is a tanh",
@@ -74,9 +74,13 @@ MISTAKES = [
         "dz_f = df * (1 - f**2)  # (X9)",
     ),
     ("update-gate-swapped", "f and 1 - f are swapped", "dh_prev = dh * f + dm * f  # (X10)"),
-    ("one-use-forgotten", "the way through m is missing", "dh_prev = dh * (1 - f)  # (X10)"),
-    ("direct-way-dropped", "the way of h_{t-1} past the candidate is missing", "dh_prev = dm * f  # (X10)"),
-    ("reset-gate-forgotten", "the gate's factor in (X2) is missing", "dh_prev = dh * (1 - f) + dm  # (X10)"),
+    (
+        "way-through-the-candidate-forgotten",
+        "the way through m is missing",
+        "dh_prev = dh * (1 - f)  # (X10)",
+    ),
+    ("direct-way-forgotten", "the way of h_{t-1} past the candidate is missing", "dh_prev = dm * f  # (X10)"),
+    ("reset-gate-left-out", "the gate's factor in (X2) is missing", "dh_prev = dh * (1 - f) + dm  # (X10)"),
     ("kernel-not-transposed", "U_f stands where its transpose belongs", "dh_prev += dz_f @ U_f  # (X11)"),
     (
         "not-accumulated",

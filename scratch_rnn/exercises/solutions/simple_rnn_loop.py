@@ -55,7 +55,7 @@ MISTAKES = [
         "dh_carried = np.zeros_like(dh_final)  # (T2)",
     ),
     (
-        "carried-gradient-dropped",
+        "output-gradient-assigned",
         "the carried gradient is missing: no gradient goes through time",
         "dh = dy[:, t]  # (T2)",
     ),
@@ -72,17 +72,17 @@ MISTAKES = [
     ),
     ("hidden-state-off-by-one", "h_{t-1} stands where h_t belongs", "dz = dh * (1 - h[:, t] ** 2)  # (S2)"),
     (
-        "not-accumulated",
+        "weight-gradient-assigned",
         "= stands where += belongs: the last step's part alone is kept",
         "dW = x[:, t].T @ dz  # (T3)",
     ),
     (
-        "not-accumulated",
+        "weight-gradient-assigned",
         "= stands where += belongs: the last step's part alone is kept",
         "dU = h[:, t].T @ dz  # (T3)",
     ),
     (
-        "not-accumulated",
+        "weight-gradient-assigned",
         "= stands where += belongs: the last step's part alone is kept",
         "db = dz.sum(axis=0)  # (T3)",
     ),

@@ -59,7 +59,7 @@ MISTAKES = [
         "h (1 - h) is the derivative of the sigmoid, not of tanh",
         "dz = dh * h * (1 - h)  # (S2)",
     ),
-    ("derivative-forgotten", "the derivative of tanh is missing", "dz = dh  # (S2)"),
+    ("activation-left-out", "the derivative of tanh is missing", "dz = dh  # (S2)"),
     ("hidden-state-off-by-one", "h_{t-1} stands where h_t belongs", "dz = dh * (1 - h_prev**2)  # (S2)"),
     ("kernel-not-transposed", "U stands where U transposed belongs", "dh_prev = dz @ U  # (T5)"),
     (

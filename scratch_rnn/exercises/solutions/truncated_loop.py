@@ -86,7 +86,7 @@ MISTAKES = [
         "border = t > 0  # (K1)",
     ),
     (
-        "carried-gradient-dropped",
+        "output-gradient-assigned",
         "the carried gradient is missing: no gradient goes through time",
         "dh = dy[:, t]  # (T2)",
     ),
