@@ -250,8 +250,8 @@ def test_below_the_table_stands_what_one_timestep_says_once_for_all_layers(run, 
     where = "12 of 48 entries wrong, all in the columns of the forget gate, 4 to 7"
     said = f"wrong with one timestep already, kernel: {where}"
     assert status == 1
-    assert " ".join(text.split()).count(f"10 of 10 layers: {said}") == 1
-    table = text.partition("10 of 10")[0]
+    assert " ".join(text.split()).count(f"11 of 11 layers: {said}") == 1
+    table = text.partition("11 of 11")[0]
     assert max(map(len, table.splitlines())) <= 60
     assert "all 64 entries wrong" in table
 
@@ -274,7 +274,7 @@ def test_a_row_of_a_direction_names_the_array_alone():
 
 @pytest.mark.parametrize(
     ("verdicts", "status"),
-    [((True,) * 10, 0), ((False, *[True] * 9), 1), ((*[True] * 9, False), 1), ((False,) * 10, 1)],
+    [((True,) * 11, 0), ((False, *[True] * 10), 1), ((*[True] * 10, False), 1), ((False,) * 11, 1)],
     ids=["none", "the first", "the last", "all"],
 )
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "JSON"])
@@ -293,14 +293,14 @@ def test_the_exit_status_is_one_where_any_gradient_is_wrong(verdicts, status, fo
         assert tuple(report["passed"] for report in reports) == verdicts
     else:
         assert [line.split()[0] == "ok" for line in text.splitlines() if "LSTM" in line] == list(verdicts)
-        assert text.endswith(f"wrong: {verdicts.count(False)} of 10 layers\n")
+        assert text.endswith(f"wrong: {verdicts.count(False)} of 11 layers\n")
 
 
 def test_json_holds_each_report_whole(run, monkeypatch):
     report = report_of("x", check_of("kernel", 0.5, False, (1, 2), "why"), check_of("bias"))
     monkeypatch.setattr(gradcheck, "random_check", lambda layer, **_: report)
     _, text = run("--cell", "lstm", "--json")
-    assert json.loads(text) == [json.loads(report.to_json())] * 10
+    assert json.loads(text) == [json.loads(report.to_json())] * 11
 
 
 def test_a_gradient_that_is_wrong_in_the_library_turns_the_command_red(run, monkeypatch):
