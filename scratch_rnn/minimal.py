@@ -19,7 +19,7 @@ from scratch_rnn.data.mnist import load_mnist
 
 def initial_weights(D: int, H: int, K: int, rng: np.random.Generator) -> dict:
     """Return random weights to begin with: W (D, 4H), U (H, 4H), b (4H,), V (H, K), a (K,)."""
-    W, V = (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape)) for shape in ((D, 4 * H), (H, K)))  # Glorot
+    W, V = (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape)) for shape in ((D, 4 * H), (H, K)))  # Glorot's
     U = np.linalg.qr(rng.normal(size=(4 * H, H)))[0].T  # orthonormal rows
     return {"W": W, "U": U, "b": np.repeat([0.0, 1, 0, 0], H), "V": V, "a": np.zeros(K)}  # b_f = 1: remember
 
@@ -42,11 +42,11 @@ def forward(weights: dict, x: np.ndarray) -> tuple[np.ndarray, list]:
 
 def cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the mean loss of the logits (B, K) for the labels y (B,), and its gradient dlogits (B, K)."""
-    shifted = logits - logits.real.max(axis=1, keepdims=True)  # at most 0: no overflow; .real: see `check`
+    shifted = logits - logits.real.max(axis=1, keepdims=True)  # at most 0: no overflow; `check`: complex
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # p = softmax(logits)
     one_hot = np.eye(logits.shape[1])[y]  # (B, K): 1 for the right class, 0 for the others
     loss = -(one_hot * log_p).sum() / len(y)  # (C1)
-    return loss, (np.exp(log_p) - one_hot) / len(y)  # (C2)
+    return loss, (np.exp(log_p) - one_hot) / len(y)  # (C2), over B because the loss is a mean
 
 
 def backward(weights: dict, steps: list, dlogits: np.ndarray) -> dict:
