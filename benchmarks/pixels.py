@@ -40,13 +40,13 @@ from scratch_rnn.training.samples import split_row
 
 PIXELS, ORDERS = 784, ("in order", "permuted")
 UNITS, BATCH, CLIPNORM = {"IRNN": 100, "GRU": 128, "LSTM": 128}, 128, 1.0
-RATES = {"IRNN": 0.0001, "GRU": 0.001, "LSTM": 0.001}
+RATES = {"IRNN": 0.00003, "GRU": 0.001, "LSTM": 0.001}  # of short trials on digits to train on
 SEED, PERMUTATION_SEED = 1, 784
 EPOCHS, VALIDATION = 1000, 0.1  # more epochs than the time is enough for
 EVERY, SAVE_EVERY = 100, 20  # batches: for a point of the curve, and for a save
 CELLS = {"IRNN": irnn, "GRU": GRU, "LSTM": LSTM}
 JOBS = {f"{cell}-{order.replace(' ', '_')}": (cell, order) for order in ORDERS for cell in CELLS}
-FOLDER, BACKUPS = RESULTS / "pixels", Path("runs") / "pixels"
+FOLDER, BACKUPS = RESULTS / "pixels", Path(__file__).parents[1] / "runs" / "pixels"
 
 # Accuracy on the test digits, and who says so.
 PUBLISHED = {
@@ -197,7 +197,7 @@ def trained(cell: str, order: str, hours: float, train: Split, test: Split, back
     (x, y), (x_test, y_test) = ((sequences(images, order), labels) for images, labels in (train, test))
     model, curve = build(cell), Curve()
     callbacks = [curve, BackupAndRestore(backup, SAVE_EVERY, delete_checkpoint=False)]
-    print(f"{cell}, {order}: {hours:g} hours, saved in {backup}", flush=True)
+    print(f"{cell}, pixels {order}: {hours:g} hours, saved in {backup}", flush=True)
     with suppress(TimeIsOver):
         model.fit(
             x,

@@ -182,8 +182,8 @@ def test_the_table_of_adding_says_what_each_cell_reached():
 def test_the_gates_of_cells_that_have_learned_are_in_a_table():
     assert adding.gate_rows(SUMS) == [
         ["", "T = 50", "T = 100", "T = 200", "T = 400"],
-        ["GRU, the unit that keeps most", "0.875", "", "", ""],
-        ["GRU, mean of 64 units", "0.500", "", "", ""],
+        ["GRU, the unit that keeps most", "0.8750", "", "", ""],
+        ["GRU, mean of 64 units", "0.5000", "", "", ""],
         ["LSTM, the unit that keeps most", "", "", "", ""],
         ["LSTM, mean of 64 units", "", "", "", ""],
     ]
@@ -406,5 +406,5 @@ def test_the_tables_of_the_page_are_made_of_the_results(monkeypatch):
     monkeypatch.setattr(pixels, "done", lambda *_: DONE)
     first, second, third = (table() for table in tables.PAGES["docs/long_memory.md"])
     assert "| GRU | 0.004 after 1,200 steps, rate 0.003 |" in first
-    assert "| GRU, the unit that keeps most | 0.875 |" in second
+    assert "| GRU, the unit that keeps most | 0.8750 |" in second
     assert "| GRU | in order | 51,594 |" in third
