@@ -48,6 +48,8 @@ CELLS = {"IRNN": irnn, "GRU": GRU, "LSTM": LSTM}
 JOBS = {f"{cell}-{order.replace(' ', '_')}": (cell, order) for order in ORDERS for cell in CELLS}
 FOLDER, BACKUPS = RESULTS / "pixels", Path(__file__).parents[1] / "runs" / "pixels"
 
+HEADS = ("weights", "minutes", "epochs", "s an epoch", "validation", "test")
+
 # Accuracy on the test digits, and who says so.
 PUBLISHED = {
     ("IRNN", "in order"): "97.0% (Le, Jaitly and Hinton 2015)",
@@ -231,17 +233,20 @@ def points(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[tuple
 
 
 def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return a heading, and for each job how far it came, beside what was published."""
-    heads = ("pixels", "weights", "minutes", "epochs", "s an epoch", "validation", "test", "published")
-    table = [["", *heads]]
-    for result in results.values():
-        cell, order = result["cell"], result["order"]
-        epochs = result["batches"] / math.ceil(result["digits"] / BATCH)
-        row = [cell, order, f"{result['weights']:,}", f"{result['seconds'] / 60:.0f}", f"{epochs:.2f}"]
-        row.append(f"{result['seconds'] / epochs:.0f}")
-        row += [f"{result[part]['accuracy']:.1%}" for part in ("validation", "test")]
-        table.append([*row, PUBLISHED.get((cell, order), "")])
+    """Return a heading, and for each job how far it came, if it has been trained, beside what was published."""
+    table = [["", "pixels", *HEADS, "published"]]
+    for name, (cell, order) in JOBS.items():
+        found = reached(results[name]) if name in results else [""] * len(HEADS)
+        table.append([cell, order, *found, PUBLISHED.get((cell, order), "")])
     return table
+
+
+def reached(result: dict[str, Any]) -> list[str]:
+    """Return what stands below HEADS for a job."""
+    epochs = result["batches"] / math.ceil(result["digits"] / BATCH)
+    minutes, seconds = result["seconds"] / 60, result["seconds"] / epochs
+    shares = [f"{result[part]['accuracy']:.1%}" for part in ("validation", "test")]
+    return [f"{result['weights']:,}", f"{minutes:.0f}", f"{epochs:.2f}", f"{seconds:.0f}", *shares]
 
 
 if __name__ == "__main__":
