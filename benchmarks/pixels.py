@@ -233,7 +233,7 @@ def points(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[tuple
 
 
 def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return a heading, and for each job how far it came, if it has been trained, beside what was published."""
+    """Return a heading, and for each job how far it came, if it was trained, beside what was published."""
     table = [["", "pixels", *HEADS, "published"]]
     for name, (cell, order) in JOBS.items():
         found = reached(results[name]) if name in results else [""] * len(HEADS)
