@@ -188,7 +188,7 @@ def gate_rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
         found = [results.get(f"{cell}-{length}") for length in LENGTHS]
         gates = [result["kept"] if result and last_error(result) < LEARNED else None for result in found]
         for what, title in {"most": "the unit that keeps most", "mean": f"mean of {UNITS} units"}.items():
-            table.append([f"{cell}, {title}", *(f"{gate[what]:.3f}" if gate else "" for gate in gates)])
+            table.append([f"{cell}, {title}", *(f"{gate[what]:.4f}" if gate else "" for gate in gates)])
     return table
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from long_memory import CELLS
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from scratch_rnn.inside.figures import CELL_COLOURS
 from scratch_rnn.style import FAINT, INK, PURPLE, STYLE, WIDTH
 
-COLOURS = {"IRNN": PURPLE, **CELL_COLOURS}
+COLOURS = {cell: CELL_COLOURS.get(cell, PURPLE) for cell in CELLS}  # the IRNN's is purple
 
 
 @rc_context(STYLE)
@@ -26,7 +27,7 @@ def adding(
         for cell, values in cells.items():
             steps = [every * number for number in range(1, len(values) + 1)]
             axes.semilogy(steps, values, color=COLOURS[cell], linewidth=1.6, label=cell)
-            size = 11 - 2.5 * list(COLOURS).index(cell)  # of those that end at one place each is seen
+            size = 10 - 2 * list(COLOURS).index(cell)  # of those that end at one place each is seen
             axes.plot(steps[-1:], values[-1:], "o", color=COLOURS[cell], markersize=size)
         axes.yaxis.set_major_formatter("{x:g}")
         axes.set(title=f"T = {length}", xlabel="training steps", xlim=(0, None))

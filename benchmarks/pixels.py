@@ -40,13 +40,15 @@ from scratch_rnn.training.samples import split_row
 
 PIXELS, ORDERS = 784, ("in order", "permuted")
 UNITS, BATCH, CLIPNORM = {"IRNN": 100, "GRU": 128, "LSTM": 128}, 128, 1.0
-RATES = {"IRNN": 0.0001, "GRU": 0.001, "LSTM": 0.001}
+RATES = {"IRNN": 0.00003, "GRU": 0.001, "LSTM": 0.001}  # of short trials on digits to train on
 SEED, PERMUTATION_SEED = 1, 784
 EPOCHS, VALIDATION = 1000, 0.1  # more epochs than the time is enough for
 EVERY, SAVE_EVERY = 100, 20  # batches: for a point of the curve, and for a save
 CELLS = {"IRNN": irnn, "GRU": GRU, "LSTM": LSTM}
 JOBS = {f"{cell}-{order.replace(' ', '_')}": (cell, order) for order in ORDERS for cell in CELLS}
-FOLDER, BACKUPS = RESULTS / "pixels", Path("runs") / "pixels"
+FOLDER, BACKUPS = RESULTS / "pixels", Path(__file__).parents[1] / "runs" / "pixels"
+
+HEADS = ("weights", "minutes", "epochs", "s an epoch", "validation", "test")
 
 # Accuracy on the test digits, and who says so.
 PUBLISHED = {
@@ -197,7 +199,7 @@ def trained(cell: str, order: str, hours: float, train: Split, test: Split, back
     (x, y), (x_test, y_test) = ((sequences(images, order), labels) for images, labels in (train, test))
     model, curve = build(cell), Curve()
     callbacks = [curve, BackupAndRestore(backup, SAVE_EVERY, delete_checkpoint=False)]
-    print(f"{cell}, {order}: {hours:g} hours, saved in {backup}", flush=True)
+    print(f"{cell}, pixels {order}: {hours:g} hours, saved in {backup}", flush=True)
     with suppress(TimeIsOver):
         model.fit(
             x,
@@ -231,17 +233,20 @@ def points(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[tuple
 
 
 def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """Return a heading, and for each job how far it came, beside what was published."""
-    heads = ("pixels", "weights", "minutes", "epochs", "s an epoch", "validation", "test", "published")
-    table = [["", *heads]]
-    for result in results.values():
-        cell, order = result["cell"], result["order"]
-        epochs = result["batches"] / math.ceil(result["digits"] / BATCH)
-        row = [cell, order, f"{result['weights']:,}", f"{result['seconds'] / 60:.0f}", f"{epochs:.2f}"]
-        row.append(f"{result['seconds'] / epochs:.0f}")
-        row += [f"{result[part]['accuracy']:.1%}" for part in ("validation", "test")]
-        table.append([*row, PUBLISHED.get((cell, order), "")])
+    """Return a heading, and for each job how far it came, if it was trained, beside what was published."""
+    table = [["", "pixels", *HEADS, "published"]]
+    for name, (cell, order) in JOBS.items():
+        found = reached(results[name]) if name in results else [""] * len(HEADS)
+        table.append([cell, order, *found, PUBLISHED.get((cell, order), "")])
     return table
+
+
+def reached(result: dict[str, Any]) -> list[str]:
+    """Return what stands below HEADS for a job."""
+    epochs = result["batches"] / math.ceil(result["digits"] / BATCH)
+    minutes, seconds = result["seconds"] / 60, result["seconds"] / epochs
+    shares = [f"{result[part]['accuracy']:.1%}" for part in ("validation", "test")]
+    return [f"{result['weights']:,}", f"{minutes:.0f}", f"{epochs:.2f}", f"{seconds:.0f}", *shares]
 
 
 if __name__ == "__main__":
