@@ -18,12 +18,14 @@ from scratch_rnn.exercises.data import cases, tolerance
 from scratch_rnn.exercises.guided import Guide, Pool
 from scratch_rnn.exercises.pairing import best_pairs
 from scratch_rnn.exercises.reading import student_of, students_in
-from scratch_rnn.exercises.recognition import Call
+from scratch_rnn.exercises.recognition import Call, gives
 from scratch_rnn.exercises.spec import Exercise
 from scratch_rnn.exercises.spec import exercise as exercise_of
 from scratch_rnn.exercises.student import Event, Student
 from scratch_rnn.exercises.values import alike, close, is_data, same
 from scratch_rnn.exercises.verdict import Finding, Verdict, numbers, shapes
+
+EXTREME = ("not-shifted", "shifted-by-one-number", "logarithm-kept-from-zero")  # seen in extreme numbers alone
 
 
 def check(function: Callable[..., Any]) -> Verdict:
@@ -53,8 +55,8 @@ def judged(student: Student) -> Verdict:
     if not broken and _right(exercise, calls):
         verdict.findings += _side_effects(student, calls)
         return verdict
-    if not broken and (overflow := _overflow(exercise, calls)):
-        verdict.findings.append(overflow)
+    if not broken and (extreme := _extreme(exercise, calls)):
+        verdict.findings.append(extreme)
         return verdict
     if not broken:
         verdict.findings += _changed(exercise, calls)
@@ -165,19 +167,19 @@ def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
     return []
 
 
-def _overflow(exercise: Exercise, calls: list[Call]) -> Finding | None:
-    """Return what is to be said of results that are right, but for large numbers that overflow."""
-    mistake = next((mistake for mistake in exercise.mistakes if mistake.name == "not-shifted"), None)
+def _extreme(exercise: Exercise, calls: list[Call]) -> Finding | None:
+    """Return what is to be said of results that are right on ordinary numbers, and wrong on extreme ones."""
     near = tolerance(exercise.name)
-    wrong = [call for call in calls if not close(call.run.results, call.guide.reference, near)]
-    if mistake is None or len(wrong) == len(calls):
-        return None
-    if any(np.isfinite(value).all() for call in wrong for value in call.run.results):
-        return None
-    line = next(line for line in exercise.lines if line.place in mistake.statements)
-    return Finding(
-        line.number, mistake.name, (f"{line}: {mistake.words} ({mistake.name}).", f"See {line.section}.")
-    )
+    wrong = [not close(call.run.results, call.guide.reference, near) for call in calls]
+    for mistake in exercise.mistakes:
+        if mistake.name not in EXTREME or all(wrong):
+            continue
+        function = exercise.function(exercise.with_statements(mistake.statements))
+        if wrong == [not gives(function, call, call.guide.reference, near) for call in calls]:
+            line = next(line for line in exercise.lines if line.place in mistake.statements)
+            words = f"{line}: {mistake.words} ({mistake.name})."
+            return Finding(line.number, mistake.name, (words, f"See {line.section}."))
+    return None
 
 
 def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
