@@ -83,7 +83,7 @@ def _cross_entropy(rng: np.random.Generator) -> list[Arguments]:
     calls = [(rng.normal(size=(B, K)), rng.integers(K, size=B)) for B, K in ((3, 5), (4, 7))]
     logits, y = calls[0]
     apart = logits + np.array([[1000.0], [0.0], [-1000.0]])
-    sure = logits + 60 * np.eye(5)[(y + 1) % 5]  # of wrong classes
+    sure = logits - 60 * np.eye(5)[y]  # that the right class is none
     return [*calls, (logits + 1000.0, y), (apart, y), (sure, y)]
 
 

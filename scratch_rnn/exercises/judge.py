@@ -11,8 +11,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from scratch_rnn.exercises.comparison import Comparison
 from scratch_rnn.exercises.data import cases, tolerance
 from scratch_rnn.exercises.guided import Guide, Pool
@@ -25,7 +23,7 @@ from scratch_rnn.exercises.student import Event, Student
 from scratch_rnn.exercises.values import alike, close, is_data, same
 from scratch_rnn.exercises.verdict import Finding, Verdict, numbers, shapes
 
-EXTREME = ("not-shifted", "shifted-by-one-number", "logarithm-kept-from-zero")  # seen in extreme numbers alone
+EXTREME = ("not-shifted", "shifted-by-one-number", "logarithm-kept-from-zero")  # by extreme numbers
 
 
 def check(function: Callable[..., Any]) -> Verdict:
@@ -57,6 +55,9 @@ def judged(student: Student) -> Verdict:
         return verdict
     if not broken and (extreme := _extreme(exercise, calls)):
         verdict.findings.append(extreme)
+        return verdict
+    if not broken and _exchanged(exercise, calls):
+        verdict.findings += _wrong_results(exercise, calls)
         return verdict
     if not broken:
         verdict.findings += _changed(exercise, calls)
@@ -162,8 +163,9 @@ def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             elif name.startswith("d"):
                 mistake = "upstream-gradient-overwritten"
             words = f"The function changes its argument {name}, which its caller still needs ({mistake})."
-            number = "N1" if mistake == "x-left-moved" else ""
-            return [Finding(number, mistake, (words, "Work on a copy, or put back what was there."))]
+            number = "N1" if mistake == "x-left-moved" else call.run.changing.get(name, "")
+            where = f"({number}) " if number else ""
+            return [Finding(number, mistake, (where + words, "Work on a copy, or put back what was there."))]
     return []
 
 
@@ -196,9 +198,8 @@ def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
                 if close(one, value, near)
             ]
             if twin:
-                words = (
-                    f"Where {name} belongs it returns {twin[0]}: the order is {', '.join(exercise.results)}."
-                )
+                words = _swapped(exercise, name, twin[0], call)
+                name = twin[0] if {name, twin[0]} in call.run.shared else name
             elif not alike(one, other):
                 words = f"What it returns as {name} is wrong: {shapes(one, other)}."
             elif isinstance(other, list):
@@ -206,5 +207,23 @@ def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             else:
                 words = f"What it returns as {name} is wrong: {numbers(one, other, near)}."
             number = next((line.number for line in reversed(exercise.lines) if line.name == name), "")
-            return [Finding(number, "", (words,))]
+            return [Finding(number, "", (f"({number}) {words}" if number else words,))]
     return []
+
+
+def _exchanged(exercise: Exercise, calls: list[Call]) -> bool:
+    """Return whether each result is right, or would be so in the place of another one."""
+    near = tolerance(exercise.name)
+    return len(exercise.results) > 1 and all(
+        any(close(own, right, near) for right in call.guide.reference)
+        for call in calls
+        for own in call.run.results
+    )
+
+
+def _swapped(exercise: Exercise, name: str, twin: str, call: Call) -> str:
+    """Say that one result stands where another belongs, or that the two are one array."""
+    if {name, twin} in call.run.shared:
+        words = f"{name} and {twin} are one and the same array, so what is done to one is done to the other"
+        return f"{words}: where {name} belongs it returns {twin}. Let {twin} begin as a copy."
+    return f"Where {name} belongs it returns {twin}: the order is {', '.join(exercise.results)}."
