@@ -1293,4 +1293,19 @@ def simple_rnn_loop(dy, dh_final, x, h, W, U):
 """,
         ["T3", "T4"],
     ),
+    (
+        "arrays filled sample by sample",
+        """
+def gru_reset_before_backward(dh, h_prev, u, r, g, U_u, U_r, U_g):
+    dh_prev, dz_u, dz_r, dz_g = np.zeros((4, *dh.shape))
+    for k in range(len(dh)):
+        dz_g[k] = dh[k] * (1 - u[k]) * (1 - g[k] ** 2)
+        dm = U_g @ dz_g[k]
+        dz_u[k] = dh[k] * (h_prev[k] - g[k]) * u[k] * (1 - u[k])
+        dz_r[k] = dm * r[k] * r[k] * (1 - r[k])
+        dh_prev[k] = dh[k] * u[k] + dm * h_prev[k] + U_u @ dz_u[k] + U_r @ dz_r[k]
+    return dh_prev, dz_u, dz_r, dz_g
+""",
+        ["G14", "G15"],
+    ),
 ]

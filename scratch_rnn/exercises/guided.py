@@ -80,6 +80,11 @@ class Guide:
         self.counts = Counter(moment.place for moment in plain.moments)
         self.order = [moment.place for moment in plain.moments]
         names = {line.place: line.name for line in exercise.lines}
+        self.shapes = {
+            (names[moment.place], np.shape(moment.rule))
+            for moment in plain.moments
+            if not isinstance(moment.rule, (list, tuple))
+        }
         self.last = {names[place]: (place, self.counts[place] - 1) for place in self.order}
 
     def walk(self, function: Any, pairs: Pairs, pool: Pool, limits: Limits | None = None) -> Walk:
@@ -115,6 +120,14 @@ class Guide:
             results = function(*kept(self.arguments))
         walk.results = list(results) if isinstance(results, tuple) else [results]
         return walk
+
+    def has_shape(self, name: str, value: Any) -> bool:
+        """Return whether a value is of a shape that the solution's name has, or of a name that it lacks."""
+        return (
+            name not in dict(self.shapes)
+            or isinstance(value, (list, tuple))
+            or (name, np.shape(value)) in self.shapes
+        )
 
     def _is_result(self, place: int, name: str, time: int) -> bool:
         """Return whether this is the last time that a name which is returned gets a value."""

@@ -7,7 +7,7 @@ they are wrong are the numbers on the way compared, equation by equation.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import cache
 from typing import Any
 
@@ -64,6 +64,11 @@ def judged(student: Student) -> Verdict:
     # Arguments that change make given lines wrong, so then the equations alone are compared.
     whole = not (verdict.findings or verdict.blanks)
     found, verdict.right = Comparison(exercise, calls, whole).findings()
+    if whole and (filled := student.filled):
+        ends = [_called(student, guide, filled) for guide in _guides(exercise.name)]
+        others, right = Comparison(exercise, ends, whole).findings()
+        if others and len(_blamed(others)) < len(_blamed(found)):
+            found, verdict.right = others, right
     verdict.findings = found + verdict.findings
     if whole and not found:
         verdict.findings += _wrong_results(exercise, calls)
@@ -75,8 +80,16 @@ def _guides(name: str) -> list[Guide]:
     return [Guide(exercise_of(name), arguments, tolerance(name)) for arguments in cases(name)]
 
 
-def _called(student: Student, guide: Guide) -> Call:
-    """Run a student's function once; where it has no name for a result, what it returns has it."""
+def _blamed(findings: list[Finding]) -> set[str]:
+    return {finding.number for finding in findings}
+
+
+def _called(student: Student, guide: Guide, filled: Set[str] = frozenset()) -> Call:
+    """Run a student's function once; where it has no name for a result, what it returns has it.
+
+    filled: names whose arrays are filled part by part, so that only their last value is evidence; then
+    neither is a number of a shape that no line of that name has.
+    """
     exercise = student.exercise
     run = student.run(guide.arguments)
     events = list(run.events)
@@ -90,6 +103,10 @@ def _called(student: Student, guide: Guide) -> Call:
                 for name, value in zip(expected, run.results, strict=True)
                 if is_data(value) and (name not in known or not same(known[name].value, value))
             ]
+    if filled:
+        last = {event.name: event for event in events}
+        events = [event for event in events if event.name not in filled or last[event.name] is event]
+        events = [event for event in events if guide.has_shape(event.name, event.value)]
     whole = not (run.error or student.blanks)
     pool = Pool(events)
     return Call(guide, run, best_pairs(guide, events, pool, whole), pool)

@@ -68,6 +68,11 @@ class Student:
                 found.append((statement.lineno, f"{number}{name}".strip() or f"line {statement.lineno}"))
         return [text for _, text in sorted(found)]
 
+    @property
+    def filled(self) -> set[str]:
+        """The names whose arrays are filled part by part, though the solution computes each at once."""
+        return _filled(self.tree) - _filled(self.exercise.tree) if self.tree else set()
+
     def run(self, arguments: tuple[Any, ...]) -> Run:
         """Call the function with copies of the arguments and write down what happens."""
         run = Run()
@@ -169,6 +174,18 @@ def _shared(names: list[str], results: Any) -> list[set[str]]:
     arrays = [(name, value) for name, value in both if isinstance(value, np.ndarray)]
     pairs = combinations(arrays, 2)
     return [{one, other} for (one, a), (other, b) in pairs if np.shares_memory(a, b)]
+
+
+def _filled(tree: ast.FunctionDef) -> set[str]:
+    """Return the names to whose entries a loop gives values."""
+    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    entries = [
+        node
+        for loop in loops
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    ]
+    return {entry.value.id for entry in entries if isinstance(entry.value, ast.Name)}
 
 
 def _has_ellipsis(statement: ast.stmt) -> bool:
