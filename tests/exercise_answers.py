@@ -1216,4 +1216,96 @@ def own_cell(dh, h_prev, f, g, U_f, U_g):
 """,
         ["X8"],
     ),
+    (
+        "carried gradient too late for the gates",
+        """
+def lstm_step_backward(dh, dc_carried, c_prev, i, f, g, o, c, U):
+    s = np.tanh(c)
+    cell = dh * o * (1 - s**2)
+    parts = [cell * g * i * (1 - i), cell * c_prev * f * (1 - f), cell * i * (1 - g**2), dh * s * o * (1 - o)]
+    cell = cell + dc_carried
+    dz = np.hstack(parts)
+    return dz @ U.T, cell * f, dz
+""",
+        ["L8"],
+    ),
+    (
+        "accumulator with blocks cut wrongly",
+        """
+def lstm_step_backward(dh, dc_carried, c_prev, i, f, g, o, c, U):
+    dc = dh * o * (1 - np.tanh(c) ** 2) + dc_carried
+    H = len(U)
+    blocks = [dc * g * i * (1 - i), dc * c_prev * f * (1 - f), dc * i * (1 - g**2), dh * np.tanh(c) * o * (1 - o)]
+    dh_prev = np.zeros(dh.shape)
+    for k, block in enumerate(blocks):
+        dh_prev += block @ U[:, k::4].T
+    return dh_prev, dc * f, np.hstack(blocks)
+""",
+        ["L15"],
+    ),
+    (
+        "one array under two names",
+        """
+def gru_step_backward(dh, h_prev, u, r, g, p, U_u, U_r, U_g):
+    dz_g = dh * (1 - u) * (1 - g**2)
+    dz_r = dz_g * p * r * (1 - r)
+    dz_u = dh * (h_prev - g) * u * (1 - u)
+    dp = dz_g
+    dp *= r
+    return dh * u + dp @ U_g.T + dz_u @ U_u.T + dz_r @ U_r.T, dz_u, dz_r, dz_g, dp
+""",
+        ["G11"],
+    ),
+    (
+        "square gradient transposed",
+        """
+def simple_rnn_step_backward(dh, x_t, h_prev, h, W, U):
+    dz = dh * (h**2 - 1)
+    return dz @ W.T, dz @ U.T, x_t.T @ dz, dz.T @ h_prev, dz.sum(axis=0)
+""",
+        ["S2", "T3"],
+    ),
+    (
+        "initial state squashed",
+        """
+def simple_rnn_loop(dy, dh_final, x, h, W, U):
+    dh_carried, dz = dh_final, np.zeros_like(dy)
+    for t in range(x.shape[1])[::-1]:
+        dz[:, t] = (dy[:, t] + dh_carried) * (1 - h[:, t + 1] ** 2)
+        dh_carried = dz[:, t] @ U.T
+    dh_0 = dh_carried * (1 - h[:, 0] ** 2)
+    dW, dU = np.einsum("btd,bth->dh", x, dz), np.einsum("btg,bth->gh", h[:, :-1], dz)
+    return dz @ W.T, dh_0, dW, dU, dz.sum((0, 1))
+""",
+        ["T5"],
+    ),
+    (
+        "list in reverse order of time",
+        """
+def simple_rnn_loop(dy, dh_final, x, h, W, U):
+    back, found = dh_final, []
+    for t in reversed(range(x.shape[1])):
+        found.append((dy[:, t] + back) * (1 - h[:, t + 1] ** 2))
+        back = found[-1] @ U.T
+    D = np.stack(found, axis=1)
+    dW, dU = np.einsum("btd,bth->dh", x, D), np.einsum("btg,bth->gh", h[:, :-1], D)
+    return D @ W.T, back, dW, dU, D.sum((0, 1))
+""",
+        ["T3", "T4"],
+    ),
+    (
+        "arrays filled sample by sample",
+        """
+def gru_reset_before_backward(dh, h_prev, u, r, g, U_u, U_r, U_g):
+    dh_prev, dz_u, dz_r, dz_g = np.zeros((4, *dh.shape))
+    for k in range(len(dh)):
+        dz_g[k] = dh[k] * (1 - u[k]) * (1 - g[k] ** 2)
+        dm = U_g @ dz_g[k]
+        dz_u[k] = dh[k] * (h_prev[k] - g[k]) * u[k] * (1 - u[k])
+        dz_r[k] = dm * r[k] * r[k] * (1 - r[k])
+        dh_prev[k] = dh[k] * u[k] + dm * h_prev[k] + U_u @ dz_u[k] + U_r @ dz_r[k]
+    return dh_prev, dz_u, dz_r, dz_g
+""",
+        ["G14", "G15"],
+    ),
 ]

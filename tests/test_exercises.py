@@ -232,6 +232,24 @@ def test_large_logits_that_overflow_are_told(verdict_on):
     assert "overflow" in str(finding)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "name"),
+    [
+        ("logits.max(axis=1, keepdims=True)", "np.max(logits)", "shifted-by-one-number"),
+        (
+            "loss = -(one_hot * log_p)",
+            "p = np.exp(log_p); loss = -(one_hot * np.log(p + 1e-10))",
+            "logarithm-kept-from-zero",
+        ),
+    ],
+)
+def test_what_is_wrong_for_extreme_logits_alone_is_told(right, wrong, name, verdict_on):
+    text = exercise("cross_entropy").source
+    assert right in text
+    (finding,) = verdict_on(text.replace(right, wrong)).findings
+    assert (finding.number, finding.mistake) == ("C1", name)
+
+
 # Functions, as in a notebook -------------------------------------------------------------------------------
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 
+import numpy as np
+
 from scratch_rnn.exercises.data import tolerance
 from scratch_rnn.exercises.guided import Moment, Walk, compiled
-from scratch_rnn.exercises.recognition import Call, Explanation, explain, known_mistake
+from scratch_rnn.exercises.recognition import Call, Explanation, explain, explained_by, known_mistake
 from scratch_rnn.exercises.spec import Exercise, Line
+from scratch_rnn.exercises.values import agreeing, alike
 from scratch_rnn.exercises.verdict import Finding, wrong_line
 
 
@@ -107,14 +110,57 @@ class Comparison:
     def _finding(self, place: int, why: Explanation | None, moment: Moment | None = None) -> Finding:
         line = self.lines[place]
         moment = moment or self._first_wrong(place)
-        return wrong_line(line, moment, self._before(line, self._statuses()), why, self.near)
+        before = self._before(line, self._statuses())
+        if line.number or moment is None:
+            return wrong_line(line, (line.number,), moment, before, why, self.near)
+        why = why or self._reaches_it_alone(place)
+        numbers = self._makers(line, moment)
+        if why and why.places[0] in self.lines:
+            numbers = tuple(dict.fromkeys(self.lines[other].number for other in why.places)) or numbers
+        return wrong_line(line, numbers, moment, before, why, self.near)
+
+    def _reaches_it_alone(self, place: int) -> Explanation | None:
+        """Return a catalogued mistake that makes the numbers of a line, if not of all that use the same."""
+        absent = set(self._absent())
+        for mistake in self.exercise.mistakes:
+            if set(mistake.statements) <= absent:
+                function = compiled(
+                    self.exercise, self.exercise.with_statements(mistake.statements, self.tree)
+                )
+                if all(place not in call.walk(function).wrong() for call in self.calls):
+                    return explained_by(mistake)
+        return None
+
+    def _makers(self, line: Line, moment: Moment) -> tuple[str, ...]:
+        """Return the equations that a given line's numbers are made of, without those whose part is right."""
+        read = {node.id for node in ast.walk(ast.parse(line.source)) if isinstance(node, ast.Name)}
+        made = [other for other in self.exercise.lines if other.number and other.name in read - {line.name}]
+        made = [other for other in made if other.place < line.place]
+        wrong = [other for other in made if not self._part_is_right(line, other.name, moment)]
+        own = [other for other in self.exercise.lines if other.number and other.name == line.name]
+        return tuple(dict.fromkeys(other.number for other in wrong or made or own))
+
+    def _part_is_right(self, line: Line, name: str, moment: Moment) -> bool:
+        """Return whether all entries agree that come from one of the names in a given line."""
+        names = self.calls[0].guide.names[line.place]
+        if not (isinstance(names.get(name), np.ndarray) and alike(moment.own, moment.rule)):
+            return False
+        value = ast.parse(line.source).body[0].value  # type: ignore[attr-defined]
+        space = names | {name: np.full_like(names[name], np.nan), "np": np}
+        entries = np.isnan(eval(ast.unparse(value), space))
+        if entries.shape != np.shape(moment.rule):
+            return False
+        return bool(agreeing(moment.own, moment.rule, self.near)[entries].all())
 
     def _before(self, line: Line, statuses: dict[int, str]) -> str:
         """Say how it stands with the equations before a line."""
         earlier = [other for other in self.exercise.lines if other.number and other.place < line.place]
         wrong = [str(other) for other in earlier if statuses[other.place] == "wrong"]
         if wrong:
-            return f"; it is judged by your own numbers before it, of which {', '.join(wrong)} is wrong"
+            more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+            verb = "are" if len(wrong) > 1 else "is"
+            which = f"{', '.join(wrong[:3])}{more} {verb} wrong"
+            return f"; it is judged by your own numbers before it, of which {which}"
         if not earlier:
             return ""
         if any(statuses[other.place] == "absent" for other in earlier):

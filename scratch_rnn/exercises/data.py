@@ -82,7 +82,9 @@ def _truncated_loop(rng: np.random.Generator) -> list[Arguments]:
 def _cross_entropy(rng: np.random.Generator) -> list[Arguments]:
     calls = [(rng.normal(size=(B, K)), rng.integers(K, size=B)) for B, K in ((3, 5), (4, 7))]
     logits, y = calls[0]
-    return [*calls, (logits + 1000.0, y)]
+    apart = logits + np.array([[1000.0], [0.0], [-1000.0]])
+    sure = logits - 60 * np.eye(5)[y]  # that the right class is none
+    return [*calls, (logits + 1000.0, y), (apart, y), (sure, y)]
 
 
 def _lstm_step_backward(rng: np.random.Generator) -> list[Arguments]:

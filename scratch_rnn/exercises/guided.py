@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,10 +74,18 @@ class Guide:
     def __init__(self, exercise: Exercise, arguments: tuple[Any, ...], tolerance: float) -> None:
         self.exercise, self.arguments, self.tolerance = exercise, arguments, tolerance
         self.names: dict[int, dict[str, Any]] = {}  # what names there are at a line, and their values
+        self.last: dict[str, tuple[int, int]] = {}  # when a name gets its last value: place and time
         plain = self._run(compiled(exercise, exercise.tree), {})
         self.reference = plain.results
         self.counts = Counter(moment.place for moment in plain.moments)
         self.order = [moment.place for moment in plain.moments]
+        names = {line.place: line.name for line in exercise.lines}
+        self.shapes = {
+            (names[moment.place], np.shape(moment.rule))
+            for moment in plain.moments
+            if not isinstance(moment.rule, (list, tuple))
+        }
+        self.last = {names[place]: (place, self.counts[place] - 1) for place in self.order}
 
     def walk(self, function: Any, pairs: Pairs, pool: Pool, limits: Limits | None = None) -> Walk:
         """Return what happens where the paired events take the place of the solution's own values.
@@ -93,8 +102,13 @@ class Guide:
 
         def seen(place: int, name: str, value: Any, names: dict[str, Any]) -> Any:
             self.names.setdefault(place, dict(names))
-            elsewhere = None if limits and place in limits.by_name else pool
-            own, right = self._matched(value, pairs.get((place, counts[place]), []), elsewhere)
+            events, elsewhere = pairs.get((place, counts[place]), []), pool
+            if limits and place in limits.by_name:  # what it began with does not count
+                events, elsewhere = events[-1:], None
+            if self._is_result(place, name, counts[place]):  # a number elsewhere, or a transpose, is not it
+                own, right = self._matched(value, events, None, _as_it_is)
+            else:
+                own, right = self._matched(value, events, elsewhere, _views)
             if not right and limits and place not in limits.wrong:
                 raise Unexpected
             counts[place] += 1
@@ -107,10 +121,25 @@ class Guide:
         walk.results = list(results) if isinstance(results, tuple) else [results]
         return walk
 
-    def _matched(self, value: Any, events: list[Event], pool: Pool | None) -> tuple[Any, bool]:
+    def has_shape(self, name: str, value: Any) -> bool:
+        """Return whether a value is of a shape that the solution's name has, or of a name that it lacks."""
+        return (
+            name not in dict(self.shapes)
+            or isinstance(value, (list, tuple))
+            or (name, np.shape(value)) in self.shapes
+        )
+
+    def _is_result(self, place: int, name: str, time: int) -> bool:
+        """Return whether this is the last time that a name which is returned gets a value."""
+        known = self.last.get(name)
+        return known == (place, time) and name in self.exercise.results
+
+    def _matched(
+        self, value: Any, events: list[Event], pool: Pool | None, views: Callable[[Any], list[Any]]
+    ) -> tuple[Any, bool]:
         """Return the student's number among several that may be meant, and whether it is right."""
         for event in events:
-            for own in _views(event.value):
+            for own in views(event.value):
                 if close(own, value, self.tolerance):
                     return own, True
         if events and pool and pool.has(value, self.tolerance):
@@ -151,6 +180,10 @@ def compiled(exercise: Exercise, tree: ast.FunctionDef) -> Any:
         return [statement] if name is None else [statement, _showing(name, statement)]
 
     return exercise.function(rebuilt(tree, shown), __seen__=None)
+
+
+def _as_it_is(value: Any) -> list[Any]:
+    return [value]
 
 
 def _views(value: Any) -> list[Any]:

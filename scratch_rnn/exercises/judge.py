@@ -7,23 +7,23 @@ they are wrong are the numbers on the way compared, equation by equation.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from scratch_rnn.exercises.comparison import Comparison
 from scratch_rnn.exercises.data import cases, tolerance
 from scratch_rnn.exercises.guided import Guide, Pool
 from scratch_rnn.exercises.pairing import best_pairs
 from scratch_rnn.exercises.reading import student_of, students_in
-from scratch_rnn.exercises.recognition import Call
+from scratch_rnn.exercises.recognition import Call, gives
 from scratch_rnn.exercises.spec import Exercise
 from scratch_rnn.exercises.spec import exercise as exercise_of
 from scratch_rnn.exercises.student import Event, Student
 from scratch_rnn.exercises.values import alike, close, is_data, same
 from scratch_rnn.exercises.verdict import Finding, Verdict, numbers, shapes
+
+EXTREME = ("not-shifted", "shifted-by-one-number", "logarithm-kept-from-zero")  # by extreme numbers
 
 
 def check(function: Callable[..., Any]) -> Verdict:
@@ -53,14 +53,22 @@ def judged(student: Student) -> Verdict:
     if not broken and _right(exercise, calls):
         verdict.findings += _side_effects(student, calls)
         return verdict
-    if not broken and (overflow := _overflow(exercise, calls)):
-        verdict.findings.append(overflow)
+    if not broken and (extreme := _extreme(exercise, calls)):
+        verdict.findings.append(extreme)
+        return verdict
+    if not broken and _exchanged(exercise, calls):
+        verdict.findings += _wrong_results(exercise, calls)
         return verdict
     if not broken:
         verdict.findings += _changed(exercise, calls)
     # Arguments that change make given lines wrong, so then the equations alone are compared.
     whole = not (verdict.findings or verdict.blanks)
     found, verdict.right = Comparison(exercise, calls, whole).findings()
+    if whole and (filled := student.filled):
+        ends = [_called(student, guide, filled) for guide in _guides(exercise.name)]
+        others, right = Comparison(exercise, ends, whole).findings()
+        if others and len(_blamed(others)) < len(_blamed(found)):
+            found, verdict.right = others, right
     verdict.findings = found + verdict.findings
     if whole and not found:
         verdict.findings += _wrong_results(exercise, calls)
@@ -72,8 +80,16 @@ def _guides(name: str) -> list[Guide]:
     return [Guide(exercise_of(name), arguments, tolerance(name)) for arguments in cases(name)]
 
 
-def _called(student: Student, guide: Guide) -> Call:
-    """Run a student's function once; where it has no name for a result, what it returns has it."""
+def _blamed(findings: list[Finding]) -> set[str]:
+    return {finding.number for finding in findings}
+
+
+def _called(student: Student, guide: Guide, filled: Set[str] = frozenset()) -> Call:
+    """Run a student's function once; where it has no name for a result, what it returns has it.
+
+    filled: names whose arrays are filled part by part, so that only their last value is evidence; then
+    neither is a number of a shape that no line of that name has.
+    """
     exercise = student.exercise
     run = student.run(guide.arguments)
     events = list(run.events)
@@ -87,6 +103,10 @@ def _called(student: Student, guide: Guide) -> Call:
                 for name, value in zip(expected, run.results, strict=True)
                 if is_data(value) and (name not in known or not same(known[name].value, value))
             ]
+    if filled:
+        last = {event.name: event for event in events}
+        events = [event for event in events if event.name not in filled or last[event.name] is event]
+        events = [event for event in events if guide.has_shape(event.name, event.value)]
     whole = not (run.error or student.blanks)
     pool = Pool(events)
     return Call(guide, run, best_pairs(guide, events, pool, whole), pool)
@@ -160,24 +180,25 @@ def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             elif name.startswith("d"):
                 mistake = "upstream-gradient-overwritten"
             words = f"The function changes its argument {name}, which its caller still needs ({mistake})."
-            number = "N1" if mistake == "x-left-moved" else ""
-            return [Finding(number, mistake, (words, "Work on a copy, or put back what was there."))]
+            number = "N1" if mistake == "x-left-moved" else call.run.changing.get(name, "")
+            where = f"({number}) " if number else ""
+            return [Finding(number, mistake, (where + words, "Work on a copy, or put back what was there."))]
     return []
 
 
-def _overflow(exercise: Exercise, calls: list[Call]) -> Finding | None:
-    """Return what is to be said of results that are right, but for large numbers that overflow."""
-    mistake = next((mistake for mistake in exercise.mistakes if mistake.name == "not-shifted"), None)
+def _extreme(exercise: Exercise, calls: list[Call]) -> Finding | None:
+    """Return what is to be said of results that are right on ordinary numbers, and wrong on extreme ones."""
     near = tolerance(exercise.name)
-    wrong = [call for call in calls if not close(call.run.results, call.guide.reference, near)]
-    if mistake is None or len(wrong) == len(calls):
-        return None
-    if any(np.isfinite(value).all() for call in wrong for value in call.run.results):
-        return None
-    line = next(line for line in exercise.lines if line.place in mistake.statements)
-    return Finding(
-        line.number, mistake.name, (f"{line}: {mistake.words} ({mistake.name}).", f"See {line.section}.")
-    )
+    wrong = [not close(call.run.results, call.guide.reference, near) for call in calls]
+    for mistake in exercise.mistakes:
+        if mistake.name not in EXTREME or all(wrong):
+            continue
+        function = exercise.function(exercise.with_statements(mistake.statements))
+        if wrong == [not gives(function, call, call.guide.reference, near) for call in calls]:
+            line = next(line for line in exercise.lines if line.place in mistake.statements)
+            words = f"{line}: {mistake.words} ({mistake.name})."
+            return Finding(line.number, mistake.name, (words, f"See {line.section}."))
+    return None
 
 
 def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
@@ -194,9 +215,8 @@ def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
                 if close(one, value, near)
             ]
             if twin:
-                words = (
-                    f"Where {name} belongs it returns {twin[0]}: the order is {', '.join(exercise.results)}."
-                )
+                words = _swapped(exercise, name, twin[0], call)
+                name = twin[0] if {name, twin[0]} in call.run.shared else name
             elif not alike(one, other):
                 words = f"What it returns as {name} is wrong: {shapes(one, other)}."
             elif isinstance(other, list):
@@ -204,5 +224,23 @@ def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             else:
                 words = f"What it returns as {name} is wrong: {numbers(one, other, near)}."
             number = next((line.number for line in reversed(exercise.lines) if line.name == name), "")
-            return [Finding(number, "", (words,))]
+            return [Finding(number, "", (f"({number}) {words}" if number else words,))]
     return []
+
+
+def _exchanged(exercise: Exercise, calls: list[Call]) -> bool:
+    """Return whether each result is right, or would be so in the place of another one."""
+    near = tolerance(exercise.name)
+    return len(exercise.results) > 1 and all(
+        any(close(own, right, near) for right in call.guide.reference)
+        for call in calls
+        for own in call.run.results
+    )
+
+
+def _swapped(exercise: Exercise, name: str, twin: str, call: Call) -> str:
+    """Say that one result stands where another belongs, or that the two are one array."""
+    if {name, twin} in call.run.shared:
+        words = f"{name} and {twin} are one and the same array, so what is done to one is done to the other"
+        return f"{words}: where {name} belongs it returns {twin}. Let {twin} begin as a copy."
+    return f"Where {name} belongs it returns {twin}: the order is {', '.join(exercise.results)}."

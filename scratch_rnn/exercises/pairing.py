@@ -72,7 +72,7 @@ def _by_number(lines: list[Line], counts: Counter[int], own: list[Event]) -> Pai
     last = {line.number: line.place for line in lines if line.number}
     plain = [line.place for line in lines if not line.number]
     rows = sorted({event.line for event in own if not event.numbers})
-    if len(rows) > len(plain):
+    if len(rows) > len(plain) or 0 in rows:  # what is returned under no name comes last
         return {}
     given = dict(zip(rows, plain, strict=False))
     groups: dict[int, list[Event]] = {line.place: [] for line in lines}

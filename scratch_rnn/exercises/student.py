@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class Run:
     error: str = ""
     error_numbers: tuple[str, ...] = ()
     changed: list[str] = field(default_factory=list)  # arguments that were not left as they were
+    changing: dict[str, str] = field(default_factory=dict)  # the equation in whose line that happened first
+    shared: list[set[str]] = field(default_factory=list)  # names of two results that are one array
 
 
 @dataclass
@@ -65,16 +68,23 @@ class Student:
                 found.append((statement.lineno, f"{number}{name}".strip() or f"line {statement.lineno}"))
         return [text for _, text in sorted(found)]
 
+    @property
+    def filled(self) -> set[str]:
+        """The names whose arrays are filled part by part, though the solution computes each at once."""
+        return _filled(self.tree) - _filled(self.exercise.tree) if self.tree else set()
+
     def run(self, arguments: tuple[Any, ...]) -> Run:
         """Call the function with copies of the arguments and write down what happens."""
         run = Run()
         given = kept(arguments)
-        recorder = Recorder(self, run)
+        recorder = Recorder(self, run, dict(zip(self.exercise.arguments, given, strict=False)))
         self.function.__globals__["__note__"] = recorder.note
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                run.results = kept(self.function(*given))
+                results = self.function(*given)
+                run.shared = _shared(self.exercise.results, results)
+                run.results = kept(results)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a student's code may raise, SystemExit too
@@ -132,8 +142,10 @@ class Student:
 class Recorder:
     """Writes down events of one call."""
 
-    def __init__(self, student: Student, run: Run) -> None:
+    def __init__(self, student: Student, run: Run, given: dict[str, Any]) -> None:
         self.run, self.numbers = run, student.statement_numbers()
+        self.equations = {line.name: line.number for line in student.exercise.lines if line.number}
+        self.given, self.before = given, {name: kept(value) for name, value in given.items()}
         self.last: dict[str, Any] = {}
 
     def note(self, name: str, value: Any, line: int, always: bool) -> None:
@@ -142,8 +154,38 @@ class Recorder:
             return
         if not always and (name not in self.last or same(self.last[name], value)):
             return
+        self._watch(name, line)
         self.last[name] = kept(value)
         self.run.events.append(Event(name, self.last[name], line, self.numbers.get(line, ())))
+
+    def _watch(self, name: str, line: int) -> None:
+        """Write down which argument a line has changed, and the equation it belongs to, if it has one."""
+        for argument, value in self.given.items():
+            if argument not in self.run.changing and not same(value, self.before[argument]):
+                own = self.numbers.get(line) or (self.equations.get(name, ""),)
+                self.run.changing[argument] = own[-1]
+
+
+def _shared(names: list[str], results: Any) -> list[set[str]]:
+    """Return which two of several results are arrays with the same memory."""
+    if not isinstance(results, (list, tuple)) or len(results) != len(names):
+        return []
+    both = zip(names, results, strict=True)
+    arrays = [(name, value) for name, value in both if isinstance(value, np.ndarray)]
+    pairs = combinations(arrays, 2)
+    return [{one, other} for (one, a), (other, b) in pairs if np.shares_memory(a, b)]
+
+
+def _filled(tree: ast.FunctionDef) -> set[str]:
+    """Return the names to whose entries a loop gives values."""
+    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    entries = [
+        node
+        for loop in loops
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    ]
+    return {entry.value.id for entry in entries if isinstance(entry.value, ast.Name)}
 
 
 def _has_ellipsis(statement: ast.stmt) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from scratch_rnn.exercises.guided import Moment
 from scratch_rnn.exercises.recognition import NOT_COMPUTED, Explanation
-from scratch_rnn.exercises.spec import ORDER, Exercise, Line
+from scratch_rnn.exercises.spec import ORDER, SECTIONS, Exercise, Line
 from scratch_rnn.exercises.values import agreeing, alike, close
 
 
@@ -85,19 +85,30 @@ def _after(name: str) -> list[str]:
 
 
 def wrong_line(
-    line: Line, moment: Moment | None, before: str, why: Explanation | None, tolerance: float
+    line: Line,
+    numbers: tuple[str, ...],
+    moment: Moment | None,
+    before: str,
+    why: Explanation | None,
+    tolerance: float,
 ) -> Finding:
-    """Return what is to be said of a line whose numbers are wrong, at the first moment where they are."""
-    sentences = [f"{line} is wrong{_compared(moment, tolerance) if moment else ''}{before}."]
+    """Return what is to be said of a line whose numbers are wrong, at the first moment where they are.
+
+    numbers: its own equation; for a given line those that it is made of.
+    """
+    made = " and ".join(f"({number})" for number in numbers)
+    head = str(line) if line.number or not made else f"{line.name}, which comes from {made},"
+    sentences = [f"{head} is wrong{_compared(moment, tolerance) if moment else ''}{before}."]
     if why:
         name = f" ({why.name})" if why.name else ""
         wrong = " and ".join(f"`{text}`" for text in why.wrong)
         known = "" if why.words.startswith(NOT_COMPUTED) else f"Your numbers are those of {wrong}: "
         words = why.words if known else why.words.capitalize()
         sentences.append(f"{known}{words}{name}.")
-    if line.section:
-        sentences.append(f"See {line.section}.")
-    return Finding(line.number, why.name if why else "", tuple(sentences))
+    number = numbers[0] if numbers else ""
+    if number[:1] in SECTIONS:
+        sentences.append(f"See {SECTIONS[number[:1]]} of docs/bptt.md.")
+    return Finding(number, why.name if why else "", tuple(sentences))
 
 
 def _compared(moment: Moment, tolerance: float) -> str:

@@ -41,6 +41,21 @@ MISTAKES = [
         "shifted = logits  # (C1)",
     ),
     (
+        "shifted-by-one-number",
+        "the largest entry of all is subtracted, not that of each row: a row far below it underflows",
+        "shifted = logits - logits.max()  # (C1)",
+    ),
+    (
+        "logarithm-kept-from-zero",
+        "a small number added to p: the loss of a sure and wrong answer stops growing; take log p as it is",
+        "log_p = np.log(np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True) + 1e-12)  # (C1)",
+    ),
+    (
+        "logarithm-kept-from-zero",
+        "a small number added to p: the loss of a sure and wrong answer stops growing; take log p as it is",
+        "loss = -(one_hot * np.log(np.exp(log_p) + 1e-8)).sum() / B  # (C1)",
+    ),
+    (
         "wrong-axis",
         "the sum runs over the samples in place of the classes",
         "log_p = shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))  # (C1)",

@@ -89,6 +89,11 @@ MISTAKES = [
         "h_{t-1} stands where r belongs: R1 wants the other factor",
         "dh_prev += dm * h_prev  # (G15)",
     ),
+    (
+        "factor-before-the-product",
+        "r is multiplied in before the product with U_g, not after it: * and @ go from left to right",
+        "dh_prev += (r * dz_g) @ U_g.T  # (G15)",
+    ),
     ("reset-gate-left-out", "the reset gate is missing", "dh_prev += dm  # (G15)"),
     ("not-accumulated", "= stands where += belongs: the parts before are lost", "dh_prev = dm * r  # (G15)"),
     ("activation-for-its-derivative", "u stands where u (1 - u) belongs", "dz_u = du * u  # (G16)"),

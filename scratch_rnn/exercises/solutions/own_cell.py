@@ -81,6 +81,11 @@ MISTAKES = [
     ),
     ("direct-way-forgotten", "the way of h_{t-1} past the candidate is missing", "dh_prev = dm * f  # (X10)"),
     ("reset-gate-left-out", "the gate's factor in (X2) is missing", "dh_prev = dh * (1 - f) + dm  # (X10)"),
+    (
+        "factor-before-the-product",
+        "f is multiplied in before the product with U_g, not after it: * and @ go from left to right",
+        "dh_prev = dh * (1 - f) + (f * dz_g) @ U_g.T  # (X10)",
+    ),
     ("kernel-not-transposed", "U_f stands where its transpose belongs", "dh_prev += dz_f @ U_f  # (X11)"),
     (
         "not-accumulated",
