@@ -85,7 +85,8 @@ def check_exercise(arguments: argparse.Namespace) -> int:
         for paragraph in [*others, *verdict.hint(arguments.hint)]:
             console.print(Text(paragraph))
         if not verdict.passed and not arguments.hint:
-            console.print(Text("A hint: --hint, and --hint --hint for more.", style="dim"))
+            hints = "Add --hint to the command: once says where to look, twice the rule, three times the line."
+            console.print(Text(hints, style="dim"))
     return int(not all(verdict.passed for verdict in verdicts))
 
 

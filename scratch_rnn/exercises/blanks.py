@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 
-from scratch_rnn.exercises.spec import Exercise, Line
+from scratch_rnn.exercises.spec import SECTIONS, Exercise, Line
 
 
 def blank_file(exercise: Exercise) -> str:
     """Return the text of the file: the task, and the function with `...` where a line is to be found."""
     how = f"Fill in what stands as ... and then run: scratch-rnn exercise check {exercise.name}.py"
-    what = "Numbers such as ({}) are equations of docs/bptt.md. Arguments are to be left as they are."
-    note = f"{what.format(exercise.numbers[0])}\n{how}"
+    number, what = exercise.numbers[0], "Arguments are to be left as they are."
+    if number[0] in SECTIONS:
+        what = f"Numbers such as ({number}) are equations of docs/bptt.md. {what}"
+    note = f"{what}\n{how}"
     return f'"""{exercise.task}\n\n{note}\n"""\n\nimport numpy as np\n\n\n{blank_function(exercise)}'
 
 
