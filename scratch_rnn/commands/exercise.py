@@ -85,7 +85,7 @@ def check_exercise(arguments: argparse.Namespace) -> int:
         for paragraph in [*others, *verdict.hint(arguments.hint)]:
             console.print(Text(paragraph))
         if not verdict.passed and not arguments.hint:
-            hints = "Add --hint to the command: once says where to look, twice the rule, three times the line."
+            hints = "With --hint: where to look; given twice, the rule; three times, the line."
             console.print(Text(hints, style="dim"))
     return int(not all(verdict.passed for verdict in verdicts))
 
