@@ -126,13 +126,18 @@ def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
     """Return the command that repeats a run, as a shell takes it, in pieces that belong together."""
     threads, processes = conditions["threads"], conditions["processes"]
     backend = conditions.get("backend", "tensorflow")
+    engine = conditions.get("engine")  # earlier versions had none to choose
     variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
     options = options_of(recipe) | {"--reference": recipe.reference}
     if threads is not None:
         options["--threads"] = str(threads)
     if processes is not None:
         options["--processes"] = str(processes)
-    return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
+    if engine is not None:
+        options["--engine"] = engine
+    ranks = conditions["workers"].split()[0]  # such as 4 MPI ranks
+    command = f"mpiexec -n {ranks} scratch-rnn compare" if engine == "mpi" else "scratch-rnn compare"
+    return [*variables, command, *map(shlex.join, options.items())]
 
 
 def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:

@@ -107,13 +107,14 @@ class Recipe:
         threads: int | None = None,
         processes: int | None = None,
         digits: int | None = None,
+        engine: str | None = None,
     ) -> Sequential:
         """Return a compiled model with new weights for images (H, W), read as H rows of W features.
 
-        `threads` and `processes` are those of `compile`; the results do not depend on them. `digits` is how
-        many there are to train on and to validate, which a schedule has to know; without it the learning rate
-        is constant. Raises ValueError for a value that does not exist or is out of range, MemoryError for too
-        many units.
+        `threads`, `processes` and `engine` are those of `compile`; the results do not depend on them.
+        `digits` is how many there are to train on and to validate, which a schedule has to know; without it
+        the learning rate is constant. Raises ValueError for a value that does not exist or is out of range,
+        ImportError for an engine that is not installed, MemoryError for too many units.
         """
         self._check()
         model = Sequential([*self._layers(), Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
@@ -124,6 +125,7 @@ class Recipe:
             threads,
             processes,
             self.shard_rows,
+            engine,
         )
         try:
             model.build((None, *image_shape))

@@ -1,0 +1,324 @@
+"""MPI's ranks over the shards of a batch, in place of threads and of processes on one machine.
+
+Rank 0 runs the whole program; the others help it: for each batch they get its number and the weights, compute
+their shards, and take part in the sum of the results, which ends on rank 0. It goes along the tree of
+shards.py, so the bits are those of threads, whatever the number of ranks. What helpers need to know of an
+epoch they are told when it begins, and they get the data once for each `fit`: only rank 0 has to have them.
+
+In a program that all ranks run, a helper's `fit` helps until that of rank 0 has ended, and then has the same
+weights, optimizer and History. On the command line helpers have no model of their own, and get one.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from scratch_rnn.arrays import Array
+from scratch_rnn.training.following import Outcome, bare, catch_up, outcome
+from scratch_rnn.training.shards import Batches, BatchResult, Engine, Function, Shard
+from scratch_rnn.training.threads import Threads, interrupt_deferred
+from scratch_rnn.training.tree import owners, sum_over_ranks
+from scratch_rnn.training.world import Packed, World, connect
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Given = TypeVar("Given")
+
+NO_MORE = -1  # in place of a batch's number: the epoch is over
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What helpers are told of an epoch.
+
+    batches  without their arrays
+    arrays   shape and dtype of x, y and the weights of samples, which follow; None: as in the epoch before
+    shapes   of the model's weights
+    """
+
+    batches: Batches
+    arrays: list[tuple[tuple[int, ...], str]] | None
+    shapes: list[tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Over:
+    """What ends the work of helpers that have no program of their own."""
+
+
+class Session:
+    """What lasts from one `fit` to the next, or within one, on this rank.
+
+    commands  whether helpers wait for a model, for they do not run the program of rank 0
+    leads     whether rank 0 is in a fit
+    data      x, y and the weights of samples that all ranks have
+    """
+
+    commands = leads = False
+    data: tuple[Array | None, ...] = ()
+
+
+SESSION = Session()
+
+
+class Ranks(Engine):
+    """All ranks, each of which makes one at the beginning of an epoch; a context manager.
+
+    threads   on which each rank computes its shards
+    function  takes a shard and a memory, and returns a BatchResult
+    batches   of the epoch
+    weights   what changes between two batches
+    like      a BatchResult with arrays of the shapes and dtypes of the results
+    """
+
+    def __init__(
+        self, threads: int, function: Function, batches: Batches, weights: list[Array], like: BatchResult
+    ) -> None:
+        super().__init__(function, self._own_shards)
+        self._world, self._batches, self._weights = connect(), batches, weights
+        self._threads = Threads(threads, function, self._own_shards)
+        self._order = Packed(
+            [np.zeros(1, np.int64), *weights]
+        )  # the number of a batch, and the weights for it
+        self._parcel = Packed([np.zeros(1, np.int64), *like.arrays])  # whether it is a result, and the result
+
+    def __enter__(self) -> Self:
+        self._threads.__enter__()
+        if self._world.rank == 0:
+            with interrupt_deferred():
+                tell_of_epoch(self._world, self._batches, self._weights)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._world.rank == 0:
+            with interrupt_deferred():
+                self._ask(NO_MORE)
+        self._threads.__exit__(kind, error, trace)
+
+    def total(self, batch: int = 0) -> BatchResult:
+        """On rank 0: return the sum of the results of the batch's shards.
+
+        Where one of them raised an exception or a warning, most likely it will here too: rank 0 then computes
+        all of them, and it is seen where it comes from.
+        """
+        with interrupt_deferred():  # the helpers are in the middle of it, too
+            self._ask(batch)
+            result = self._summed(batch)
+        if result is not None:
+            return result
+        with Threads(1, self.function, self._batches.shards) as alone:
+            return alone.total(batch)
+
+    def serve(self) -> None:
+        """On another rank: compute the shards of one batch after another until rank 0 has no more."""
+        head, *weights = self._order.arrays
+        while True:
+            self._world.share(self._order.buffer)
+            if head[0] == NO_MORE:
+                return
+            for weight, new in zip(self._weights, weights, strict=True):
+                weight[...] = new
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "error", append=True
+                )  # it is seen where rank 0 computes the shard again
+                self._summed(int(head[0]))
+
+    @property
+    def workers(self) -> str:
+        """What shares the work, in words."""
+        return f"{self._world.size} MPI rank{'s' * (self._world.size > 1)}"
+
+    def _ask(self, batch: int) -> None:
+        self._order.put([np.array([batch]), *self._weights])
+        self._world.share(self._order.buffer)
+
+    def _own_shards(self, batch: int) -> list[Shard]:
+        shards = self._batches.shards(batch)
+        owner = owners(len(shards), self._world.size)
+        return [shard for shard, rank in zip(shards, owner, strict=True) if rank == self._world.rank]
+
+    def _summed(self, batch: int) -> BatchResult | None:
+        """Compute this rank's shards and take part in the sum; None on rank 0 where a rank has failed."""
+        rank, owner = self._world.rank, owners(len(self._batches.shards(batch)), self._world.size)
+        numbers = [number for number, its_rank in enumerate(owner) if its_rank == rank]
+        try:
+            results: list[BatchResult | None] = [*self._threads.map(batch)]
+        except BaseException:  # the others must not wait for it in vain
+            results = [None] * len(numbers)
+        own = dict(zip(numbers, results, strict=True))
+        return sum_over_ranks(own, owner, rank, _sum_if_both, self._send, self._receive)
+
+    def _send(self, result: BatchResult | None, rank: int) -> None:
+        self._parcel.arrays[0][0] = result is not None
+        if result is not None:
+            self._parcel.put([self._parcel.arrays[0], *result.arrays])
+        self._world.send(self._parcel.buffer, rank)
+
+    def _receive(self, rank: int) -> BatchResult | None:
+        """Return what a rank sends; it lasts until it sends more."""
+        self._world.receive(self._parcel.buffer, rank)
+        sent, *arrays = self._parcel.arrays
+        return BatchResult.of(arrays) if sent[0] else None
+
+
+def _sum_if_both(a: BatchResult | None, b: BatchResult | None) -> BatchResult | None:
+    return None if a is None or b is None else a + b
+
+
+# Rank 0 ------------------------------------------------------------------------------------------------
+
+
+def tell_of_epoch(world: World, batches: Batches, weights: list[Array]) -> None:
+    """Let helpers know an epoch that begins, and the data if they are others than before."""
+    data = (batches.x, batches.y, batches.weights)
+    known = len(SESSION.data) == 3 and all(a is b for a, b in zip(data, SESSION.data, strict=True))
+    arrays = [np.ascontiguousarray(array) for array in data if array is not None]
+    described = None if known else [(array.shape, array.dtype.str) for array in arrays]
+    nothing = np.empty(0)
+    empty = replace(batches, x=nothing, y=nothing, weights=None)
+    world.tell(Epoch(empty, described, [weight.shape for weight in weights]))
+    for array in () if known else arrays:
+        world.share(array)
+    SESSION.data = data
+
+
+@contextmanager
+def leading(model: Any) -> Iterator[None]:
+    """On rank 0: have the other ranks help within the block, if the model is compiled so; in the end they
+    have what it has, or raise what it raises."""
+    if model.engine != "mpi":
+        yield
+        return
+    if SESSION.leads:
+        raise ValueError("a fit with engine='mpi' cannot run within another one: compile it with threads")
+    world = connect()
+    if SESSION.commands:
+        with interrupt_deferred():
+            world.tell(bare(model))
+    SESSION.leads = True
+    try:
+        yield
+    except BaseException as error:
+        with interrupt_deferred():
+            world.tell(_as_told(error))
+        raise
+    else:
+        with interrupt_deferred():
+            world.tell(outcome(model))
+    finally:
+        SESSION.leads, SESSION.data = False, ()
+
+
+def _as_told(error: BaseException) -> BaseException:
+    """Return an exception as the helpers can hear of it."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # one of the user's own may do anything
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def run_on_rank_0(program: Callable[[], Given]) -> Given | None:
+    """Return program() on rank 0; the others help with each `fit` in it, and return None when it ends."""
+    world = connect()
+    if world.rank > 0:
+        _help_with_all(world)
+        return None
+    SESSION.commands = True
+    try:
+        return program()
+    finally:
+        SESSION.commands = False
+        with interrupt_deferred():
+            world.tell(Over())
+
+
+# The other ranks ---------------------------------------------------------------------------------------
+
+
+def is_led(model: Any) -> bool:
+    """Return whether rank 0 does what there is to do for a model, and this rank helps."""
+    return model.engine == "mpi" and connect().rank > 0
+
+
+def follow(model: Any) -> Any:
+    """Help with the `fit` of rank 0; return the History that it has then. Raises what it raises there."""
+    world = connect()
+    with _ending_all(world):
+        end = _help(world, model)
+    if isinstance(end, Outcome):
+        return catch_up(model, end)
+    raise end
+
+
+def _help_with_all(world: World) -> None:
+    with _ending_all(world):
+        while not isinstance(model := world.hear(), Over):
+            _help(world, model)
+
+
+def _help(world: World, model: Any) -> Outcome | BaseException:
+    """Help with all epochs of a fit; return how it ended."""
+    try:
+        while isinstance(heard := world.hear(), Epoch):
+            _help_with_epoch(world, model, heard)
+    finally:
+        SESSION.data = ()
+    end: Outcome | BaseException = heard
+    return end
+
+
+def _help_with_epoch(world: World, model: Any, epoch: Epoch) -> None:
+    if epoch.arrays is not None:
+        arrays: list[Array] = [np.empty(shape, dtype) for shape, dtype in epoch.arrays]
+        for array in arrays:
+            world.share(array)
+        SESSION.data = (*arrays, None)[:3]
+    x, y, weights = SESSION.data
+    assert x is not None
+    assert y is not None
+    if not model.built:
+        model.build((None, *x.shape[1:]))
+    if (shapes := [weight.shape for weight in model.weights]) != epoch.shapes:
+        raise ValueError(f"the model has weights {shapes} here, but {epoch.shapes} on rank 0")
+    with model.ranks_engine(replace(epoch.batches, x=x, y=y, weights=weights)) as engine:
+        engine.serve()
+
+
+@contextmanager
+def _ending_all(world: World) -> Iterator[None]:
+    """Be a helper: rank 0 alone handles signals, and what goes wrong here, other than in the shards, ends the
+    program everywhere, for rank 0 would wait for ever."""
+    with _deaf():
+        try:
+            yield
+        except BaseException as error:
+            world.end(error)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore what asks a program to end; mpiexec sends it to all ranks."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
