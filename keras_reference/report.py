@@ -135,9 +135,10 @@ def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
         options["--processes"] = str(processes)
     if engine is not None:
         options["--engine"] = engine
-    ranks = conditions["workers"].split()[0]  # such as 4 MPI ranks
-    command = f"mpiexec -n {ranks} scratch-rnn compare" if engine == "mpi" else "scratch-rnn compare"
-    return [*variables, command, *map(shlex.join, options.items())]
+    if engine == "mpi":
+        ranks = conditions["workers"].split()[0]  # of 4 MPI ranks, for example
+        variables.append(f"mpiexec -n {ranks}")
+    return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
 
 
 def _settings(summaries: Sequence[Summary]) -> list[tuple[str, str]]:

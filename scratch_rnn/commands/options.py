@@ -99,6 +99,11 @@ def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
         "recurrent_dropout": ("rate of the dropout of their states", {"type": rate_of_dropout}),
         "augment": ("move each digit a little, in each step anew", YES_OR_NO),
         "schedule": ("of the learning rate, over all epochs", {"choices": list(SCHEDULES)}),
+        "base_batch": (
+            "batch size that the learning rate is for: with a batch of k times as many digits it rises to k "
+            "times in the first five epochs (Goyal et al. 2017)",
+            {"type": positive_int},
+        ),
     }
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Given = TypeVar("Given")
 
+Data = tuple[Array, Array, Array | None]
 NO_MORE = -1  # in place of a batch's number: the epoch is over
 
 
@@ -42,12 +43,16 @@ NO_MORE = -1  # in place of a batch's number: the epoch is over
 class Epoch:
     """What helpers are told of an epoch.
 
-    batches  without their arrays
-    arrays   shape and dtype of x, y and the weights of samples, which follow; None: as in the epoch before
-    shapes   of the model's weights
+    batches    without their arrays
+    gradients  whether they are trained on; else they are validated on, and have losses and metrics alone
+    data       the number of their arrays among those that were sent
+    arrays     shape and dtype of x, y and the weights of samples, which follow; None: they were sent before
+    shapes     of the model's weights
     """
 
     batches: Batches
+    gradients: bool
+    data: int
     arrays: list[tuple[tuple[int, ...], str]] | None
     shapes: list[tuple[int, ...]]
 
@@ -62,11 +67,20 @@ class Session:
 
     commands  whether helpers wait for a model, for they do not run the program of rank 0
     leads     whether rank 0 is in a fit
-    data      x, y and the weights of samples that all ranks have
+    data      what all ranks have of it: x, y and weights of samples, to train on and to validate on
     """
 
     commands = leads = False
-    data: tuple[Array | None, ...] = ()
+
+    def __init__(self) -> None:
+        self.data: list[Data] = []
+
+    def number_of(self, data: Data) -> int:
+        """Return the number of these very arrays, that of the next ones where they are new."""
+        for number, known in enumerate(self.data):
+            if all(a is b for a, b in zip(data, known, strict=True)):
+                return number
+        return len(self.data)
 
 
 SESSION = Session()
@@ -79,7 +93,8 @@ class Ranks(Engine):
     function  takes a shard and a memory, and returns a BatchResult
     batches   of the epoch
     weights   what changes between two batches
-    like      a BatchResult with arrays of the shapes and dtypes of the results
+    like      a BatchResult with arrays of the shapes and dtypes of the results; those of a validation have
+              no gradients
     """
 
     def __init__(
@@ -87,6 +102,7 @@ class Ranks(Engine):
     ) -> None:
         super().__init__(function, self._own_shards)
         self._world, self._batches, self._weights = connect(), batches, weights
+        self._gradients = bool(like.gradients)
         self._threads = Threads(threads, function, self._own_shards)
         self._order = Packed(
             [np.zeros(1, np.int64), *weights]
@@ -97,7 +113,7 @@ class Ranks(Engine):
         self._threads.__enter__()
         if self._world.rank == 0:
             with interrupt_deferred():
-                tell_of_epoch(self._world, self._batches, self._weights)
+                self._tell_of_epoch()
         return self
 
     def __exit__(
@@ -142,6 +158,22 @@ class Ranks(Engine):
         """What shares the work, in words."""
         return f"{self._world.size} MPI rank{'s' * (self._world.size > 1)}"
 
+    def _tell_of_epoch(self) -> None:
+        """On rank 0: let the others know the batches and, where they have not got them yet, their arrays."""
+        batches, nothing = self._batches, np.empty(0)
+        data = batches.x, batches.y, batches.weights
+        number = SESSION.number_of(data)
+        new = [np.ascontiguousarray(array) for array in data if array is not None]
+        described = [(array.shape, array.dtype.str) for array in new]
+        known = number < len(SESSION.data)
+        empty = replace(batches, x=nothing, y=nothing, weights=None)
+        shapes = [weight.shape for weight in self._weights]
+        self._world.tell(Epoch(empty, self._gradients, number, None if known else described, shapes))
+        if not known:
+            for array in new:
+                self._world.share(array)
+            SESSION.data.append(data)
+
     def _ask(self, batch: int) -> None:
         self._order.put([np.array([batch]), *self._weights])
         self._world.share(self._order.buffer)
@@ -182,20 +214,6 @@ def _sum_if_both(a: BatchResult | None, b: BatchResult | None) -> BatchResult | 
 # Rank 0 ------------------------------------------------------------------------------------------------
 
 
-def tell_of_epoch(world: World, batches: Batches, weights: list[Array]) -> None:
-    """Let helpers know an epoch that begins, and the data if they are others than before."""
-    data = (batches.x, batches.y, batches.weights)
-    known = len(SESSION.data) == 3 and all(a is b for a, b in zip(data, SESSION.data, strict=True))
-    arrays = [np.ascontiguousarray(array) for array in data if array is not None]
-    described = None if known else [(array.shape, array.dtype.str) for array in arrays]
-    nothing = np.empty(0)
-    empty = replace(batches, x=nothing, y=nothing, weights=None)
-    world.tell(Epoch(empty, described, [weight.shape for weight in weights]))
-    for array in () if known else arrays:
-        world.share(array)
-    SESSION.data = data
-
-
 @contextmanager
 def leading(model: Any) -> Iterator[None]:
     """On rank 0: have the other ranks help within the block, if the model is compiled so; in the end they
@@ -220,7 +238,7 @@ def leading(model: Any) -> Iterator[None]:
         with interrupt_deferred():
             world.tell(outcome(model))
     finally:
-        SESSION.leads, SESSION.data = False, ()
+        SESSION.leads, SESSION.data = False, []
 
 
 def _as_told(error: BaseException) -> BaseException:
@@ -277,7 +295,7 @@ def _help(world: World, model: Any) -> Outcome | BaseException:
         while isinstance(heard := world.hear(), Epoch):
             _help_with_epoch(world, model, heard)
     finally:
-        SESSION.data = ()
+        SESSION.data = []
     end: Outcome | BaseException = heard
     return end
 
@@ -287,15 +305,14 @@ def _help_with_epoch(world: World, model: Any, epoch: Epoch) -> None:
         arrays: list[Array] = [np.empty(shape, dtype) for shape, dtype in epoch.arrays]
         for array in arrays:
             world.share(array)
-        SESSION.data = (*arrays, None)[:3]
-    x, y, weights = SESSION.data
-    assert x is not None
-    assert y is not None
+        SESSION.data.append((arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None))
+    x, y, weights = SESSION.data[epoch.data]
     if not model.built:
         model.build((None, *x.shape[1:]))
     if (shapes := [weight.shape for weight in model.weights]) != epoch.shapes:
         raise ValueError(f"the model has weights {shapes} here, but {epoch.shapes} on rank 0")
-    with model.ranks_engine(replace(epoch.batches, x=x, y=y, weights=weights)) as engine:
+    batches = replace(epoch.batches, x=x, y=y, weights=weights)
+    with model.ranks_engine(batches, epoch.gradients) as engine:
         engine.serve()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from scratch_rnn.training.callbacks import (
     call,
     checked_callbacks,
     checked_verbose,
+    listens,
     prepare,
 )
 from scratch_rnn.training.compiled import Compiled, checked_batch_size
@@ -157,7 +159,7 @@ class Trainer(Compiled):
             engine, history.workers = self._engine(batches, hooks)
             logs = self._train_epoch(batches, running, engine, hooks)
             if held_out := validation.after(epoch):
-                scores = self._evaluate(held_out, validation.batch_size, hooks)
+                scores = self._validate(held_out, validation.batch_size, hooks)
                 logs |= {f"val_{name}": value for name, value in scores.items()}
             call(hooks, "on_epoch_end", epoch, logs)
             self.running = None
@@ -243,6 +245,26 @@ class Trainer(Compiled):
                     break
         return self._means(running.sums, running.count)
 
+    def _validate(self, samples: Samples, batch_size: int, hooks: Sequence[Callback]) -> dict[str, float]:
+        """Return the means over samples to validate on. MPI's ranks share their batches as if they were the
+        shards of one, except where a callback wants to be told of each."""
+        told = any(listens(callback, "on_test_batch_begin", "on_test_batch_end") for callback in hooks)
+        if self.engine != "mpi" or told:
+            return self._evaluate(samples, batch_size, hooks)
+        call(hooks, "on_test_begin", {})
+        rows = np.arange(len(samples))
+        batches = Batches(samples.x, samples.y, rows, len(rows), batch_size, weights=samples.weights)
+        with self.ranks_engine(batches, gradients=False) as engine:
+            result = engine.total()
+        means = self._means(result.sums, result.count)
+        call(hooks, "on_test_end", means)
+        return means
+
+    def _shard_scores(self, shard: Shard, memory: Memory) -> BatchResult:
+        """Return loss and metrics of a shard, without gradients."""
+        data = shard.data
+        return self._scores(Samples(data.x, data.y, data.weights)[shard.rows])
+
     def _result(self, samples: Samples) -> BatchResult:
         """Return losses and gradients of samples that are one batch."""
         return total(self._on_threads(self._shard_gradients, self._one_batch(samples)))
@@ -276,9 +298,11 @@ class Trainer(Compiled):
         like = self._like
         return Processes(processes, self._shard_gradients, batches.shards, self.weights, like), words
 
-    def ranks_engine(self, batches: Batches) -> Ranks:
-        """Return what computes them on MPI's ranks, on each of which it is called."""
-        return Ranks(self.threads, self._shard_gradients, batches, self.weights, self._like)
+    def ranks_engine(self, batches: Batches, gradients: bool = True) -> Ranks:
+        """Return what computes gradients, or losses and metrics alone, on MPI's ranks: each of them asks."""
+        function = self._shard_gradients if gradients else self._shard_scores
+        like = self._like if gradients else replace(self._like, gradients=[])
+        return Ranks(self.threads, function, batches, self.weights, like)
 
     @property
     def _like(self) -> BatchResult:
