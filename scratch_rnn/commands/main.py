@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> Any:
     """Run a command; on several of MPI's ranks it is rank 0 that runs it, and the others help."""
     if getattr(arguments, "engine", None) != "mpi":
         return arguments.run(arguments)
-    from scratch_rnn.training.ranks import run_on_rank_0
+    from scratch_rnn.training.company import run_on_rank_0
 
     return run_on_rank_0(partial(arguments.run, arguments))
 

@@ -22,12 +22,13 @@ from scratch_rnn.training.callbacks import (
     listens,
     prepare,
 )
+from scratch_rnn.training.company import follow, is_led, leading
 from scratch_rnn.training.compiled import Compiled, checked_batch_size
 from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.feeding import Rows, Stream, Validation, pair_or_triple, refuse, split
 from scratch_rnn.training.pixels import warn_of_unscaled
 from scratch_rnn.training.processes import Processes, check_available
-from scratch_rnn.training.ranks import Ranks, follow, is_led, leading
+from scratch_rnn.training.ranks import Ranks
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.samples import Samples
 from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, total

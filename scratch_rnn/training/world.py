@@ -17,7 +17,7 @@ import numpy as np
 from scratch_rnn.arrays import Array
 
 PATIENCE = 0.002  # seconds to poll before going to sleep, as in processes.py
-PAUSES = 0.00005, 0.002  # seconds to sleep between two looks, at first and at most
+PAUSE = 0.002  # seconds to sleep at most between two looks, and a twentieth of the time so far
 ALIGNED = 64  # bytes, at a multiple of which each array begins
 NOT_THERE = "engine='mpi' needs mpi4py and an MPI: pip install 'scratch_rnn[mpi]'"
 # Where a rank finds its number before MPI has begun: MPICH, Intel MPI and MS-MPI; Open MPI; Slurm.
@@ -73,11 +73,11 @@ class World:
 
     def _wait(self, request: Any) -> None:
         """Wait, polling for a while before going to sleep: rank 0 may want all cores for something else."""
-        until, pause = time.perf_counter() + PATIENCE, PAUSES[0]
+        began = time.perf_counter()
         while not request.Test():
-            if time.perf_counter() > until:
-                time.sleep(pause)
-                pause = min(2 * pause, PAUSES[1])
+            waited = time.perf_counter() - began
+            if waited > PATIENCE:
+                time.sleep(min(waited / 20, PAUSE))
             elif hasattr(os, "sched_yield"):
                 os.sched_yield()
 
