@@ -26,6 +26,13 @@ Given = TypeVar("Given")
 
 
 @dataclass(frozen=True)
+class Begun:
+    """Tells helpers that have no program of their own of a fit that begins."""
+
+    model: Any
+
+
+@dataclass(frozen=True)
 class Over:
     """What ends the work of helpers that have no program of their own."""
 
@@ -43,14 +50,16 @@ def leading(model: Any) -> Iterator[None]:
     if SESSION.leads:
         raise ValueError("a fit with engine='mpi' cannot run within another one: compile it with threads")
     world = connect()
-    if SESSION.commands:
-        with interrupt_deferred():
-            world.tell(bare(model))
     SESSION.leads = True
     try:
+        if SESSION.commands:
+            with interrupt_deferred():
+                world.tell(Begun(bare(model)))
         yield
     except BaseException as error:
         with interrupt_deferred():
+            if SESSION.open:
+                SESSION.open.end_epoch()
             world.tell(_as_told(error))
         raise
     else:
@@ -95,7 +104,7 @@ def is_led(model: Any) -> bool:
 def follow(model: Any) -> Any:
     """Help with the `fit` of rank 0; return the History that it has then. Raises what it raises there."""
     world = connect()
-    with _ending_all(world):
+    with _deaf(), world.together():
         end = _help(world, model)
     if isinstance(end, Outcome):
         return catch_up(model, end)
@@ -103,9 +112,10 @@ def follow(model: Any) -> Any:
 
 
 def _help_with_all(world: World) -> None:
-    with _ending_all(world):
-        while not isinstance(model := world.hear(), Over):
-            _help(world, model)
+    with _deaf(), world.together():
+        while not isinstance(heard := world.hear(), Over):
+            if isinstance(heard, Begun):  # else a fit has ended before it could be told of
+                _help(world, heard.model)
 
 
 def _help(world: World, model: Any) -> Outcome | BaseException:
@@ -136,19 +146,8 @@ def _help_with_epoch(world: World, model: Any, epoch: Epoch) -> None:
 
 
 @contextmanager
-def _ending_all(world: World) -> Iterator[None]:
-    """Be a helper: rank 0 alone handles signals, and what goes wrong here, other than in the shards, ends the
-    program everywhere, for rank 0 would wait for ever."""
-    with _deaf():
-        try:
-            yield
-        except BaseException as error:
-            world.end(error)
-
-
-@contextmanager
 def _deaf() -> Iterator[None]:
-    """Ignore what asks a program to end; mpiexec sends it to all ranks."""
+    """Ignore what asks a program to end: mpiexec sends it to all ranks, and rank 0 handles it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

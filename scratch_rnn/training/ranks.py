@@ -10,6 +10,7 @@ company.py says how the other ranks get there.
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -54,12 +55,13 @@ class Session:
 
     commands  whether helpers wait for a model, for they do not run the program of rank 0
     leads     whether rank 0 is in a fit
+    open      on rank 0, what computes the epoch that the others have been told of
     data      what all ranks have of it: x, y and weights of samples, to train on and to validate on
     """
 
-    commands = leads = False
-
     def __init__(self) -> None:
+        self.commands = self.leads = False
+        self.open: Ranks | None = None
         self.data: list[Data] = []
 
     def number_of(self, data: Data) -> int:
@@ -89,7 +91,7 @@ class Ranks(Engine):
     ) -> None:
         super().__init__(function, self._own_shards)
         self._world, self._batches, self._weights = connect(), batches, weights
-        self._gradients = bool(like.gradients)
+        self._gradients, self._stack = bool(like.gradients), ExitStack()
         self._threads = Threads(threads, function, self._own_shards)
         self._order = Packed(
             [np.zeros(1, np.int64), *weights]
@@ -97,19 +99,26 @@ class Ranks(Engine):
         self._parcel = Packed([np.zeros(1, np.int64), *like.arrays])  # whether it is a result, and the result
 
     def __enter__(self) -> Self:
-        self._threads.__enter__()
-        if self._world.rank == 0:
-            with interrupt_deferred():
-                self._tell_of_epoch()
+        with ExitStack() as stack:
+            stack.enter_context(self._threads)
+            if self._world.rank == 0:
+                stack.callback(self.end_epoch)
+                with interrupt_deferred():
+                    self._tell_of_epoch()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._world.rank == 0:
+        self._stack.close()
+
+    def end_epoch(self) -> None:
+        """On rank 0: have the others no longer wait for batches of this epoch, if they do."""
+        if SESSION.open is self:
             with interrupt_deferred():
                 self._ask(NO_MORE)
-        self._threads.__exit__(kind, error, trace)
+                SESSION.open = None
 
     def total(self, batch: int = 0) -> BatchResult:
         """On rank 0: return the sum of the results of the batch's shards.
@@ -117,7 +126,7 @@ class Ranks(Engine):
         Where one of them raised an exception or a warning, most likely it will here too: rank 0 then computes
         all of them, and it is seen where it comes from.
         """
-        with interrupt_deferred():  # the helpers are in the middle of it, too
+        with interrupt_deferred(), self._world.together():
             self._ask(batch)
             result = self._summed(batch)
         if result is not None:
@@ -160,6 +169,7 @@ class Ranks(Engine):
             for array in new:
                 self._world.share(array)
             SESSION.data.append(data)
+        SESSION.open = self
 
     def _ask(self, batch: int) -> None:
         self._order.put([np.array([batch]), *self._weights])

@@ -9,6 +9,8 @@ import os
 import pickle
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -60,6 +62,14 @@ class World:
     def receive(self, array: Array, rank: int) -> None:
         """Fill a contiguous array with what a rank sends."""
         self._wait(self._ranks.Irecv(self._bytes(array), source=rank))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What goes wrong within ends the program on all ranks: they depend on each other there."""
+        try:
+            yield
+        except BaseException as error:
+            self.end(error)
 
     def end(self, why: BaseException) -> NoReturn:
         """End the program on all ranks, with one line: this one cannot go on, and the others wait for it."""
