@@ -13,7 +13,7 @@ import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,8 +25,6 @@ from scratch_rnn.training.world import Packed, connect
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Given = TypeVar("Given")
 
 Data = tuple[Array, Array, Array | None]
 NO_MORE = -1  # in place of a batch's number: the epoch is over
@@ -93,10 +91,8 @@ class Ranks(Engine):
         self._world, self._batches, self._weights = connect(), batches, weights
         self._gradients, self._stack = bool(like.gradients), ExitStack()
         self._threads = Threads(threads, function, self._own_shards)
-        self._order = Packed(
-            [np.zeros(1, np.int64), *weights]
-        )  # the number of a batch, and the weights for it
-        self._parcel = Packed([np.zeros(1, np.int64), *like.arrays])  # whether it is a result, and the result
+        head = np.zeros(1, np.int64)  # of an order a batch's number, of a parcel whether it holds a result
+        self._order, self._parcel = Packed([head, *weights]), Packed([head, *like.arrays])
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -144,9 +140,7 @@ class Ranks(Engine):
             for weight, new in zip(self._weights, weights, strict=True):
                 weight[...] = new
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error", append=True
-                )  # it is seen where rank 0 computes the shard again
+                warnings.simplefilter("error", append=True)  # rank 0 computes it again, and warns
                 self._summed(int(head[0]))
 
     @property

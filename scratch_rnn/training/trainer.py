@@ -248,9 +248,9 @@ class Trainer(Compiled):
 
     def _validate(self, samples: Samples, batch_size: int, hooks: Sequence[Callback]) -> dict[str, float]:
         """Return the means over samples to validate on. MPI's ranks share their batches as if they were the
-        shards of one, except where a callback wants to be told of each."""
+        shards of one, except where a callback wants to be told of each, or a layer keeps states."""
         told = any(listens(callback, "on_test_batch_begin", "on_test_batch_end") for callback in hooks)
-        if self.engine != "mpi" or told:
+        if self.engine != "mpi" or told or self._stateful():
             return self._evaluate(samples, batch_size, hooks)
         call(hooks, "on_test_begin", {})
         rows = np.arange(len(samples))
