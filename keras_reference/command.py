@@ -55,8 +55,14 @@ def run(arguments: argparse.Namespace) -> None:
                 say(console, f"{run.folder} is finished")
                 done.append(run.read())
                 continue
-            workers = arguments.threads, arguments.processes
-            pair = Pair(run.recipe, train[0].shape[1:], *workers, len(train[0]))
+            pair = Pair(
+                run.recipe,
+                train[0].shape[1:],
+                arguments.threads,
+                arguments.processes,
+                len(train[0]),
+                arguments.engine,
+            )
             summary = compare(pair, run, train, test, console, arguments.save_every)
             done.append((summary, pair.results))
     if len(done) > 1:

@@ -25,9 +25,9 @@ from scratch_rnn.training.model import Sequential
 class Pair:
     """Both models of a recipe, with the same initial weights, for images (H, W).
 
-    `threads` and `processes` are those of the scratch_rnn model; its twin takes all cores. `digits` says how
-    many there are to train on and to validate, for a schedule. Raises ValueError for a recipe that the other
-    library has no counterpart of.
+    `threads`, `processes` and `engine` are those of the scratch_rnn model; its twin takes all cores. `digits`
+    says how many there are to train on and to validate, for a schedule. Raises ValueError for a recipe that
+    the other library has no counterpart of.
     """
 
     def __init__(
@@ -37,10 +37,11 @@ class Pair:
         threads: int | None = None,
         processes: int | None = None,
         digits: int | None = None,
+        engine: str | None = None,
     ) -> None:
         self.recipe = recipe
-        self.asked_for = {"threads": threads, "processes": processes}
-        self.model = recipe.build_model(image_shape, threads, processes, digits)
+        self.asked_for = {"threads": threads, "processes": processes, "engine": engine}
+        self.model = recipe.build_model(image_shape, threads, processes, digits, engine)
         self.scratch = ScratchSide(self.model)
         self.reference = twin_side(recipe.reference, self.model, (None, *image_shape))
         self.digits = {"train_digits": 0, "validation_digits": 0}

@@ -126,12 +126,18 @@ def command_of(recipe: Recipe, conditions: dict[str, Any]) -> list[str]:
     """Return the command that repeats a run, as a shell takes it, in pieces that belong together."""
     threads, processes = conditions["threads"], conditions["processes"]
     backend = conditions.get("backend", "tensorflow")
+    engine = conditions.get("engine")  # earlier versions had none to choose
     variables = [] if backend == "tensorflow" else [f"KERAS_BACKEND={backend}"]
     options = options_of(recipe) | {"--reference": recipe.reference}
     if threads is not None:
         options["--threads"] = str(threads)
     if processes is not None:
         options["--processes"] = str(processes)
+    if engine is not None:
+        options["--engine"] = engine
+    if engine == "mpi":
+        ranks = conditions["workers"].split()[0]  # of 4 MPI ranks, for example
+        variables.append(f"mpiexec -n {ranks}")
     return [*variables, "scratch-rnn compare", *map(shlex.join, options.items())]
 
 

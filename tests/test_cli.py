@@ -130,7 +130,7 @@ def test_threads_and_processes_reach_the_model(command, monkeypatch, tiny_data, 
 
     monkeypatch.setattr(Sequential, "fit", fit)
     monkeypatch.setattr(
-        "scratch_rnn.training.compiled.check_available", lambda processes: None
+        "scratch_rnn.training.engines.check_available", lambda processes: None
     )  # not the matter here
     words = [command, "--data", tiny_data, "--out", tmp_path / "run", "--threads", 3, "--processes", 5]
     arguments = build_parser().parse_args(list(map(str, words)))

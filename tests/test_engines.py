@@ -260,18 +260,18 @@ def test_results_of_shards_add_up_and_survive_as_arrays():
         ]
 
 
-def test_results_are_added_from_the_first_to_the_last():
+def test_results_are_added_along_a_tree_that_is_cut_at_powers_of_two():
     """Another order gives other bits: (big + 1) - big is 0, (big - big) + 1 is 1."""
     big = 1e17
     for numbers in (
-        [big, 1.0, -big, 3.0],
-        [1.0, big, -big, 3.0],
-        [3.0, -big, big, 1.0],
-        [big, -big, 1.0, 3.0],
+        [big, 1.0, -big, 3.0, 5.0],
+        [1.0, big, -big, 3.0, 5.0],
+        [3.0, -big, big, 1.0, big],
+        [big, -big, 1.0, 3.0, -big],
     ):
         whole = total([BatchResult(1, np.array([n]), [np.array(n)]) for n in numbers])
-        expected = ((numbers[0] + numbers[1]) + numbers[2]) + numbers[3]
-        assert (whole.count, whole.sums[0], whole.gradients[0]) == (4, expected, expected)
+        expected = ((numbers[0] + numbers[1]) + (numbers[2] + numbers[3])) + numbers[4]
+        assert (whole.count, whole.sums[0], whole.gradients[0]) == (5, expected, expected)
 
 
 class Traced(Dense):
@@ -289,8 +289,8 @@ def test_from_fit_to_the_backward_pass_of_a_layer_there_is_an_epoch_an_engine_an
     model = Sequential([SimpleRNN(3), Traced(10, "softmax")], seed=0)
     model.compile("sgd", "sparse_categorical_crossentropy", threads=1)
     model.fit(x[:64], y[:64], verbose=0)
-    engine = ["map", "_work"]
-    assert model.layers[-1].way == ["fit", "_train_epoch", *engine, "_shard_gradients"]
+    engine = ["total", "map", "_work"]
+    assert model.layers[-1].way == ["fit", "_train_epochs", "_train_epoch", *engine, "_shard_gradients"]
 
 
 class Handed(SimpleRNN):

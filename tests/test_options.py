@@ -39,6 +39,7 @@ DEFAULTS = {
     "recurrent_dropout": 0.0,
     "augment": False,
     "schedule": "constant",
+    "base_batch": None,
     "patience": None,
 }
 BEST = {
@@ -69,6 +70,7 @@ CHANGES = [
     (["--recurrent-dropout", "0.25"], {"recurrent_dropout": 0.25}),
     (["--augment"], {"augment": True}),
     (["--schedule", "exponential"], {"schedule": "exponential"}),
+    (["--base-batch", "32"], {"base_batch": 32}),
     (["--recipe", "default"], {}),
     (["--recipe", "best"], BEST),
     (["--augment", "no", "--recipe", "best", "--epochs", "3"], BEST | {"augment": False, "epochs": 3}),
@@ -166,8 +168,9 @@ def test_all_cells_are_three_recipes_that_differ_in_the_cell_alone():
 def test_what_is_no_part_of_a_recipe_stays_with_the_command():
     plain = parsed()
     assert (plain.threads, plain.processes, plain.out, plain.quick) == (None, None, None, False)
-    given = parsed("--threads", "3", "--processes", "5", "--out", "a/b", "--quick")
+    given = parsed("--threads", "3", "--processes", "5", "--out", "a/b", "--quick", "--engine", "mpi")
     assert (given.threads, given.processes, given.out, given.quick) == (3, 5, Path("a/b"), True)
+    assert (plain.engine, given.engine) == (None, "mpi")
 
 
 RECIPES = [

@@ -68,7 +68,7 @@ def test_a_model_is_trained_with_the_shards_of_the_recipe():
 
 @pytest.mark.parametrize("values", [[], {}, {"cell": "lstm"}, {**Recipe().to_dict(), "colour": "blue"}])
 def test_what_is_no_recipe_is_refused(values):
-    with pytest.raises(ValueError, match="a recipe has the entries augment, batch_size, bidirectional, cell"):
+    with pytest.raises(ValueError, match="a recipe has the entries augment, base_batch, batch_size, bidi"):
         Recipe.from_dict(values)
 
 
@@ -79,6 +79,8 @@ def test_what_is_no_recipe_is_refused(values):
         ({"optimizer": "nadam"}, "'nadam'"),
         ({"layers": 0}, "layers must be a whole number above zero, not 0"),
         ({"layers": 1_000_000}, "layers must be at most 100, not 1000000"),
+        ({"base_batch": 0}, "base_batch must be a whole number above zero"),
+        ({"base_batch": 9, "schedule": "exponential"}, "base_batch 9 goes with a constant or a cosine"),
         ({"schedule": "linear"}, "unknown schedule 'linear': use one of constant, cosine, exponential"),
         ({"patience": 0}, "patience must be a whole number above zero, not 0"),
         ({"dropout": 1.0}, "rate must be a number, at least 0 and below 1"),
@@ -99,6 +101,32 @@ def test_extras_are_layers_around_the_cells():
     assert {part.recurrent_dropout for layer in (first, second) for part in layer.layers} == {0.5}
     assert dropout.rate == 0.25
     assert head.units == 10
+
+
+def rate_at(step, **options):
+    """Return the learning rate of a step of 90 digits in batches of 40, three for each of eight epochs."""
+    recipe = Recipe(units=3, learning_rate=0.5, epochs=8, batch_size=40, **options)
+    optimizer = recipe.build_model((4, 3), digits=100).optimizer
+    optimizer.iterations = step
+    return optimizer.learning_rate
+
+
+def test_the_rate_of_a_larger_batch_rises_on_a_line_to_as_many_times_in_five_epochs():
+    for step, rate in {0: 0.5, 3: 0.8, 15: 2.0, 24: 2.0}.items():
+        assert rate_at(step, base_batch=10) == pytest.approx(rate)
+    assert rate_at(15, base_batch=80) == pytest.approx(0.25)  # of a smaller one it falls
+    assert rate_at(15, base_batch=40) == 0.5
+
+
+def test_a_cosine_begins_where_the_rate_of_a_larger_batch_has_risen_to():
+    for step, rate in {0: 0.5, 15: 2.0, 24: 0.0}.items():
+        assert rate_at(step, base_batch=10, schedule="cosine") == pytest.approx(rate)
+
+
+def test_the_title_says_how_the_rate_is_scaled():
+    assert str(Recipe(batch_size=512, base_batch=128)) == (
+        "LSTM(128), RMSprop 0.001 × 4 after a warm-up, batch 512"
+    )
 
 
 def scheduled(schedule, step, digits=100):

@@ -399,6 +399,9 @@ def test_the_command_names_the_backend_threads_and_processes_that_were_asked_for
     command = report.command_of(Recipe(data="/my data.npz"), special)
     assert (command[0], command[-2:]) == ("KERAS_BACKEND=jax", ["--threads 3", "--processes 1"])
     assert "--data '/my data.npz'" in command
+    ranks = plain | {"engine": "mpi", "workers": "4 MPI ranks"}
+    command = report.command_of(Recipe(), ranks)
+    assert (command[:2], command[-1]) == (["mpiexec -n 4", "scratch-rnn compare"], "--engine mpi")
 
 
 def test_the_settings_say_what_shared_the_work(run):

@@ -22,7 +22,9 @@ def begin(arguments: argparse.Namespace, command: str) -> tuple[list[Run], Split
     split_row(len(train[0]), recipes[0].validation_split)  # raises for too few
     image_shape = train[0].shape[1:]
     for recipe in recipes:
-        recipe.build_model(image_shape, arguments.threads, arguments.processes, len(train[0]))
+        recipe.build_model(
+            image_shape, arguments.threads, arguments.processes, len(train[0]), arguments.engine
+        )
     if arguments.out:
         return create_runs(arguments.out, recipes, image_shape), train, test
     return create_new_runs(command, recipes, image_shape), train, test

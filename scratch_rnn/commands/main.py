@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from typing import Any, NoReturn, TextIO
 
 
@@ -55,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?" instead
         with ending_as_by_ctrl_c(), redirect_stdout(sys.stdout and Patient(sys.stdout)):
-            arguments = build_parser().parse_args(argv)
-            status = int(arguments.run(arguments) or 0)
+            status = int(run(parsed(argv)) or 0)
             if sys.stdout:  # None where the caller has closed it
                 sys.stdout.flush()
             return status
@@ -66,6 +67,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, ImportError, MemoryError, Warning) as error:
         print(f"scratch-rnn: {_one_line(error)}", file=sys.stderr)
         return 2
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments. Of several of us that mpiexec has started one alone says what is wrong there."""
+    from scratch_rnn.training.world import started_as_helper
+
+    if not started_as_helper():
+        return build_parser().parse_args(argv)
+    with redirect_stdout(io.StringIO()) as nobody_reads, redirect_stderr(nobody_reads):
+        return build_parser().parse_args(argv)
+
+
+def run(arguments: argparse.Namespace) -> Any:
+    """Run a command; on several of MPI's ranks it is rank 0 that runs it, and the others help."""
+    if getattr(arguments, "engine", None) != "mpi":
+        return arguments.run(arguments)
+    from scratch_rnn.training.company import run_on_rank_0
+
+    return run_on_rank_0(partial(arguments.run, arguments))
 
 
 class Patient:

@@ -10,6 +10,7 @@ from typing import Any
 
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import EXTRAS, OPTIMIZERS, RECIPES, SCHEDULES, Recipe
+from scratch_rnn.training.engines import ENGINES
 
 # What --quick changes in a recipe. Small batches, for 5,400 digits make few large ones: then some nine of ten
 # answers are right with every cell. Adam, for RMSprop in small batches lets rounding drive the twins apart.
@@ -38,6 +39,12 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=positive_int,
         help="the same with processes; above 1 on Linux only",
+    )
+    add(
+        "--engine",
+        choices=ENGINES,
+        help="what --threads or --processes says by a number; mpi: all ranks that mpiexec has started, as in "
+        "mpiexec -n 4 scratch-rnn train --engine mpi (docs/training.md)",
     )
     add("--out", type=path, metavar="DIR", help="new folder for the results (default: in runs/)")
     add("--quick", action="store_true", help="a short run on the digits that ship with the package")
@@ -92,6 +99,11 @@ def recipe_options() -> dict[str, tuple[str, dict[str, Any]]]:
         "recurrent_dropout": ("rate of the dropout of their states", {"type": rate_of_dropout}),
         "augment": ("move each digit a little, in each step anew", YES_OR_NO),
         "schedule": ("of the learning rate, over all epochs", {"choices": list(SCHEDULES)}),
+        "base_batch": (
+            "batch size that the learning rate is for: with a batch of k times as many digits it rises to k "
+            "times in the first five epochs (Goyal et al. 2017)",
+            {"type": positive_int},
+        ),
     }
 
 

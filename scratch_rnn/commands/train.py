@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
                 say(console, f"{run.folder} is finished")
                 continue
             model = run.recipe.build_model(
-                train[0].shape[1:], arguments.threads, arguments.processes, len(train[0])
+                train[0].shape[1:], arguments.threads, arguments.processes, len(train[0]), arguments.engine
             )
             train_one(model, run, train, test, console, arguments.save_every)
     if len(runs) > 1:

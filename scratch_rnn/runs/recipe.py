@@ -12,7 +12,12 @@ from scratch_rnn.layers.base import positive_integer
 from scratch_rnn.training import optimizers
 from scratch_rnn.training.model import Sequential
 from scratch_rnn.training.samples import split_row
-from scratch_rnn.training.schedules import CosineDecay, ExponentialDecay, LearningRateSchedule
+from scratch_rnn.training.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    LearningRateSchedule,
+    PolynomialDecay,
+)
 from scratch_rnn.training.shards import SHARD_ROWS
 
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
@@ -28,11 +33,13 @@ EXTRAS: dict[str, Any] = {
     "recurrent_dropout": 0.0,
     "augment": False,
     "schedule": "constant",
+    "base_batch": None,
     "patience": None,
 }
 ADDED_LATER = {"shard_rows", "reference", *EXTRAS}  # recipes of earlier runs were made with the default
 SCHEDULES = ("constant", "cosine", "exponential")
 WARM_UP = 0.05  # of all steps, in which a cosine's rate rises from zero
+WARM_UP_EPOCHS = 5  # in which a rate rises to that of a larger batch (Goyal et al. 2017, section 2.2)
 LAST_RATE = 0.01  # of the first, at the end of an exponential schedule
 # How far a digit is moved: pixels, degrees, share of its size, pixels sideways for each of height.
 MOVES: dict[str, Any] = {"shift": 2.0, "rotation": 12.0, "zoom": 0.12, "shear": 0.2}
@@ -65,6 +72,8 @@ class Recipe:
     recurrent_dropout  that of the recurrent layers
     augment            each digit is moved a little, in each step anew: MOVES
     schedule           of the learning rate, one of SCHEDULES, over all epochs
+    base_batch         the batch_size that the learning rate is for: it is scaled as the batch is, on a
+                       straight line in the first WARM_UP_EPOCHS. None: it is not scaled
     patience           after so many epochs without a lower validation loss the training ends, with the best
                        weights
     """
@@ -87,6 +96,7 @@ class Recipe:
     recurrent_dropout: float = 0.0
     augment: bool = False
     schedule: str = "constant"
+    base_batch: int | None = None
     patience: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,13 +117,14 @@ class Recipe:
         threads: int | None = None,
         processes: int | None = None,
         digits: int | None = None,
+        engine: str | None = None,
     ) -> Sequential:
         """Return a compiled model with new weights for images (H, W), read as H rows of W features.
 
-        `threads` and `processes` are those of `compile`; the results do not depend on them. `digits` is how
-        many there are to train on and to validate, which a schedule has to know; without it the learning rate
-        is constant. Raises ValueError for a value that does not exist or is out of range, MemoryError for too
-        many units.
+        `threads`, `processes` and `engine` are those of `compile`; the results do not depend on them.
+        `digits` is how many there are to train on and to validate, which a schedule has to know; without it
+        the learning rate is constant. Raises ValueError for a value that does not exist or is out of range,
+        ImportError for an engine that is not installed, MemoryError for too many units.
         """
         self._check()
         model = Sequential([*self._layers(), Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
@@ -124,6 +135,7 @@ class Recipe:
             threads,
             processes,
             self.shard_rows,
+            engine,
         )
         try:
             model.build((None, *image_shape))
@@ -141,8 +153,11 @@ class Recipe:
             raise ValueError(f"layers must be at most {MOST_LAYERS}, not {self.layers}")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
-        if self.patience is not None:
-            positive_integer(self.patience, "patience")
+        for name in ("patience", "base_batch"):
+            if getattr(self, name) is not None:
+                positive_integer(getattr(self, name), name)
+        if self.base_batch is not None and self.schedule == "exponential":
+            raise ValueError(f"base_batch {self.base_batch} goes with a constant or a cosine schedule only")
 
     def _layers(self) -> list[Layer]:
         """Return all layers but the head."""
@@ -162,18 +177,30 @@ class Recipe:
     def _optimizer(self, digits: int | None) -> optimizers.Optimizer:
         make: Any = OPTIMIZERS[self.optimizer]
         optimizer: optimizers.Optimizer = make() if self.learning_rate is None else make(self.learning_rate)
-        if self.schedule != "constant" and digits is not None:
+        if (self.schedule != "constant" or self._scale != 1) and digits is not None:
             optimizer.learning_rate = self._schedule(optimizer.learning_rate, digits)
         return optimizer
 
     def _schedule(self, rate: float, digits: int) -> LearningRateSchedule:
-        """Return the schedule that begins, or after a cosine's warm-up goes on, with this rate."""
+        """Return the schedule that begins, or after a cosine's warm-up goes on, with this rate; of a larger
+        batch, one that begins with it."""
         rows = split_row(digits, self.validation_split)
-        steps = self.epochs * -(-rows // self.batch_size)
+        of_epoch = -(-rows // self.batch_size)
+        steps, warm_up = self.epochs * of_epoch, min(WARM_UP_EPOCHS, self.epochs) * of_epoch
         if self.schedule == "exponential":
             return ExponentialDecay(rate, steps, LAST_RATE)
-        warm_up = int(WARM_UP * steps)
-        return CosineDecay(0.0, max(steps - warm_up, 1), warmup_target=rate, warmup_steps=warm_up)
+        if self.schedule == "constant":
+            return PolynomialDecay(rate, warm_up, end_learning_rate=self._scale * rate)  # of power 1: a line
+        first = rate
+        if self._scale == 1:
+            first, warm_up = 0.0, int(WARM_UP * steps)
+        target = self._scale * rate
+        return CosineDecay(first, max(steps - warm_up, 1), warmup_target=target, warmup_steps=warm_up)
+
+    @property
+    def _scale(self) -> float:
+        """By how much the batch, and so the learning rate, is larger than the one that it is for."""
+        return 1.0 if self.base_batch is None else self.batch_size / self.base_batch
 
     @property
     def network(self) -> str:
@@ -188,9 +215,10 @@ class Recipe:
         """How they are trained: RMSprop 0.001, batch 128, or Adam 0.002 (cosine), batch 128, moved digits."""
         optimizer = OPTIMIZERS[self.optimizer]
         rate = optimizer().learning_rate if self.learning_rate is None else self.learning_rate  # type: ignore[call-arg]
+        scaled = "" if self._scale == 1 else f" × {self._scale:g} after a warm-up"
         schedule = f" ({self.schedule})" if self.schedule != "constant" else ""
         moved = ", moved digits" if self.augment else ""
-        return f"{optimizer.__name__} {rate:g}{schedule}, batch {self.batch_size}{moved}"
+        return f"{optimizer.__name__} {rate:g}{scaled}{schedule}, batch {self.batch_size}{moved}"
 
     def __str__(self) -> str:
         """One line: LSTM(128), RMSprop 0.001, batch 128."""

@@ -21,8 +21,8 @@ from scratch_rnn.training.callbacks import (
     listens,
     prepare,
 )
+from scratch_rnn.training.engines import workers
 from scratch_rnn.training.pixels import warn_of_unscaled
-from scratch_rnn.training.processes import check_available
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.samples import Samples, checked_inputs, checked_samples
 from scratch_rnn.training.shards import SHARD_ROWS, BatchResult, Memory, slices, total
@@ -42,6 +42,7 @@ class Compiled(Layer):
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss = losses.CategoricalCrossentropy()
         self.metrics: list[tuple[str, metric_functions.Metric]] = []
+        self.engine: str | None = None
         self.threads = available_cores()
         self.processes: int | None = None  # None: as `fit` finds it best
         self.shard_rows = SHARD_ROWS
@@ -66,6 +67,7 @@ class Compiled(Layer):
         threads: int | None = None,
         processes: int | None = None,
         shard_rows: int = SHARD_ROWS,
+        engine: str | None = None,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
 
@@ -81,26 +83,25 @@ class Compiled(Layer):
         all of this is sure: if everything is the library's own, and no callback changes more than weights
         between batches.
 
+        `engine` says it by name: "threads", "processes", or "mpi", all ranks that mpiexec has started
+        (docs/training.md), each on one thread where `threads` does not say more. They have the same bits.
+
         Where the last layer ends in a softmax, cross-entropy is computed from its logits; where it ends in a
         sigmoid, binary cross-entropy is.
         Raises ValueError for a name that does not exist or that two metrics have, and for a number that is
-        out of range, TypeError for metrics that are no list.
+        out of range, TypeError for metrics that are no list, ImportError where MPI is not installed.
         """
         if not isinstance(metrics, (list, tuple, NoneType)):
             raise TypeError(f"metrics must be a list, such as ['accuracy'], not {metrics!r}")
-        if processes is None and threads is not None:
-            processes = 1
-        threads = available_cores() if threads is None else positive_integer(threads, "threads")
-        processes = None if processes is None else positive_integer(processes, "processes")
+        threads, processes = workers(engine, threads, processes)
         shard_rows = positive_integer(shard_rows, "shard_rows")
-        check_available(processes or 1)
         named = [metric_functions.get(metric) for metric in metrics or ()]
         names = ["loss", *(name for name, _ in named)]
         if len(set(names)) < len(names):
             raise ValueError(f"two of {', '.join(names)} have one name: logs and history would show one only")
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
         self.metrics = named
-        self.threads, self.processes, self.shard_rows = threads, processes, shard_rows
+        self.engine, self.threads, self.processes, self.shard_rows = engine, threads, processes, shard_rows
 
     # Evaluation and prediction -------------------------------------------------------------------------
 

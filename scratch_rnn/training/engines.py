@@ -1,4 +1,4 @@
-"""Which engine computes an epoch where the user leaves it open: processes where they are safe and pay."""
+"""Which engine computes an epoch: as the user says; where that is left open, processes if safe and faster."""
 
 from __future__ import annotations
 
@@ -9,12 +9,40 @@ from collections.abc import Iterable
 from typing import Any
 
 from scratch_rnn.layers.activations import Activation
+from scratch_rnn.layers.base import positive_integer
 from scratch_rnn.training.callbacks import Callback, listens
-from scratch_rnn.training.processes import obstacle
+from scratch_rnn.training.processes import check_available, obstacle
 from scratch_rnn.training.shards import Batches
 from scratch_rnn.training.threads import available_cores
+from scratch_rnn.training.world import connect
+
+ENGINES = ("threads", "processes", "mpi")
 
 WORTH_A_FORK = 16  # batches: an epoch of fewer gains less than the time that it takes to fork
+
+
+def workers(engine: str | None, threads: int | None, processes: int | None) -> tuple[int, int | None]:
+    """Return on how many threads, and on how many processes, None: as `fit` finds it best, to compute.
+
+    Raises ValueError for an engine that does not exist or cannot be had here, for a number that is out of
+    range and for one that belongs to another engine; ImportError where MPI is not installed.
+    """
+    if engine not in (None, *ENGINES):
+        raise ValueError(f"unknown engine {engine!r}: use one of {', '.join(ENGINES)}")
+    if processes is not None:
+        processes = positive_integer(processes, "processes")
+        if processes > 1 and engine in ("threads", "mpi"):
+            raise ValueError(f"processes={processes} is not for engine={engine!r}: leave one of them out")
+    elif engine == "processes":
+        processes = available_cores()
+    elif engine is not None or threads is not None:
+        processes = 1
+    check_available(processes or 1)
+    if engine == "mpi":
+        connect()
+    if threads is None:
+        return 1 if engine == "mpi" else available_cores(), processes
+    return positive_integer(threads, "threads"), processes
 
 
 def processes_for(batches: Batches, parts: Iterable[Any], callbacks: Iterable[Callback]) -> int:

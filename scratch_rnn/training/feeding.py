@@ -105,7 +105,7 @@ class Stream:
             self._left = iter(self._given) if self._steps is None else self._left
             self._next = self._draw()
         if self._next is None:
-            warnings.warn("x yields no more batches, which ends the training", stacklevel=3)
+            warnings.warn("x yields no more batches, which ends the training", stacklevel=4)
         return self._next is not None
 
     def order(self, rng: np.random.Generator) -> Array:

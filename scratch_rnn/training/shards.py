@@ -1,7 +1,7 @@
 """A batch in parts: shards of some rows, the result of each, and the engines that compute them side by side.
 
-Shards are cut by a given size, never by the number of workers, and their results are added in their order.
-So a run gives the same bits on one thread as on sixteen, on threads as on processes.
+Shards are cut by a given size, never by the number of workers, and their results are added in a fixed order,
+that of a tree. So a run gives the same bits on one thread as on sixteen, and on processes and MPI's ranks.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class Engine:
     def map(self, batch: int = 0) -> list[Any]:
         """Return the results of the batch's items, in their order; they last until the next call."""
         raise NotImplementedError
+
+    def total(self, batch: int = 0) -> Any:
+        """Return the sum of the results of the batch's items, always added in the same order."""
+        return total(self.map(batch))
 
     def __enter__(self) -> Self:
         return self
@@ -157,9 +161,19 @@ class BatchResult:
 
 
 def total(results: Sequence[BatchResult]) -> BatchResult:
-    """Return the sum of the results, always added in the same order."""
-    first, *others = results
-    return sum(others, start=first)
+    """Return the sum of the results, always added in the same order: that of a tree, cut by `middle`."""
+    if len(results) == 1:
+        return results[0]
+    cut = middle(len(results))
+    return total(results[:cut]) + total(results[cut:])
+
+
+def middle(count: int) -> int:
+    """Return where a sum of `count` terms, 2 or more, is cut in two: at the largest power of two below it.
+
+    So each half is the sum of neighbours, which whoever holds them can add before the others are there.
+    """
+    return 1 << (count - 1).bit_length() - 1
 
 
 def slices(count: int, size: int) -> list[slice]:

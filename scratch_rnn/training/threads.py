@@ -112,18 +112,21 @@ def short_switch_interval() -> Iterator[None]:
 
 @contextmanager
 def interrupt_deferred() -> Iterator[None]:
-    """Let Ctrl-C wait until the end: in a finalizer, or a function that C calls back, it would be lost."""
-    if threading.current_thread() is not threading.main_thread():  # where it is never raised
+    """Let Ctrl-C and SIGTERM wait until the end: in a finalizer, or a function that C calls back, they would
+    be lost; between two messages of several processes, one would wait for another for ever."""
+    if threading.current_thread() is not threading.main_thread():  # where they are never raised
         yield
         return
     received: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [(number, signal.signal(number, lambda n, _: received.append(n))) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before:
+            signal.signal(number, handler)
         if received:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(received[0])
 
 
 def available_cores() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,17 +19,21 @@ from scratch_rnn.training.callbacks import (
     call,
     checked_callbacks,
     checked_verbose,
+    listens,
     prepare,
 )
+from scratch_rnn.training.company import follow, is_led, leading
 from scratch_rnn.training.compiled import Compiled, checked_batch_size
 from scratch_rnn.training.engines import in_words, processes_for
 from scratch_rnn.training.feeding import Rows, Stream, Validation, pair_or_triple, refuse, split
 from scratch_rnn.training.pixels import warn_of_unscaled
 from scratch_rnn.training.processes import Processes, check_available
+from scratch_rnn.training.ranks import Ranks
 from scratch_rnn.training.running import Running
 from scratch_rnn.training.samples import Samples
 from scratch_rnn.training.shards import Batches, BatchResult, Engine, Memory, Shard, total
 from scratch_rnn.training.threads import Threads
+from scratch_rnn.training.world import connect
 
 
 class Trainer(Compiled):
@@ -108,49 +113,59 @@ class Trainer(Compiled):
         Raises ValueError for data that do not fit; nothing is trained then, except on the batches of an
         iterable that came before.
         """
-        self._check_processes()
-        callbacks = checked_callbacks(callbacks)
-        verbose = checked_verbose(verbose)
-        batch_size, epochs = checked_batch_size(batch_size), positive_integer(epochs, "epochs")
-        initial_epoch = natural_number(initial_epoch, "initial_epoch")
-        feed, validation = self._prepared(
-            x=x,
-            y=y,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            steps_per_epoch=steps_per_epoch,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-        )
-        self._check_stateful(feed, validation)
-        warn_of_unscaled(feed.first_inputs, *validation.inputs)
+        if is_led(self):
+            history: History = follow(self)
+            return history
+        with leading(self):
+            self._check_workers()
+            callbacks = checked_callbacks(callbacks)
+            verbose = checked_verbose(verbose)
+            batch_size, epochs = checked_batch_size(batch_size), positive_integer(epochs, "epochs")
+            initial_epoch = natural_number(initial_epoch, "initial_epoch")
+            feed, validation = self._prepared(
+                x=x,
+                y=y,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                batch_size=batch_size,
+                shuffle=shuffle,
+                steps_per_epoch=steps_per_epoch,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
+            self._check_stateful(feed, validation)
+            warn_of_unscaled(feed.first_inputs, *validation.inputs)
+            with _progress(verbose) as progress:
+                hooks = [*progress, *callbacks]
+                return self._train_epochs(feed, validation, range(initial_epoch, epochs), hooks)
+
+    def _train_epochs(
+        self, feed: Rows | Stream, validation: Validation, epochs: range, callbacks: Sequence[Callback]
+    ) -> History:
+        """Train for these epochs, or those that a callback leaves of them; return the History."""
         history = History()
-        with _progress(verbose) as progress:
-            hooks = [history, *progress, *callbacks]
-            prepare(hooks, self, {"epochs": epochs, **feed.size})
-            self.history, self.stop_training, self.initial_epoch = history, False, initial_epoch
-            self.running, logs = None, {}
-            call(hooks, "on_train_begin", {})
-            for epoch in range(self.initial_epoch, epochs):
-                if self.stop_training or not feed.has_more():
-                    break
-                running = self.running = self.running or Running(feed.order(self._shuffle_rng))
-                call(hooks, "on_epoch_begin", epoch, {})
-                batches = self._batches_of(feed, running)
-                processes = self._processes_for(batches, hooks)
-                history.workers = in_words(self.threads, processes)
-                logs = self._train_epoch(batches, running, processes, hooks)
-                if held_out := validation.after(epoch):
-                    scores = self._evaluate(held_out, validation.batch_size, hooks)
-                    logs |= {f"val_{name}": value for name, value in scores.items()}
-                call(hooks, "on_epoch_end", epoch, logs)
-                self.running = None
-            self._compiled().finalize(self.weights)
-            call(hooks, "on_train_end", logs)
+        hooks = [history, *callbacks]
+        prepare(hooks, self, {"epochs": epochs.stop, **feed.size})
+        self.history, self.stop_training, self.initial_epoch = history, False, epochs.start
+        self.running, logs = None, {}
+        call(hooks, "on_train_begin", {})
+        for epoch in range(self.initial_epoch, epochs.stop):
+            if self.stop_training or not feed.has_more():
+                break
+            running = self.running = self.running or Running(feed.order(self._shuffle_rng))
+            call(hooks, "on_epoch_begin", epoch, {})
+            batches = self._batches_of(feed, running)
+            engine, history.workers = self._engine(batches, hooks)
+            logs = self._train_epoch(batches, running, engine, hooks)
+            if held_out := validation.after(epoch):
+                scores = self._validate(held_out, validation.batch_size, hooks)
+                logs |= {f"val_{name}": value for name, value in scores.items()}
+            call(hooks, "on_epoch_end", epoch, logs)
+            self.running = None
+        self._compiled().finalize(self.weights)
+        call(hooks, "on_train_end", logs)
         return history
 
     def _prepared(
@@ -186,11 +201,13 @@ class Trainer(Compiled):
         validation = Validation(held_out, positive_integer(size, "validation_batch_size"), validation_freq)
         return feed, validation
 
-    def _check_processes(self) -> None:
-        """Raise ValueError where `fit` cannot take the processes that it was asked to take."""
+    def _check_workers(self) -> None:
+        """Raise ValueError where `fit` cannot take the processes or ranks that it was asked to take."""
         check_available(self.processes or 1)
-        if (self.processes or 1) > 1 and (stateful := self._stateful()):
-            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not processes")
+        ranks = connect().size if self.engine == "mpi" else 1
+        if max(ranks, self.processes or 1) > 1 and (stateful := self._stateful()):
+            others = "several MPI ranks" if ranks > 1 else "processes"
+            raise ValueError(f"layer {stateful[0].name!r} is stateful: take threads, not {others}")
 
     def _check_stateful(self, feed: Rows | Stream, validation: Validation) -> None:
         """Where a layer keeps states, refuse batches of several sizes, and warn of a shuffle."""
@@ -213,14 +230,14 @@ class Trainer(Compiled):
         return self._batches(feed.samples, running.order, feed.batch_size, running.batches)
 
     def _train_epoch(
-        self, batches: Batches | Stream, running: Running, processes: int, hooks: Sequence[Callback]
+        self, batches: Batches | Stream, running: Running, engine: Engine, hooks: Sequence[Callback]
     ) -> dict[str, float]:
         """Make one step for each batch that is left; return the epoch's means."""
         optimizer, weights = self._compiled(), self.weights
-        with self._engine(batches, processes) as engine:
+        with engine:
             for batch in batches.numbers(running.batches):
                 call(hooks, "on_train_batch_begin", batch, {})
-                result = total(engine.map(batch))
+                result = engine.total(batch)
                 optimizer.apply(result.gradients_of_mean, weights)
                 running.add(result)
                 logs = self._means(running.sums, running.count)
@@ -228,6 +245,26 @@ class Trainer(Compiled):
                 if self.stop_training:
                     break
         return self._means(running.sums, running.count)
+
+    def _validate(self, samples: Samples, batch_size: int, hooks: Sequence[Callback]) -> dict[str, float]:
+        """Return the means over samples to validate on. MPI's ranks share their batches as if they were the
+        shards of one, except where a callback wants to be told of each, or a layer keeps states."""
+        told = any(listens(callback, "on_test_batch_begin", "on_test_batch_end") for callback in hooks)
+        if self.engine != "mpi" or told or self._stateful():
+            return self._evaluate(samples, batch_size, hooks)
+        call(hooks, "on_test_begin", {})
+        rows = np.arange(len(samples))
+        batches = Batches(samples.x, samples.y, rows, len(rows), batch_size, weights=samples.weights)
+        with self.ranks_engine(batches, gradients=False) as engine:
+            result = engine.total()
+        means = self._means(result.sums, result.count)
+        call(hooks, "on_test_end", means)
+        return means
+
+    def _shard_scores(self, shard: Shard, memory: Memory) -> BatchResult:
+        """Return loss and metrics of a shard, without gradients."""
+        data = shard.data
+        return self._scores(Samples(data.x, data.y, data.weights)[shard.rows])
 
     def _result(self, samples: Samples) -> BatchResult:
         """Return losses and gradients of samples that are one batch."""
@@ -250,12 +287,28 @@ class Trainer(Compiled):
             return 1
         return self.processes or processes_for(batches, self._parts, hooks)
 
-    def _engine(self, batches: Batches | Stream, processes: int) -> Engine:
-        """Return what computes the gradients of the shards of each batch."""
+    def _engine(self, batches: Batches | Stream, hooks: Sequence[Callback]) -> tuple[Engine, str]:
+        """Return what computes the gradients of the shards of each batch, and how many that are, in words."""
+        if self.engine == "mpi" and isinstance(batches, Batches):
+            ranks = self.ranks_engine(batches)
+            return ranks, ranks.workers
+        processes = self._processes_for(batches, hooks)
+        words = in_words(self.threads, processes)
         if processes == 1:
-            return Threads(self.threads, self._shard_gradients, batches.shards)
-        like = BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights)
-        return Processes(processes, self._shard_gradients, batches.shards, self.weights, like)
+            return Threads(self.threads, self._shard_gradients, batches.shards), words
+        like = self._like
+        return Processes(processes, self._shard_gradients, batches.shards, self.weights, like), words
+
+    def ranks_engine(self, batches: Batches, gradients: bool = True) -> Ranks:
+        """Return what computes gradients, or losses and metrics alone, on MPI's ranks: each of them asks."""
+        function = self._shard_gradients if gradients else self._shard_scores
+        like = self._like if gradients else replace(self._like, gradients=[])
+        return Ranks(self.threads, function, batches, self.weights, like)
+
+    @property
+    def _like(self) -> BatchResult:
+        """A result with arrays of the shapes and dtypes of those of a shard."""
+        return BatchResult(0, np.zeros(1 + len(self.metrics)), self.weights)
 
     @property
     def _parts(self) -> list[Any]:
