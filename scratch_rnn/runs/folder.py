@@ -138,8 +138,7 @@ class Run:
 
         Raises FileExistsError, with `new`, where it is there already.
         """
-        with atomic(self.folder / name, new) as path:
-            path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(self.folder / name, content, new)
 
     def save_epoch(self, trained: Iterable[tuple[Result, Sequential]]) -> None:
         """Write what an epoch changed: each model's history, and its weights, from a network that has them.
@@ -316,6 +315,16 @@ def _damaged(path: Path) -> Iterator[None]:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error!r}") from error
+
+
+def write_json(path: Path, content: Any, new: bool = False) -> None:
+    """Write a JSON file whole or not at all, with null for NaN and infinity.
+
+    Raises FileExistsError, with `new`, where it is there already.
+    """
+    with atomic(path, new) as unfinished_file:
+        text = json.dumps(_finite(content), indent=2, allow_nan=False)
+        unfinished_file.write_text(text + "\n", encoding="utf-8")
 
 
 def _finite(content: Any) -> Any:
