@@ -16,8 +16,10 @@ from keras_reference.backend import import_keras
 from keras_reference.comparison import agreement
 from keras_reference.references import twin_side
 from keras_reference.sides import ScratchSide, Side, train_sides
+from scratch_rnn.arrays import Array
 from scratch_rnn.data.mnist import Split, load_mnist
 from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.runs.result import Result
 from scratch_rnn.training.samples import split_row
 from scratch_rnn.training.threads import single_threaded_blas
 
@@ -108,7 +110,7 @@ def run_job(job: Job, terms: Terms) -> dict[str, Any]:
         "series": job.series,
         "cell": recipe.cell,
         "seed": recipe.seed,
-        "models": {side.result.name: _numbers(side) for side in sides},
+        "models": {side.result.name: _numbers(side.result, test[1]) for side in sides},
         **_compared(sides, test),
         "digits": {"train": row, "validation": len(x) - row, "test": len(test[0])},
         "seconds": time.perf_counter() - began,
@@ -125,9 +127,10 @@ def _sides(recipe: Recipe, image_shape: tuple[int, int], digits: int, keras: boo
     return [ScratchSide(model), twin_side("keras", model, (None, *image_shape))]
 
 
-def _numbers(side: Side) -> dict[str, Any]:
-    result = side.result
-    return {"history": result.history, "seconds": result.seconds, "test": result.scores}
+def _numbers(result: Result, labels: Array) -> dict[str, Any]:
+    """Return what a model did; its right answers are counted, because Keras rounds their share to float32."""
+    right = int((result.answers == labels).sum())
+    return {"history": result.history, "seconds": result.seconds, "test": result.scores, "right": right}
 
 
 def _compared(sides: list[Side], test: Split) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from keras_reference.study.jobs import Job
+from keras_reference.study.summary import accuracy
 from keras_reference.study.workers import Failed, Outcome
 from scratch_rnn.commands.terminal import say
 
@@ -117,5 +118,5 @@ def result_in_words(outcome: Outcome) -> str:
     """Return the test accuracies of a job and its time, or why it has failed."""
     if isinstance(outcome, Failed):
         return f"failed: {outcome.reason}"
-    scores = (f"{model} {of['test']['accuracy']:.2%}" for model, of in outcome["models"].items())
+    scores = (f"{model} {accuracy(outcome, model):.2f}%" for model in outcome["models"])
     return f"{', '.join(scores)}, {outcome['seconds']:.0f} s"

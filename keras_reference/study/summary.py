@@ -46,9 +46,7 @@ def row(series: str, cell: str, runs: Results, margin: float) -> dict[str, Any]:
         return content
     content["agreement"] = [run["agreement"] for run in runs]
     if len(runs) > 1:
-        ours, theirs = accuracies.values()
-        # Rounding to a millionth of a point makes equal counts of right answers equal differences.
-        differences = [round(our - their, 6) for our, their in zip(ours, theirs, strict=True)]
+        differences = [difference(run) for run in runs]
         tested = equivalence(differences, margin)
         needed = pairs_needed(tested["mean"], tested["sd"], margin)
         content["pairs"] = {"differences": differences, **tested, "pairs_needed": needed}
@@ -57,4 +55,10 @@ def row(series: str, cell: str, runs: Results, margin: float) -> dict[str, Any]:
 
 def accuracy(run: dict[str, Any], model: str) -> float:
     """Return the test accuracy of a model in percent."""
-    return 100 * float(run["models"][model]["test"]["accuracy"])
+    return 100 * int(run["models"][model]["right"]) / int(run["digits"]["test"])
+
+
+def difference(run: dict[str, Any]) -> float:
+    """Return by how many points scratch_rnn is ahead; equal counts give equal numbers, to the bit."""
+    ours, theirs = (of_model["right"] for of_model in run["models"].values())
+    return 100 * int(ours - theirs) / int(run["digits"]["test"])

@@ -47,8 +47,8 @@ def spread_rows(rows: list[Row]) -> list[tuple[str, ...]]:
 
 def pairs_head(summary: dict[str, Any]) -> tuple[str, ...]:
     """Return the heads of the columns of `pair_rows`."""
-    interval = f"mean ({100 * summary['confidence']:g} % interval)"
-    return ("", "pairs", interval, f"TOST p, ± {summary['margin']:g}", "more seeds", "same answer")
+    interval, p = f"{100 * summary['confidence']:g} % interval", f"TOST p,\n± {summary['margin']:g}"
+    return ("", "pairs", "mean", interval, p, "more\nseeds", "same\nanswer")
 
 
 def pair_rows(rows: list[Row]) -> list[tuple[str, ...]]:
@@ -57,7 +57,8 @@ def pair_rows(rows: list[Row]) -> list[tuple[str, ...]]:
         (
             CELLS[row["cell"]].__name__,
             str(len(row["seeds"])),
-            f"{row['pairs']['mean']:+.3f} ({row['pairs']['low']:+.3f} to {row['pairs']['high']:+.3f})",
+            signed(row["pairs"]["mean"]),
+            f"{signed(row['pairs']['low'])} to {signed(row['pairs']['high'])}",
             f"{row['pairs']['p']:.2g}",
             more_seeds(row),
             f"{100 * min(row['agreement']):.1f} to {max(row['agreement']):.1%}",
@@ -75,10 +76,16 @@ def more_seeds(row: Row) -> str:
     return "none would" if needed is None else f"{max(needed - len(row['seeds']), 1):,}"
 
 
+def signed(points: float) -> str:
+    """Return a difference with its sign; what rounds to zero counts as +0."""
+    return f"{round(points, 3) + 0.0:+.3f}"
+
+
 def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for number, name in enumerate(head):
-        table.add_column(name, justify="left" if number == 0 or name == "library" else "right")
+        left = number == 0 or name == "library"
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
