@@ -1,12 +1,11 @@
-"""The statistics of a study: spreads, the test of equivalence, how many seeds would decide, and its tables."""
+"""The statistics of a study: spread, equivalence, how many seeds would decide; and its tables."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-stats = pytest.importorskip("scipy.stats")
+from scipy import stats
 
 from keras_reference.study.statistics import LEVEL, POWER, equivalence, pairs_needed, power, spread
 from keras_reference.study.summary import summarize
