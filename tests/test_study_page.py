@@ -1,5 +1,7 @@
 """What a study shows: every run in the figures, and the verdicts of the page in words."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,13 @@ from keras_reference.study.figures import accuracies, beside, curves
 HISTORIES = {"scratch_rnn": [0.5, 0.625, 0.75], "Keras": [0.25, 0.5, 0.875]}
 
 
-def run(shift=0.0, models=HISTORIES, **more):
+def run(shift=0.0, models=HISTORIES):
     """Return what a job has returned, of the histories only."""
     histories = {
-        name: {"accuracy": [0.1] * 3, "val_accuracy": [v + shift for v in of]} for name, of in models.items()
+        name: {"accuracy": [0.1] * 3, "val_accuracy": [value + shift for value in values]}
+        for name, values in models.items()
     }
-    return {"models": {name: {"history": history, **more} for name, history in histories.items()}}
+    return {"models": {name: {"history": history} for name, history in histories.items()}}
 
 
 def row(cell="gru", differences=(0.5, 0.25)):
@@ -114,7 +117,7 @@ def test_packages_that_the_end_needs_are_asked_for_at_the_start(monkeypatch):
 
 
 def test_scipy_is_asked_for_only_where_twins_are_compared(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "scipy.stats", None)
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
     page.check_packages(keras=False)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "scratch_rnn\[study\]"'):
         page.check_packages(keras=True)

@@ -18,8 +18,7 @@ from typing import Any
 
 from keras_reference.study.jobs import Job, Terms
 from keras_reference.study.plan import Plan
-from scratch_rnn.files import unfinished
-from scratch_rnn.runs.folder import write_json
+from scratch_rnn.files import unfinished, write_json
 
 STUDY, JOBS = "study.json", "jobs"
 OF_JOBS = ("cell", "seed", "data", "reference")  # what of a recipe each job says anew, and what is not used

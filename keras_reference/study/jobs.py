@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -22,9 +21,6 @@ from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
 from scratch_rnn.training.samples import split_row
 from scratch_rnn.training.threads import single_threaded_blas
-
-# What the libraries below Keras ask for the number of their threads, when they are imported.
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ def run_job(job: Job, terms: Terms) -> dict[str, Any]:
     machine does not keep the study's terms.
     """
     recipe, began = job.recipe, time.perf_counter()
-    with on_one_thread():
+    with single_threaded_blas():
         (x, y), test = terms.check(recipe.data)
         row = split_row(len(x), recipe.validation_split)
         train, validation = (x[:row], y[:row]), (x[row:], y[row:])
@@ -139,15 +135,6 @@ def _compared(sides: list[Side], test: Split) -> dict[str, Any]:
         return {}
     ours, theirs = (side.result.probabilities for side in sides)
     return agreement(test[1], ours, theirs)
-
-
-@contextmanager
-def on_one_thread() -> Iterator[None]:
-    """Hold BLAS, and Keras's backend if it is not imported yet, to one thread."""
-    for name in THREADS:
-        os.environ.setdefault(name, "1")
-    with single_threaded_blas():
-        yield
 
 
 @lru_cache(maxsize=1)

@@ -13,8 +13,8 @@ from keras_reference.study.statistics import LEVEL, scipy_stats
 from keras_reference.study.summary import grouped, summarize
 from keras_reference.study.tables import SPREAD_HEAD, pair_rows, pairs_head, rows_of, spread_rows, tables
 from scratch_rnn.commands.terminal import say
+from scratch_rnn.files import write_json
 from scratch_rnn.layers import CELLS
-from scratch_rnn.runs.folder import write_json
 from scratch_rnn.runs.recipe import Recipe
 
 NAME = "study.html"

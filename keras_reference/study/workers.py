@@ -23,6 +23,8 @@ from typing import Any
 from keras_reference.study.jobs import Job, Terms, run_job
 
 JOBS_OF_A_PROCESS = 5
+# What the libraries below Keras ask for the number of their threads, when a job imports them.
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def ctrl_c_blocked() -> Iterator[None]:
 def _serve(pipe: Connection) -> None:
     """Compute jobs until the parent has no more of them, or is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    for name in THREADS:
+        os.environ[name] = "1"
     warnings.simplefilter("ignore")  # the parent has loaded the same digits, and shown what there is to show
     with suppress(EOFError, BrokenPipeError):
         while True:

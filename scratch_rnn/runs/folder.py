@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.files import atomic, unfinished, unused
+from scratch_rnn.files import unfinished, unused, write_json
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
@@ -315,23 +315,3 @@ def _damaged(path: Path) -> Iterator[None]:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error!r}") from error
-
-
-def write_json(path: Path, content: Any, new: bool = False) -> None:
-    """Write a JSON file whole or not at all, with null for NaN and infinity.
-
-    Raises FileExistsError, with `new`, where it is there already.
-    """
-    with atomic(path, new) as unfinished_file:
-        text = json.dumps(_finite(content), indent=2, allow_nan=False)
-        unfinished_file.write_text(text + "\n", encoding="utf-8")
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_finite(value) for value in content]
-    if isinstance(content, np.generic):
-        content = content.item()
-    return None if isinstance(content, float) and not math.isfinite(content) else content
