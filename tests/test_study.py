@@ -1,6 +1,7 @@
 """scratch-rnn study: what it computes, keeps, goes on with and refuses."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -134,7 +135,7 @@ def test_a_twin_is_trained_beside_scratch_rnn_and_changes_none_of_its_bits(tiny_
 
 
 def test_an_interrupted_study_goes_on_with_what_is_missing(study):
-    with pytest.raises(KeyboardInterrupt, match=r"2 finished jobs are in s; the same command with --out s"):
+    with pytest.raises(KeyboardInterrupt, match="finished in s: 2; the same command with --out s goes on"):
         study("--cell", "all", "--seeds", "0:2", stop=2)
     before = files(Path("s"))
     assert set(before) == {"simple_rnn-default-0", "gru-default-0"}
@@ -226,6 +227,19 @@ def test_a_killed_study_goes_on(tmp_path, tiny_data):
     after = files(tmp_path / "s")
     assert set(after) == {f"gru-default-{seed}" for seed in range(4)}
     assert after.items() >= before.items()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no groups of processes")
+def test_ctrl_c_on_a_terminal_ends_all_processes_with_one_line(tmp_path, tiny_data):
+    options = ["--cell", "gru", "--seeds", "0:9", *SMALL, "--data", tiny_data, "--out", "s"]
+    with in_a_terminal("study", *options, "--workers", "2", cwd=tmp_path) as process:
+        while not list(tmp_path.glob("s/jobs/[!.]*.json")):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+        assert process.wait(60) == 130
+        assert process.stderr.read().strip().count("\n") == 0
+    assert not list(tmp_path.glob("s/jobs/.*"))
 
 
 # The processes -------------------------------------------------------------------------------------------

@@ -109,8 +109,8 @@ def study(arguments: argparse.Namespace, engine: Engine) -> int:
     except KeyboardInterrupt:
         done = len(folder.results())
         raise KeyboardInterrupt(
-            f"interrupted: {done} finished jobs are in {folder.path}; the same command with --out "
-            f"{folder.path} goes on"
+            f"interrupted: jobs finished in {folder.path}: {done}; the same command with --out {folder.path} "
+            "goes on"
         ) from None
     conclude(folder, command_of(arguments), console)
     for line in failed:

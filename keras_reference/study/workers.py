@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from keras_reference.study.jobs import Job, Terms, run_job
+from scratch_rnn.training.threads import interrupt_deferred
 
 JOBS_OF_A_PROCESS = 5
 # What the libraries below Keras ask for the number of their threads, when a job imports them.
@@ -91,19 +92,23 @@ class Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of threads
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with ctrl_c_blocked():
-            self._process.start()
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        with interrupt_deferred(), deaf_to_ctrl_c():
+            process.start()
+            self._process = process
         theirs.close()
         self._left = JOBS_OF_A_PROCESS
 
 
 @contextmanager
-def ctrl_c_blocked() -> Iterator[None]:
-    """Let Ctrl-C wait; a process that begins meanwhile never hears it: its parent decides."""
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a process that begins meanwhile never hear Ctrl-C, which a terminal sends to all."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # else the first process has it begin, and that unblocks the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
