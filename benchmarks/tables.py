@@ -8,7 +8,8 @@ prints them page by page; a test checks that the pages hold them as they are pri
     results/seeds/CELL-N.json       summary.json of scratch-rnn compare --cell CELL --seed N
     results/parity.json             written by benchmarks/parity.py
     results/gradients.json          written by benchmarks/gradients.py
-    results/accuracy                written by benchmarks/accuracy.py
+    results/accuracy/study          written by scratch-rnn study benchmarks/studies/accuracy.json --out there
+    results/accuracy/*.json         the studies before it, which count until it is made
     results/cores                   written by benchmarks/cores.py, a file for each Python
     results/*.json                  written by the script of the same name
 """
@@ -30,6 +31,7 @@ import shards
 import ways
 
 from keras_reference.comparison import KERAS, SCRATCH
+from keras_reference.study.tables import signed
 from scratch_rnn.runs import recipe
 from scratch_rnn.runs.quoted import fastest, median, ratio, ratio_with_range, share
 
@@ -163,10 +165,38 @@ def gradients_table() -> str:
     return markdown(rows)
 
 
+ACCURACY_HEADS = (SCRATCH, KERAS, "difference, 95 % interval", "TOST p, ± 0.3", "same answer")
+
+
 def accuracy_table() -> str:
-    """Return the table of the mean test accuracies over several seeds, a row per cell and series of runs."""
-    heads = ("difference, 95 % interval", "TOST p, ± 0.3", "same answer")
-    rows = [["cell", "seeds", SCRATCH, KERAS, *heads]]
+    """Return the table of the mean test accuracies over several seeds, from the study once it is made."""
+    if (RESULTS / "accuracy" / "study" / "summary.json").is_file():
+        return study_table()
+    return table_of_earlier_studies()
+
+
+def study_table() -> str:
+    """Return the table of a study's summary, a row per recipe and cell."""
+    rows = [["recipe", "cell", "seeds", *ACCURACY_HEADS]]
+    for row in read("accuracy/study/summary.json")["rows"]:
+        spread, pairs = row["spread"], row["pairs"]
+        rows.append(
+            [
+                row["recipe"],
+                CELLS[row["cell"]],
+                f"{min(row['seeds'])} to {max(row['seeds'])}",
+                *(f"{spread[model]['mean']:.2f} ± {spread[model]['sd']:.2f} %" for model in (SCRATCH, KERAS)),
+                f"{signed(pairs['mean'])} ({signed(pairs['low'])} to {signed(pairs['high'])})",
+                f"{pairs['p']:.1g}",
+                lowest_and_highest(row["agreement"]),
+            ]
+        )
+    return markdown(rows)
+
+
+def table_of_earlier_studies() -> str:
+    """Return the table of the studies that were made before, a row per cell and series of runs."""
+    rows = [["cell", "seeds", *ACCURACY_HEADS]]
     for name in ("first", "simple_rnn_again"):
         result = read(f"accuracy/{name}.json")
         for cell, row in result["summaries"].items():

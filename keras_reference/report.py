@@ -5,32 +5,19 @@ The words and the layout are in templates/; here is gathered what they are fille
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from keras_reference.comparison import models_of, wrong_alone
-from keras_reference.tables import CELLS_HEAD, NUMBERS, cell_row, epoch_texts, summary_head, summary_rows
+from keras_reference.pages import Picture, picture, write_page
+from keras_reference.tables import CELLS_HEAD, cell_row, summary_head, summary_rows
 from scratch_rnn.commands.options import options_of
-from scratch_rnn.files import atomic
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
-from scratch_rnn.style import MODEL_COLOURS
-
-try:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"the report of a comparison is made with Jinja2 (no module {error.name!r}): pip install jinja2",
-        name=error.name,
-    ) from error
 
 NAME = "report.html"
 CHANCE = 0.05  # p below it: more than chance
@@ -50,8 +37,8 @@ def write_report(folder: Path, summary: Summary, results: Sequence[Result]) -> N
         OSError: a figure cannot be read, or the report cannot be written.
     """
     recipe = Recipe.from_dict(summary["recipe"])
-    _write(
-        folder,
+    write_page(
+        folder / NAME,
         "run.html",
         recipe=recipe,
         summary=summary,
@@ -86,8 +73,8 @@ def write_report_of_cells(folder: Path, runs: Sequence[tuple[Summary, Sequence[R
         }
         for summary, results in runs
     ]
-    _write(
-        folder,
+    write_page(
+        folder / NAME,
         "cells.html",
         summary=summaries[0],
         models=models_of(summaries[0]),
@@ -177,23 +164,6 @@ def _data_in_words(data: str, test_digits: int) -> str:
 # ---------------------------------------------------------------- figures
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure inside the page: a data URL, its size in pixels, and the words for those who cannot see it."""
-
-    source: str
-    width: int
-    height: int
-    alt: str
-
-
-def _picture(path: Path, alt: str) -> Picture:
-    with Image.open(path) as image:
-        width, height = image.size
-    source = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
-    return Picture(source, width, height, alt)
-
-
 def _curves(folder: Path, results: Sequence[Result]) -> Picture:
     last = " and ".join(f"{result.history['val_accuracy'][-1]:.2%} with {result.name}" for result in results)
     epochs = len(results[0].history["loss"])
@@ -201,12 +171,12 @@ def _curves(folder: Path, results: Sequence[Result]) -> Picture:
         "Accuracy on the left and loss on the right over the epochs, training and validation of both models. "
         f"After epoch {epochs} the validation accuracy is {last}."
     )
-    return _picture(folder / "curves.png", alt)
+    return picture(folder / "curves.png", alt)
 
 
 def _predictions(folder: Path) -> Picture:
     alt = "Test digits, each with its label, who is right or says what, and ten bars for each model."
-    return _picture(folder / "predictions.png", alt)
+    return picture(folder / "predictions.png", alt)
 
 
 def _confusion(folder: Path, summary: Summary) -> Picture:
@@ -216,27 +186,4 @@ def _confusion(folder: Path, summary: Summary) -> Picture:
         "Two tables, right classes down and predicted classes across, a count in each field. "
         f"{scratch} has {ours:,} wrong of {digits:,}, {reference} {theirs:,}."
     )
-    return _picture(folder / "confusion.png", alt)
-
-
-# ---------------------------------------------------------------- the page
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("keras_reference"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(colours=MODEL_COLOURS, numbers=NUMBERS, texts=epoch_texts)
-    return environment
-
-
-def _write(folder: Path, template: str, **content: Any) -> None:
-    """Fill the template and write the page; bytes of a path that are no text stand in it as escapes."""
-    page = _environment().get_template(template).render(content)
-    with atomic(folder / NAME) as path:
-        path.write_text(page, encoding="utf-8", errors="backslashreplace")
+    return picture(folder / "confusion.png", alt)

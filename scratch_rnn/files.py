@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 MARK = "-unfinished-"  # in the name of a file that is being written
 
@@ -88,6 +93,26 @@ def _give_new_name(name: str, target: Path) -> None:
     except OSError:  # a file system that has no links
         target.touch(exist_ok=False)
         os.replace(name, target)
+
+
+def write_json(path: Path, content: Any, new: bool = False) -> None:
+    """Write a JSON file whole or not at all, with null for NaN and infinity.
+
+    Raises FileExistsError, with `new`, where it is there already.
+    """
+    with atomic(path, new) as unfinished_file:
+        text = json.dumps(_finite(content), indent=2, allow_nan=False)
+        unfinished_file.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    if isinstance(content, np.generic):
+        content = content.item()
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 @contextmanager

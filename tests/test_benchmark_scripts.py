@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 
-import accuracy
 import cores
 import gradients
 import inference
@@ -236,31 +235,6 @@ def test_memory_is_that_of_the_same_training_by_the_library_that_is_named(name):
     assert ("processes=2" in code) == (name == "scratch_rnn, 2 processes")
     assert "LSTM(128)" in code
     assert "model.fit(x, y, batch_size=128, epochs=1, validation_split=0.1, verbose=0)" in code
-
-
-def test_accuracy_trains_so_many_seeds_of_each_cell_from_the_first(outcome, monkeypatch):
-    pytest.importorskip("keras")
-    monkeypatch.setattr(accuracy, "digits", lambda _, data: (f"train {data}", f"test {data}"))
-    recipes = []
-
-    def train_and_test(recipe, train, test):
-        recipes.append((recipe.cell, recipe.seed, recipe.epochs, recipe.optimizer, train, test))
-        return {SCRATCH: 90.0 + recipe.seed, KERAS: 80.0 + 2 * recipe.seed, "same_answer": 0.5}
-
-    monkeypatch.setattr(accuracy, "train_and_test", train_and_test)
-    out = outcome.folder / "a.json"
-    options = ["--seeds", "2", "--first-seed", "5", "--epochs", "4", "--optimizer", "sgd", "--data", "x"]
-    monkeypatch.setattr(accuracy, "write", None)
-    monkeypatch.setattr(sys, "argv", ["accuracy.py", *options, "--margin", "0.7", "--out", str(out)])
-    written = []
-    monkeypatch.setattr(
-        accuracy,
-        "write",
-        lambda arguments, runs: written.append((arguments.out, arguments.margin, len(runs))),
-    )
-    accuracy.main()
-    assert recipes == [(cell, seed, 4, "sgd", "train x", "test x") for cell in CELLS for seed in (5, 6)]
-    assert written == [(out, 0.7, count) for count in range(1, 7)]
 
 
 def test_parity_measures_every_cell_with_seeds_from_zero(outcome, monkeypatch):

@@ -15,7 +15,7 @@ def results(tmp_path, monkeypatch):
 
     def put(name, content):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
 
     return put
@@ -257,6 +257,25 @@ def test_the_table_of_means_names_the_seeds_and_the_interval(results):
             "0.01",
             "50.0 to 50.0%",
         ],
+    ]
+
+
+def test_the_table_of_means_is_that_of_the_study_as_soon_as_it_is_made(results):
+    spread = {"scratch_rnn": {"mean": 91.0, "sd": 0.11}, "Keras": {"mean": 81.0, "sd": 0.22}}
+    pairs = {"mean": 0.1, "low": -0.0331, "high": 0.44, "p": 0.0051}
+    row = {"recipe": "adam", "cell": "gru", "seeds": [2, 3, 4], "spread": spread, "pairs": pairs}
+    results("accuracy/study/summary.json", {"rows": [{**row, "agreement": [0.97, 0.991, 0.98]}]})
+    head, entry = entries(tables.accuracy_table())
+    assert head[:3] == ["recipe", "cell", "seeds"]
+    assert entry == [
+        "adam",
+        "GRU",
+        "2 to 4",
+        "91.00 ± 0.11 %",
+        "81.00 ± 0.22 %",
+        "+0.100 (-0.033 to +0.440)",
+        "0.005",
+        "97.0 to 99.1%",
     ]
 
 

@@ -1,19 +1,16 @@
 """The benchmarks: what is made of what they measure, and that each explains itself."""
 
 import argparse
-import json
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
-import accuracy
 import contestants as c
 import cores
 import gradients
 import growth
 import inference
-import interleave
 import memory
 import numpy as np
 import parity
@@ -27,7 +24,6 @@ import step_time
 import sure
 import truncation
 from helpers import randomize
-from scipy import stats
 
 from keras_reference.comparison import KERAS, SCRATCH
 from scratch_rnn import LSTM
@@ -37,7 +33,6 @@ from scratch_rnn.runs.recipe import Recipe
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 SCRIPTS = [
-    "accuracy",
     "adding",
     "cores",
     "gradients",
@@ -81,15 +76,14 @@ def test_every_script_explains_itself(name, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["accuracy", "--seeds", "1"], "--seeds: one run has no spread; take two or more"),
-        (["accuracy", "--data", "missing.npz"], "--data: 'missing.npz': expected 'auto', 'sample' or"),
+        (["parity", "--data", "missing.npz"], "--data: 'missing.npz': expected 'auto', 'sample' or"),
         (["parity", "--out", "no/such/x.json"], "--out: the folder of 'no/such/x.json' does not"),
         (["step_time", "--rounds", "0"], "--rounds: '0' is not a whole number above zero"),
         (["parity", "--seeds", "0"], "--seeds: '0' is not a whole number above zero"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line(arguments, message, monkeypatch, capsys):
-    if arguments[0] in ("accuracy", "parity"):
+    if arguments[0] == "parity":
         pytest.importorskip("keras")
     assert run_script(monkeypatch, *arguments) == 2
     assert message in capsys.readouterr().err
@@ -190,156 +184,6 @@ def test_scaling_leaves_out_a_library_that_is_not_installed(monkeypatch):
 def test_larger_sizes_make_fewer_steps_in_a_round(axis, size, steps):
     setting = scaling.setting(axis, size)
     assert (getattr(setting, axis), setting.steps) == (size, steps)
-
-
-# Accuracies --------------------------------------------------------------------------------------------
-
-
-def test_small_differences_around_zero_are_equivalent():
-    result = accuracy.equivalence(np.array([0.1, -0.1, 0.2, -0.2, 0.0]), 0.3)
-    # Error sqrt(0.025 / 5), t = 0.3 / 0.0707 = 4.243 with 4 degrees of freedom: as in printed tables.
-    assert result["difference"] == pytest.approx(0, abs=1e-15)
-    assert result["p"] == pytest.approx(0.0066, abs=1e-4)
-    assert result["high"] == pytest.approx(2.776 * 0.0707, abs=1e-3)
-    assert result["low"] == pytest.approx(-result["high"])
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_equivalence_is_two_one_sided_tests_of_which_the_worse_counts(sign):
-    differences = sign * np.array([0.11, -0.07, 0.23, 0.05, 0.16, -0.02])
-    result = accuracy.equivalence(differences, 0.25)
-    # By hand: mean 0.0767, deviation 0.11237, error 0.11237 / sqrt(6) = 0.045874, 5 degrees of freedom;
-    # the nearer margin is (0.25 - 0.0767) / 0.045874 = 3.7785 errors away.
-    mean, error = differences.mean(), np.sqrt(np.sum((differences - differences.mean()) ** 2) / 5 / 6)
-    assert error == pytest.approx(0.045874, rel=1e-4)
-    assert result["difference"] == pytest.approx(sign * 0.0766667, rel=1e-5)
-    assert result["p"] == pytest.approx(stats.t.sf(3.7785, 5), rel=1e-3)
-    reach = stats.t.ppf(0.975, 5) * error
-    assert (result["low"], result["high"]) == pytest.approx((mean - reach, mean + reach))
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_a_difference_beyond_the_margin_is_not_equivalent_on_either_side(sign):
-    assert accuracy.equivalence(sign * np.array([0.39, 0.4, 0.41]), 0.3)["p"] > 0.99
-
-
-def test_a_wide_spread_shows_nothing_even_around_zero():
-    assert accuracy.equivalence(np.array([1.0, -1.0, 0.5, -0.5]), 0.3)["p"] > 0.2
-
-
-@pytest.mark.parametrize(("difference", "p"), [(0.0, 0), (0.2, 0), (-0.3, 1), (0.4, 1)])
-def test_equal_differences_have_no_spread_to_test_with(difference, p):
-    result = accuracy.equivalence(np.full(5, difference), 0.3)
-    assert result == {"difference": difference, "low": difference, "high": difference, "p": p}
-
-
-RUNS = [
-    {"cell": cell, "seed": seed, SCRATCH: ours, KERAS: theirs, "same_answer": 0.9}
-    for cell, seed, ours, theirs in [
-        ("gru", 0, 97.0, 96.5),
-        ("lstm", 0, 98.5, 91.0),
-        ("gru", 1, 95.0, 94.9),
-        ("gru", 2, 96.6, 95.5),
-        ("lstm", 1, 97.5, 94.0),
-        ("simple_rnn", 0, 91.0, 92.0),
-    ]
-]
-
-
-def test_a_summary_has_mean_and_sample_deviation_of_each_and_pairs_the_runs_of_a_cell():
-    result = accuracy.summaries(RUNS, 0.3)
-    assert list(result) == ["lstm", "gru"] or list(result) == ["gru", "lstm"]  # one run has no spread
-    gru, lstm = result["gru"], result["lstm"]
-    assert (gru["runs"], lstm["runs"]) == (3, 2)
-    assert gru["scratch_rnn mean"] == pytest.approx(96.2)
-    assert gru["scratch_rnn sd"] == pytest.approx(np.sqrt((0.8**2 + 1.2**2 + 0.4**2) / 2))
-    assert gru["Keras mean"] == pytest.approx(95.6333333)
-    assert gru["Keras sd"] == pytest.approx(0.808290377)
-    assert gru["difference"] == pytest.approx((0.5 + 0.1 + 1.1) / 3)
-    assert gru["p"] == pytest.approx(stats.t.sf((0.3 - 1.7 / 3) / (np.sqrt(0.2533333333) / np.sqrt(3)), 2))
-    assert lstm["scratch_rnn sd"] == pytest.approx(np.sqrt(0.5))
-    assert lstm["Keras sd"] == pytest.approx(np.sqrt(4.5))
-
-
-def test_the_table_of_accuracies_has_ours_first():
-    options = argparse.Namespace(epochs=4, optimizer="sgd", margin=0.25)
-    row = {
-        "runs": 3,
-        "scratch_rnn mean": 96.251,
-        "scratch_rnn sd": 0.126,
-        "Keras mean": 95.374,
-        "Keras sd": 0.487,
-        "difference": 0.877,
-        "low": -0.1231,
-        "high": 1.8769,
-        "p": 0.0456,
-    }
-    table = accuracy.as_table({"gru": row}, options)
-    assert table.title == "test accuracy after 4 epochs of sgd, in percent"
-    assert cells(table) == {
-        "cell": ["gru"],
-        "runs": ["3"],
-        "scratch_rnn": ["96.25 ± 0.13"],
-        "Keras": ["95.37 ± 0.49"],
-        "difference": ["+0.877 (-0.123 to +1.877)"],
-        "TOST p, ±0.25": ["0.046"],
-    }
-
-
-def test_what_is_written_of_accuracies_are_the_runs_and_their_summary(tmp_path, monkeypatch):
-    monkeypatch.setattr(accuracy, "version", lambda name: f"{name} 1")
-    out = tmp_path / "first.json"
-    accuracy.write(argparse.Namespace(out=out, optimizer="adam", epochs=3, margin=0.4), RUNS)
-    written = json.loads(out.read_text(encoding="utf-8"))
-    assert written["runs"] == RUNS
-    assert written["summaries"] == accuracy.summaries(RUNS, 0.4)
-    assert (written["margin"], written["confidence"]) == (0.4, 0.95)
-    assert written["recipe"] == {"optimizer": "adam", "epochs": 3, "dtype": "float32"}
-
-
-@pytest.mark.parametrize("name", ["first", "simple_rnn_again"])
-def test_the_committed_summaries_are_those_of_their_runs(name):
-    result = json.loads((interleave.RESULTS / "accuracy" / f"{name}.json").read_text(encoding="utf-8"))
-    again = accuracy.summaries(result["runs"], result["margin"])
-    assert list(again) == list(result["summaries"])
-    for cell, row in again.items():
-        assert row == pytest.approx(result["summaries"][cell], rel=1e-6)
-
-
-def always(answer, rows):
-    """Return probabilities with which that class wins, as far as `rows` goes, and class 9 after them."""
-    probabilities = np.full((6, 10), 0.05)
-    probabilities[:rows, answer] = 0.5
-    probabilities[rows:, 9] = 0.4
-    return probabilities
-
-
-def test_a_pair_is_tested_in_percent_each_by_its_own_answers(monkeypatch, digits):
-    pytest.importorskip("keras")
-    from keras_reference import side_by_side
-
-    x, _ = digits
-    y = np.array([3, 3, 3, 4, 4, 9])
-    seen = {}
-    monkeypatch.setattr(
-        side_by_side,
-        "train_side_by_side",
-        lambda *arguments, **options: seen.update(options, train=arguments[2]),
-    )
-    monkeypatch.setattr(side_by_side, "predict_twin", lambda *_: always(3, 5))  # right: 3 and the 9
-    monkeypatch.setattr(
-        "scratch_rnn.training.model.Sequential.predict", lambda *_: always(4, 4)
-    )  # 4 and the 9
-    result = accuracy.train_and_test(
-        Recipe(cell="gru", units=3, epochs=7, seed=5, batch_size=16), (x[:20], y), (x[:6], y)
-    )
-    assert result == {
-        SCRATCH: pytest.approx(100 * 2 / 6),
-        KERAS: pytest.approx(100 * 4 / 6),
-        "same_answer": pytest.approx(1 / 6),
-    }
-    assert (seen["epochs"], seen["batch_size"], seen["seed"]) == (7, 16, 5)
-    assert len(seen["train"][0]) == 20
 
 
 # Losses and gradients beside Keras ---------------------------------------------------------------------

@@ -24,10 +24,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         choices=list(RECIPES),
         help="what the options below change (default: default; best: see docs/best.md)",
     )
-    for name, (words, checks) in recipe_options().items():
-        default, quick = getattr(Recipe, name), f", with --quick {QUICK[name]}" if name in QUICK else ""
-        known = f" (default: {_word(default)}{quick})" if default is not None else ""
-        parser.add_argument(option_of(name), help=f"{words}{known}", **checks)
+    add_field_options(parser)
     add = parser.add_argument
     add(
         "--threads",
@@ -60,6 +57,15 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="go on with a run that was interrupted; it ends as if it had not been, to the bit",
     )
+
+
+def add_field_options(parser: argparse.ArgumentParser, *without: str) -> None:
+    """Add an option for each field of a Recipe that has one, but for some."""
+    for name, (words, checks) in recipe_options().items():
+        if name not in without:
+            default, quick = getattr(Recipe, name), f", with --quick {QUICK[name]}" if name in QUICK else ""
+            known = f" (default: {as_word(default)}{quick})" if default is not None else ""
+            parser.add_argument(option_of(name), help=f"{words}{known}", **checks)
 
 
 def check_resume_alone(arguments: argparse.Namespace) -> None:
@@ -133,10 +139,10 @@ def options_of(recipe: Recipe) -> dict[str, str]:
     """
     values = {name: getattr(recipe, name) for name in recipe_options()}
     on = {name: value for name, value in values.items() if EXTRAS.get(name, ...) != value}
-    return {option_of(name): _word(value) for name, value in on.items() if value is not None}
+    return {option_of(name): as_word(value) for name, value in on.items() if value is not None}
 
 
-def _word(value: Any) -> str:
+def as_word(value: Any) -> str:
     """Return a value as it is written on the command line."""
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 

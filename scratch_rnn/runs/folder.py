@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from scratch_rnn.arrays import Array
-from scratch_rnn.files import atomic, unfinished, unused
+from scratch_rnn.files import unfinished, unused, write_json
 from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import Recipe
 from scratch_rnn.runs.result import Result
@@ -138,8 +138,7 @@ class Run:
 
         Raises FileExistsError, with `new`, where it is there already.
         """
-        with atomic(self.folder / name, new) as path:
-            path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_json(self.folder / name, content, new)
 
     def save_epoch(self, trained: Iterable[tuple[Result, Sequential]]) -> None:
         """Write what an epoch changed: each model's history, and its weights, from a network that has them.
@@ -316,13 +315,3 @@ def _damaged(path: Path) -> Iterator[None]:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error!r}") from error
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_finite(value) for value in content]
-    if isinstance(content, np.generic):
-        content = content.item()
-    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,109 @@
+"""The folder of a study: what it holds, and when each file is written.
+
+    study.json             at the start: recipes, digits, margin and versions, which all jobs have in common
+    jobs/CELL-RECIPE-SEED.json     when a job is done
+    summary.json           at the end, and whenever the command ends: what all jobs say, in numbers
+    RECIPE-curves.png, RECIPE-accuracies.png, study.html     then
+
+Every file appears whole or not at all, so the study can be killed at any time. Only the process that began it
+writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from keras_reference.study.jobs import Job, Terms
+from keras_reference.study.plan import Plan
+from scratch_rnn.files import unfinished, write_json
+
+STUDY, JOBS = "study.json", "jobs"
+OF_JOBS = ("cell", "seed", "data", "reference")  # what of a recipe each job says anew, and what is not used
+
+
+class StudyFolder:
+    """The folder that a study writes to. Raises OSError where it cannot be made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, plan: Plan, terms: Terms) -> None:
+        """Make the folder or, where the study has begun already, get ready to go on.
+
+        Recipes and cells may join it. Raises FileExistsError for a folder with something else in it,
+        ValueError for another study's.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise FileExistsError(f"{self.path} is a file: name a new folder for the study")
+        content = _identity(plan, terms)
+        if (self.path / STUDY).is_file():
+            before = _read(self.path / STUDY)
+            self._check(before, content)
+            content["recipes"] = before["recipes"] | content["recipes"]
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise FileExistsError(f"{self.path} is not empty and holds no study: name a new folder")
+        (self.path / JOBS).mkdir(parents=True, exist_ok=True)
+        write_json(self.path / STUDY, content)
+        for leftover in [*unfinished(self.path), *unfinished(self.path / JOBS)]:
+            leftover.unlink(missing_ok=True)
+
+    def _check(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        """Raise ValueError, naming the first difference, where a study is another than that of the folder."""
+        old, new = _flat(before), _flat(now)
+        for name, value in new.items():
+            of_new_recipe = name[0] == "recipes" and name[1] not in before["recipes"]
+            if not of_new_recipe and old.get(name) != value:
+                what = " ".join(name)
+                raise ValueError(
+                    f"{self.path} holds another study, with {what} {old.get(name)!r} in place of {value!r}: "
+                    "name a new folder"
+                )
+
+    def missing(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return the jobs that are not done."""
+        return [job for job in jobs if not self._file(job).is_file()]
+
+    def write(self, job: Job, result: dict[str, Any]) -> None:
+        """Keep what a job has returned."""
+        write_json(self._file(job), result)
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return what the finished jobs have returned. Raises ValueError for a damaged file."""
+        return [_read(path) for path in sorted((self.path / JOBS).glob("[!.]*.json"))]
+
+    def identity(self) -> dict[str, Any]:
+        """Return the content of study.json."""
+        return _read(self.path / STUDY)
+
+    def _file(self, job: Job) -> Path:
+        return self.path / JOBS / f"{job.name}.json"
+
+
+def _identity(plan: Plan, terms: Terms) -> dict[str, Any]:
+    """Return what all jobs of a study have in common."""
+    recipes = {}
+    for name, series in plan.series.items():
+        fields = {field: value for field, value in series.recipe.to_dict().items() if field not in OF_JOBS}
+        recipes[name] = fields | {"digits": terms.digits[series.recipe.data]}
+    return {"keras": plan.keras, "margin": plan.margin, "recipes": recipes, "versions": terms.versions}
+
+
+def _flat(content: dict[str, Any], start: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Return the values of dicts within dicts, each by all names that lead to it."""
+    flat: dict[tuple[str, ...], Any] = {}
+    for name, value in content.items():
+        flat |= _flat(value, (*start, name)) if isinstance(value, dict) else {(*start, name): value}
+    return flat
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it, and its job is done again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: remove it, and its job is done again")
+    return content
