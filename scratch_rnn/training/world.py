@@ -30,10 +30,8 @@ class World:
     """All ranks, seen from one of them: number `rank` of `size`."""
 
     def __init__(self, mpi: Any) -> None:
-        self._mpi, self._ranks = (
-            mpi,
-            mpi.COMM_WORLD.Dup(),
-        )  # so that no other library's messages get in between
+        self._mpi = mpi
+        self._ranks = mpi.COMM_WORLD.Dup()  # so that no other library's messages get in between
         self.rank: int = self._ranks.Get_rank()
         self.size: int = self._ranks.Get_size()
 
