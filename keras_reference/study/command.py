@@ -72,6 +72,7 @@ def add_command(commands: Any) -> None:
     )
     add(
         "--engine",
+        dest="jobs_on",  # not `engine`, with which ranks share one training
         choices=["processes", "mpi"],
         default="processes",
         help="mpi: on the ranks of mpiexec -n N scratch-rnn study --engine mpi ..., the first of which hands "
@@ -89,7 +90,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what is missing of the study, and show what all of it says; return 1 where a job has failed."""
-    with engine(arguments.engine, arguments.workers or available_cores()) as found:
+    with engine(arguments.jobs_on, arguments.workers or available_cores()) as found:
         return study(arguments, found) if found is not None else 0
 
 
