@@ -439,7 +439,7 @@ def test_the_player_plays_it(seen, tmp_path):
     save_player(reading, f"{cell.__name__} plays", tmp_path / "player.html")
     html = (tmp_path / "player.html").read_text(encoding="utf-8")
     assert f"<title>{cell.__name__} plays</title>" in html
-    assert html.count("data:image/png;base64,") == 2 * 10
+    assert html.count("data:image/webp;base64,") == 2 * 10
 
 
 @both_cells

@@ -67,6 +67,7 @@ class Compiled(Layer):
         threads: int | None = None,
         processes: int | None = None,
         shard_rows: int = SHARD_ROWS,
+        *,
         engine: str | None = None,
     ) -> None:
         """Choose how to train. `threads` defaults to the cores that this process may use.
