@@ -1,5 +1,7 @@
 """A recipe: what it says is what is built, and what it says of itself is what it holds."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,26 @@ def test_the_seed_decides_the_weights():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_weights_have_the_dtype(dtype):
     assert {weight.dtype.name for weight in built(dtype=dtype).weights} == {dtype}
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ((28,), "image_shape must be (H, W), not (28,)"),
+        ((28, 28, 1), "image_shape must be (H, W), not (28, 28, 1)"),
+        ((0, 28), "H of images (H, W) must be a whole number above zero, not 0"),
+        ((28, "a"), "W of images (H, W) must be a whole number above zero, not 'a'"),
+    ],
+)
+def test_what_is_no_shape_of_images_is_named(shape, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Recipe().build_model(shape)
+
+
+@pytest.mark.parametrize("units", [10**9, 10**18])
+def test_too_many_units_are_named(units):
+    with pytest.raises(MemoryError, match=f"take fewer than {units} units"):
+        Recipe(units=units).build_model((28, 28))
 
 
 def test_a_recipe_says_what_it_holds():

@@ -127,6 +127,10 @@ class Recipe:
         ImportError for an engine that is not installed, MemoryError for too many units.
         """
         self._check()
+        if len(image_shape) != 2:
+            raise ValueError(f"image_shape must be (H, W), not {image_shape}")
+        for name, size in zip(("H", "W"), image_shape, strict=True):
+            positive_integer(size, f"{name} of images (H, W)")
         model = Sequential([*self._layers(), Dense(CLASSES, "softmax", dtype=self.dtype)], seed=self.seed)
         model.compile(
             self._optimizer(digits),
@@ -135,7 +139,7 @@ class Recipe:
             threads,
             processes,
             self.shard_rows,
-            engine,
+            engine=engine,
         )
         try:
             model.build((None, *image_shape))
