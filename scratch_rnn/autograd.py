@@ -42,14 +42,17 @@ class Value:
         )
 
     def tanh(z) -> Value:
+        """Return tanh of each entry."""
         y = np.tanh(z.array)
         return Value(y, (z, lambda dy: dy * (1 - y**2)))  # (R2), (A1)
 
     def sigmoid(z) -> Value:
+        """Return the logistic function of each entry."""
         y = 1 / (1 + np.exp(-z.array))
         return Value(y, (z, lambda dy: dy * y * (1 - y)))  # (R2), (A2)
 
     def sum(x) -> Value:
+        """Return the sum of all entries, one number."""
         return Value(x.array.sum(), (x, lambda dy: dy * np.ones_like(x.array)))  # (R3): W of ones
 
     def __getitem__(x, part: Any) -> Value:
@@ -104,9 +107,7 @@ def main() -> None:
     by_hand = minimal.backward(weights, minimal.forward(weights, x)[1], dlogits)
     W, U, b, V, a = (Value(weight) for weight in weights.values())
     logits = lstm(Value(x), W, U, b) @ V + a  # (D1)
-    loss = (
-        logits * Value(dlogits)
-    ).sum()  # any loss will do; the gradient of this one at the logits is dlogits
+    loss = (logits * Value(dlogits)).sum()  # any will do; the gradient of this one at the logits is dlogits
     for name, gradient in zip(weights, gradients(loss, W, U, b, V, a), strict=True):
         error, largest = np.abs(gradient - by_hand[name]).max(), np.abs(gradient).max()
         print(f"d{name}  largest difference {error:.0e}, largest entry {largest:.2f}")
