@@ -739,6 +739,20 @@ def test_a_stateful_model_is_not_trained_at_all_on_batches_of_several_sizes():
         np.testing.assert_array_equal(weight, was)
 
 
+@pytest.mark.parametrize("task", ["evaluate", "predict"])
+def test_a_stateful_model_keeps_its_states_where_batches_would_have_several_sizes(task):
+    model = stateful_model()
+    model.fit(np.ones((4, 2, 3)), np.zeros(4, int), 4, shuffle=False, verbose=0)
+    before = [state.copy() for state in model.layers[0].kept_states]
+    rows = {"evaluate": (np.ones((10, 2, 3)), np.zeros(10, int)), "predict": (np.ones((10, 2, 3)),)}[task]
+    with pytest.raises(
+        ValueError, match="'lstm' is stateful, and batches must have the same size, not 2 and 4 "
+    ):
+        getattr(model, task)(*rows, batch_size=4)
+    for state, was in zip(model.layers[0].kept_states, before, strict=True):
+        np.testing.assert_array_equal(state, was)
+
+
 def test_who_shuffles_the_rows_of_a_stateful_model_is_warned():
     model = stateful_model()
     with pytest.warns(UserWarning, match="'lstm' is stateful, but the rows are shuffled: take shuffle=False"):

@@ -127,8 +127,9 @@ class Compiled(Layer):
         samples = self._checked(x, y, sample_weight)
         warn_of_unscaled(samples.x)
         batch_size = checked_batch_size(batch_size)
-        steps = -(-len(samples) // batch_size)
-        prepare(hooks, self, {"epochs": 1, "steps": steps, "samples": len(samples)})
+        parts = slices(len(samples), batch_size)
+        self._check_same_rows({part.stop - part.start for part in parts})
+        prepare(hooks, self, {"epochs": 1, "steps": len(parts), "samples": len(samples)})
         scores = self._evaluate(samples, batch_size, hooks)
         if return_dict:
             return scores
@@ -167,6 +168,7 @@ class Compiled(Layer):
         x = self.checked_inputs(x)
         warn_of_unscaled(x)
         parts = slices(len(x), checked_batch_size(batch_size))
+        self._check_same_rows({part.stop - part.start for part in parts})
         prepare(hooks, self, {"epochs": 1, "steps": len(parts), "samples": len(x)})
         call(hooks, "on_predict_begin", {})
         results = self._batch_by_batch("predict", hooks, outputs, parts, lambda done: {"outputs": done[-1]})
@@ -209,6 +211,15 @@ class Compiled(Layer):
         if self.optimizer is None:
             raise ValueError("the model is not compiled: call compile(optimizer, loss, metrics) first")
         return self.optimizer
+
+    def _check_same_rows(self, sizes: set[int]) -> None:
+        """Refuse batches of several sizes where a layer keeps states, each sample's own."""
+        if len(sizes) > 1 and (stateful := self._stateful()):
+            raise ValueError(
+                f"layer {stateful[0].name!r} is stateful, and batches must have the same size, not "
+                f"{' and '.join(map(str, sorted(sizes)))} rows: take a batch_size that divides the rows, and "
+                "in fit those to validate on, too"
+            )
 
     def checked_inputs(self, x: Array) -> Array:
         """Return x as an array that the model can take, unscaled yet.

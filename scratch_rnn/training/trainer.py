@@ -211,16 +211,9 @@ class Trainer(Compiled):
 
     def _check_stateful(self, feed: Rows | Stream, validation: Validation) -> None:
         """Where a layer keeps states, refuse batches of several sizes, and warn of a shuffle."""
-        if not (stateful := self._stateful()):
-            return
-        title = f"layer {stateful[0].name!r} is stateful"
-        sizes = sorted(feed.batch_rows | validation.batch_rows)
-        if len(sizes) > 1:
-            raise ValueError(
-                f"{title}, and batches must have the same size, not {' and '.join(map(str, sizes))} rows: "
-                "take a batch_size that divides the rows, and those to validate on, too"
-            )
-        if isinstance(feed, Rows) and feed.shuffle:
+        self._check_same_rows(feed.batch_rows | validation.batch_rows)
+        if (stateful := self._stateful()) and isinstance(feed, Rows) and feed.shuffle:
+            title = f"layer {stateful[0].name!r} is stateful"
             warnings.warn(f"{title}, but the rows are shuffled: take shuffle=False", stacklevel=3)
 
     def _batches_of(self, feed: Rows | Stream, running: Running) -> Batches | Stream:
