@@ -250,6 +250,22 @@ def test_what_rank_0_refuses_all_ranks_refuse(reports):
         assert str(found["shard"]) == "a three"
 
 
+def other_weights():
+    """As a program that all ranks run: train a model that is another one on each of them."""
+    from mpi4py import MPI
+
+    model = Sequential([SimpleRNN(3 + MPI.COMM_WORLD.rank), Dense(4, "softmax")], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy", engine="mpi")
+    model.fit(np.ones((8, 5, 3)), np.zeros(8, int), verbose=0)
+
+
+@with_mpi
+def test_a_rank_that_cannot_go_on_ends_all_with_one_line(tmp_path):
+    done = mpiexec(2, "-c", "import test_ranks; test_ranks.other_weights()", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("rank 1 of 2: the model has weights [(3, 4), ")
+
+
 # On the command line ---------------------------------------------------------------------------------------
 
 OPTIONS = ["--units", "4", "--batch-size", "60", "--epochs", "3", "--shard-rows", "20"]

@@ -1,12 +1,14 @@
 """scratch-rnn study: what it computes, keeps, goes on with and refuses."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +23,12 @@ from keras_reference.study import command
 from keras_reference.study.jobs import Job, Terms, fingerprint, run_job
 from keras_reference.study.plan import parse_seeds, plan_from, read_plan, seeds_in_words
 from keras_reference.study.progress import TimeLeft, in_words, watching
-from keras_reference.study.workers import JOBS_OF_A_PROCESS, Engine, Failed, Processes, Worker, attempt
+from keras_reference.study.worker import JOBS_OF_A_PROCESS, Failed, Worker, attempt
+from keras_reference.study.workers import engine
 from scratch_rnn import load_mnist
 from scratch_rnn.commands.main import build_parser
 from scratch_rnn.runs.recipe import Recipe
+from scratch_rnn.training import world
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--units", "3", "--epochs", "1", "--batch-size", "64")
@@ -45,8 +49,10 @@ def numbers(result):
     return {**result, "models": models, "seconds": None}
 
 
-class Here(Engine):
+class Here:
     """Computes in this process, and notes what; with `stop` it is interrupted after so many jobs."""
+
+    workers = 1
 
     def __init__(self, stop=None, fail=()):
         self.stop, self.fail, self.done = stop, fail, []
@@ -221,6 +227,7 @@ def test_a_killed_study_goes_on(tmp_path, tiny_data):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
         process.kill()
+        process.communicate(timeout=60)  # until none of its processes is left that might write to it
     before = {name: number for name, number in files(tmp_path / "s").items() if not name.startswith(".")}
     done = called("study", *options, "--workers", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -238,7 +245,7 @@ def test_ctrl_c_on_a_terminal_ends_all_processes_with_one_line(tmp_path, tiny_da
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
         assert process.wait(60) == 130
-        assert process.stderr.read().strip().count("\n") == 0
+        assert process.stderr.read().strip().count("\n") == 0  # nobody is left who might write to it
     assert not list(tmp_path.glob("s/jobs/.*"))
 
 
@@ -255,40 +262,72 @@ def terms(job):
     return Terms.here([job.recipe], keras=False)
 
 
-def test_a_process_that_dies_costs_its_job_alone(job, terms):
-    worker = Worker()
-    worker.begin(job, terms)
-    worker._process.kill()
-    outcome = worker.outcome()
-    assert "its process ended with" in outcome.reason
-    worker.begin(job, terms)
-    assert worker.outcome()["cell"] == "simple_rnn"
-    worker.end()
+def with_seeds(job, count):
+    return [replace(job, recipe=replace(job.recipe, seed=seed)) for seed in range(count)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_process_that_is_killed_costs_its_job_alone(job, terms):
+    killed = []
+
+    def over():
+        if not killed:
+            worker._process.kill()
+            killed.append(worker._process)
+        return False
+
+    with closing(Worker(over)) as worker:
+        assert worker.compute(job, terms) == Failed(
+            "its process was ended by SIGKILL: is there enough memory?"
+        )
+        assert worker.compute(job, terms)["cell"] == "simple_rnn"
+
+
+def test_a_process_that_has_died_between_two_jobs_costs_one(job, terms):
+    with closing(Worker(over=lambda: False)) as worker:
+        worker.compute(job, terms)
+        worker._process.kill()
+        worker._process.join()
+        assert worker.compute(job, terms).reason.startswith("its process ")
+        assert worker.compute(job, terms)["cell"] == "simple_rnn"
 
 
 def test_a_process_ends_after_some_jobs_and_another_begins(job, terms):
-    jobs = [replace(job, recipe=replace(job.recipe, seed=seed)) for seed in range(JOBS_OF_A_PROCESS + 1)]
-    worker, processes = Worker(), []
-    for one in jobs:
-        worker.begin(one, terms)
-        processes.append(worker._process)
-        worker.outcome()
-    worker.end()
+    processes = []
+    with closing(Worker(over=lambda: False)) as worker:
+        for one in with_seeds(job, JOBS_OF_A_PROCESS + 1):
+            worker.compute(one, terms)
+            processes.append(worker._process)
     assert processes[0] is processes[-2] is not processes[-1]
     assert not any(process.is_alive() for process in processes)
 
 
+def test_a_system_that_gives_no_process_fails_the_job(job, terms, monkeypatch):
+    def none():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with closing(Worker(over=lambda: False)) as worker:
+        monkeypatch.setattr(worker, "_renew", none)
+        reason = worker.compute(job, terms).reason
+    assert reason == "this system gives no process to compute it: [Errno 11] Resource temporarily unavailable"
+
+
+def test_jobs_begin_in_their_order_and_one_that_fails_is_a_line_of_its_own(job, terms):
+    jobs = with_seeds(job, 4)
+    jobs[1] = replace(jobs[1], recipe=replace(jobs[1].recipe, data="nowhere"))
+    with engine("processes", 1) as found:
+        outcomes = dict(found.run(jobs, terms))
+    assert list(outcomes) == jobs
+    assert [isinstance(outcome, Failed) for outcome in outcomes.values()] == [False, True, False, False]
+    assert "nowhere" in outcomes[jobs[1]].reason
+
+
 def test_whoever_stops_asking_ends_the_processes(job, terms):
-    begun = []
-    work = Processes(2).run([job, replace(job, series="other")], terms)
-    begin, Worker.begin = Worker.begin, lambda worker, *what: begun.append(worker) or begin(worker, *what)
-    try:
-        next(work)
-    finally:
-        Worker.begin = begin
-    work.close()
-    assert len(begun) == 2
-    assert all(worker._process is None for worker in begun)
+    before = multiprocessing.active_children()
+    with engine("processes", 2) as found:
+        next(found.run(with_seeds(job, 40), terms))
+        assert len(multiprocessing.active_children()) > len(before)
+    assert multiprocessing.active_children() == before
 
 
 def test_a_machine_with_other_digits_or_versions_computes_nothing(job, terms):
@@ -309,28 +348,71 @@ def test_a_fingerprint_is_of_every_value():
 # MPI -----------------------------------------------------------------------------------------------------
 
 
-def test_ranks_of_mpi_compute_the_same(studied, tmp_path):
+@pytest.fixture
+def on_ranks(tmp_path):
+    """How to start the command on two ranks of MPI; in the end nothing of it is left."""
     pytest.importorskip("mpi4py")
     mpiexec = shutil.which("mpiexec") or shutil.which("mpiexec", path=Path(sys.executable).parent)
     if mpiexec is None:
         pytest.skip("there is no mpiexec")
+    begun = []
+
+    def start(*options):
+        command = [mpiexec, "-n", "2", sys.executable, "-m", "scratch_rnn", "study", "--engine", "mpi"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        how = {"cwd": tmp_path, "env": environment(), "start_new_session": True, **pipes}
+        begun.append(subprocess.Popen([*command, *map(str, options)], **how))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_ranks_of_mpi_compute_the_same(studied, tmp_path, on_ranks):
     folder, _ = studied
-    options = ["study", str(folder.parent / "few.json"), "--engine", "mpi", "--out", "run"]
-    start = [mpiexec, "-n", "2", sys.executable, "-m", "scratch_rnn"]
-    how = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True, "timeout": 120}
-    done = subprocess.run([*start, *options], **how)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("study.html, figures") == 1
+    process = on_ranks(folder.parent / "few.json", "--out", "run")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert out.count("study.html, figures") == 1
     for name in files(folder):
         ours, theirs = (read(path / "jobs" / f"{name}.json") for path in (folder, tmp_path / "run"))
         assert numbers(ours) == numbers(theirs)
 
 
+def test_who_asks_mpiexec_to_end_gets_one_line_and_nothing_is_left(tmp_path, tiny_data, on_ranks):
+    process = on_ranks("--cell", "gru", "--seeds", "0:40", *SMALL, "--data", tiny_data, "--out", "s")
+    while not list(tmp_path.glob("s/jobs/[!.]*.json")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.terminate()
+    _, err = process.communicate(timeout=60)  # until nobody is left who might write to it
+    assert process.returncode == 130
+    assert err.strip().count("\n") == 0
+    assert "the same command with --out s goes on" in err
+    assert not list(tmp_path.glob("s/jobs/.*"))
+
+
+def test_bad_input_on_ranks_is_told_once(tmp_path, on_ranks):
+    process = on_ranks("nowhere.json", "--out", "s")
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (2, "scratch-rnn: nowhere.json: No such file or directory\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_are_those_of_this_machine(tmp_path):
+    done = called("study", "--quick", "--engine", "mpi", "--workers", "3", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--workers 3 is for this machine: with --engine mpi, mpiexec -n decides it" in done.stderr
+
+
 def test_mpi4py_is_asked_for_in_one_line_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
+    world.connect.cache_clear()
     done = called("study", "--quick", "--engine", "mpi", cwd=tmp_path)
-    assert done.returncode == 2
-    assert 'pip install "scratch_rnn[mpi]"' in done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"scratch-rnn: {world.NOT_THERE}")
     assert list(tmp_path.iterdir()) == []
 
 

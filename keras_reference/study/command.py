@@ -13,7 +13,8 @@ from keras_reference.study.folder import StudyFolder
 from keras_reference.study.jobs import Terms
 from keras_reference.study.plan import MARGIN, Plan, parse_seeds, plan_from, seeds_in_words
 from keras_reference.study.progress import TimeLeft, watching
-from keras_reference.study.workers import Engine, Failed, engine
+from keras_reference.study.worker import Failed
+from keras_reference.study.workers import Engine, engine
 from scratch_rnn.commands.options import (
     add_field_options,
     as_word,
@@ -28,7 +29,6 @@ from scratch_rnn.files import unused
 from scratch_rnn.runs.folder import RUNS
 from scratch_rnn.runs.recipe import RECIPES
 from scratch_rnn.training.samples import split_row
-from scratch_rnn.training.threads import available_cores
 
 
 def add_command(commands: Any) -> None:
@@ -90,7 +90,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what is missing of the study, and show what all of it says; return 1 where a job has failed."""
-    with engine(arguments.jobs_on, arguments.workers or available_cores()) as found:
+    with engine(arguments.jobs_on, arguments.workers) as found:
         return study(arguments, found) if found is not None else 0
 
 

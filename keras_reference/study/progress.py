@@ -14,7 +14,7 @@ from rich.text import Text
 
 from keras_reference.study.jobs import Job
 from keras_reference.study.summary import accuracy
-from keras_reference.study.workers import Failed, Outcome
+from keras_reference.study.worker import Failed, Outcome
 from scratch_rnn.commands.terminal import say
 
 

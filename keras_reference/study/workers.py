@@ -1,224 +1,129 @@
-"""The processes that work through the jobs of a study: as many of this machine, or those of an MPI run.
+"""The engine of a study: an executor of concurrent.futures on this machine, of mpi4py.futures on many.
 
-Each process has one thread. It ends after some jobs, because Keras keeps about 150 MB of each, and one that
-the system ends, for want of memory, costs its job alone. concurrent.futures.ProcessPoolExecutor can do
-neither on every Python: it has `max_tasks_per_child` from 3.11 on and may hang with it
-(github.com/python/cpython/issues/115634), and one process that dies breaks all of it.
+Each of its threads, or ranks, keeps a process of its own, in which its jobs run (worker.py), and only waits
+for it. A thread cannot compute them itself: what a job sets, such as how many threads BLAS takes, Keras's
+session and its random numbers, belongs to a whole process; nobody can end a thread at Ctrl-C; and where a job
+takes too much memory the system ends the process, which is to cost that job alone.
+
+concurrent.futures.ProcessPoolExecutor would not do either: one process that dies breaks all of it, and with
+`max_tasks_per_child`, which it has from Python 3.11 on, it may hang
+(github.com/python/cpython/issues/115634).
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import threading
-import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any
 
-from keras_reference.study.jobs import Job, Terms, run_job
-from scratch_rnn.training.threads import interrupt_deferred
-
-JOBS_OF_A_PROCESS = 5
-# What the libraries below Keras ask for the number of their threads, when a job imports them.
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-
-
-@dataclass(frozen=True)
-class Failed:
-    """What comes of a job that has failed: the reason, in one line."""
-
-    reason: str
-
-
-Outcome = dict[str, Any] | Failed
+from keras_reference.study.jobs import Job, Terms
+from keras_reference.study.worker import Outcome, Worker
+from scratch_rnn.training.threads import available_cores, interrupt_deferred, interrupt_ignored
+from scratch_rnn.training.world import World, connect
 
 
 class Engine:
-    """What a study asks of those who compute its jobs.
+    """Computes the jobs of a study by an executor, so many at a time."""
 
-    workers  how many jobs it computes at a time
-    """
-
-    workers = 1
-
-    def run(self, jobs: Sequence[Job], terms: Terms) -> Iterator[tuple[Job, Outcome]]:
-        """Yield each job with what came of it, as they finish; whoever stops asking stops the work."""
-        raise NotImplementedError
-
-
-# ---------------------------------------------------------------- one process
-
-
-class Worker:
-    """A process that computes one job after the other, and a new one after some of them."""
-
-    def __init__(self) -> None:
-        self._process: Any = None
-        self.pipe: Any = None
-        self._left = 0
-
-    def begin(self, job: Job, terms: Terms) -> Connection:
-        """Hand over a job; return the pipe through which its outcome comes."""
-        if self._left == 0:
-            self.end()
-            self._start()
-        self._left -= 1
-        with suppress(BrokenPipeError):  # the process has died: `outcome` says so
-            self.pipe.send((job, terms))
-        return self.pipe
-
-    def outcome(self) -> Outcome:
-        """Return what came of the job that was begun, after waiting for it."""
-        try:
-            return self.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            self._process.join()
-            self._left = 0
-            return Failed(f"its process ended with {self._process.exitcode}: is there enough memory?")
-
-    def end(self) -> None:
-        """End the process at once, whatever it does: it writes nothing."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self.pipe.close()
-            self._process = None
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of threads
-        self.pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with interrupt_deferred(), deaf_to_ctrl_c():
-            process.start()
-            self._process = process
-        theirs.close()
-        self._left = JOBS_OF_A_PROCESS
-
-
-@contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a process that begins meanwhile never hear Ctrl-C, which a terminal sends to all."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # else the first process has it begin, and that unblocks the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _serve(pipe: Connection) -> None:
-    """Compute jobs until the parent has no more of them, or is gone."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in THREADS:
-        os.environ[name] = "1"
-    warnings.simplefilter("ignore")  # the parent has loaded the same digits, and shown what there is to show
-    with suppress(EOFError, BrokenPipeError):
-        while True:
-            pipe.send(attempt(*pipe.recv()))
-
-
-def _end_with_parent() -> None:
-    """End this process with its parent, even where that is killed: nobody would have the result."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def attempt(job: Job, terms: Terms) -> Outcome:
-    """Return what came of a job, also where it fails."""
-    try:
-        return run_job(job, terms)
-    except Exception as error:
-        return Failed(f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-# ---------------------------------------------------------------- this machine
-
-
-class Processes(Engine):
-    """So many processes of this machine."""
-
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-
-    def run(self, jobs: Sequence[Job], terms: Terms) -> Iterator[tuple[Job, Outcome]]:
-        left, idle = deque(jobs), [Worker() for _ in range(min(self.workers, len(jobs)))]
-        workers, busy = list(idle), dict[Any, tuple[Worker, Job]]()
-        try:
-            while left or busy:
-                while left and idle:
-                    worker, job = idle.pop(), left.popleft()
-                    busy[worker.begin(job, terms)] = worker, job
-                for pipe in wait(list(busy)):
-                    worker, job = busy.pop(pipe)
-                    idle.append(worker)
-                    yield job, worker.outcome()
-        finally:
-            for worker in workers:
-                worker.end()
-
-
-# ---------------------------------------------------------------- MPI
-
-
-class Ranks(Engine):
-    """The ranks of an MPI run beside the first, each with a process that computes: mpi4py.futures."""
-
-    def __init__(self, executor: Any, workers: int) -> None:
+    def __init__(self, executor: Executor, workers: int) -> None:
         self.executor, self.workers = executor, workers
 
     def run(self, jobs: Sequence[Job], terms: Terms) -> Iterator[tuple[Job, Outcome]]:
-        from concurrent.futures import as_completed
-
+        """Yield each job with what came of it, as they finish; they begin in their order."""
         futures = {self.executor.submit(_in_own_process, job, terms): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            self.executor.shutdown(wait=False, cancel_futures=True)
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
-_worker = Worker()  # of this rank
+_own = threading.local()  # .worker: the one of this thread, in which an executor calls what follows
 
 
 def _in_own_process(job: Job, terms: Terms) -> Outcome:
-    _worker.begin(job, terms)
-    return _worker.outcome()
+    worker: Worker = _own.worker
+    return worker.compute(job, terms)
 
 
 @contextmanager
-def engine(name: str, workers: int) -> Iterator[Engine | None]:
-    """Provide the engine of that name, "processes" or "mpi"; None on a rank that only computes, afterwards.
+def engine(name: str, workers: int | None = None) -> Iterator[Engine | None]:
+    """Provide the engine of that name, "processes" or "mpi"; None on a rank that computes, when all is done.
 
-    `workers` is the number of processes; of an MPI run mpiexec decides it. Raises ModuleNotFoundError where
-    mpi4py is missing, ValueError where there is no rank to compute.
+    When the block ends, jobs that are not done are ended, too.
+
+    Args:
+        name: "processes" of this machine, or "mpi" for those of all ranks but the first.
+        workers: how many processes, None: one a core. Of an MPI run mpiexec decides it.
+
+    Raises:
+        ImportError: MPI is asked for and not installed.
+        ValueError: it has no rank to compute, or is told how many workers to take.
     """
     if name == "processes":
-        yield Processes(workers)
+        with _on_this_machine(workers or available_cores()) as found:
+            yield found
         return
-    try:
-        from mpi4py import MPI
-        from mpi4py.futures import MPICommExecutor
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            f'--engine mpi needs mpi4py ({error}): pip install "scratch_rnn[mpi]"', name=error.name
-        ) from error
-    ranks = MPI.COMM_WORLD.Get_size()
-    if ranks < 2:
+    if workers is not None:
+        raise ValueError(f"--workers {workers} is for this machine: with --engine mpi, mpiexec -n decides it")
+    world = connect()
+    if world.size < 2:
         raise ValueError(
             "--engine mpi takes two ranks or more, one of which hands out the jobs: start it with "
             "mpiexec -n N scratch-rnn study --engine mpi"
         )
-    with MPICommExecutor(MPI.COMM_WORLD, root=0) as executor:  # the other ranks compute in here
-        yield None if executor is None else Ranks(executor, ranks - 1)
+    if world.rank > 0:
+        _compute_on_this_rank(world)
+        yield None
+        return
+    with _on_the_other_ranks(world) as found:
+        yield found
+
+
+@contextmanager
+def _on_this_machine(workers: int) -> Iterator[Engine]:
+    over = threading.Event()
+    with ExitStack() as begun:
+
+        def begin() -> None:
+            _own.worker = begun.enter_context(closing(Worker(over.is_set)))
+
+        with _ending(ThreadPoolExecutor(workers, initializer=begin), over.set) as executor:
+            yield Engine(executor, workers)
+
+
+@contextmanager
+def _on_the_other_ranks(world: World) -> Iterator[Engine]:
+    """On rank 0: provide the engine."""
+    from mpi4py import MPI
+    from mpi4py.futures import MPICommExecutor
+
+    ranks = MPICommExecutor(MPI.COMM_WORLD, root=0)
+    with _ending(ranks, lambda: world.all_are_here().Wait()) as executor:
+        yield Engine(executor, world.size - 1)
+
+
+def _compute_on_this_rank(world: World) -> None:
+    """On another rank: compute until the study is over; rank 0 alone hears what asks to end it."""
+    from mpi4py import MPI
+    from mpi4py.futures import MPICommExecutor
+
+    with interrupt_ignored(), world.together():
+        over = world.all_are_here()
+        with closing(Worker(over.Test)) as _own.worker, MPICommExecutor(MPI.COMM_WORLD, root=0):
+            pass  # it computes when it begins
+        over.Wait()
+
+
+@contextmanager
+def _ending(context: AbstractContextManager[Any], tell: Callable[[], Any]) -> Iterator[Executor]:
+    """Provide a context's executor; in the end call off what has not begun, and tell those that compute."""
+    with ExitStack() as stack:
+        with interrupt_deferred():
+            executor = stack.enter_context(context)
+            stack.callback(tell)
+            stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        try:
+            yield executor
+        finally:
+            with interrupt_ignored():  # a second Ctrl-C would hide what is said of the first
+                stack.close()

@@ -7,8 +7,6 @@ weights, optimizer and History. On the command line helpers have no model of the
 from __future__ import annotations
 
 import pickle
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ import numpy as np
 from scratch_rnn.arrays import Array
 from scratch_rnn.training.following import Outcome, bare, catch_up, outcome
 from scratch_rnn.training.ranks import SESSION, Epoch
-from scratch_rnn.training.threads import interrupt_deferred
+from scratch_rnn.training.threads import interrupt_deferred, interrupt_ignored
 from scratch_rnn.training.world import World, connect
 
 Given = TypeVar("Given")
@@ -104,7 +102,7 @@ def is_led(model: Any) -> bool:
 def follow(model: Any) -> Any:
     """Help with the `fit` of rank 0; return the History that it has then. Raises what it raises there."""
     world = connect()
-    with _deaf(), world.together():
+    with interrupt_ignored(), world.together():
         end = _help(world, model)
     if isinstance(end, Outcome):
         return catch_up(model, end)
@@ -112,7 +110,7 @@ def follow(model: Any) -> Any:
 
 
 def _help_with_all(world: World) -> None:
-    with _deaf(), world.together():
+    with interrupt_ignored(), world.together():
         while not isinstance(heard := world.hear(), Over):
             if isinstance(heard, Begun):  # else a fit has ended before it could be told of
                 _help(world, heard.model)
@@ -143,17 +141,3 @@ def _help_with_epoch(world: World, model: Any, epoch: Epoch) -> None:
     batches = replace(epoch.batches, x=x, y=y, weights=weights)
     with model.ranks_engine(batches, epoch.gradients) as engine:
         engine.serve()
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Ignore what asks a program to end: mpiexec sends it to all ranks, and rank 0 handles it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

@@ -129,6 +129,20 @@ def interrupt_deferred() -> Iterator[None]:
             signal.raise_signal(received[0])
 
 
+@contextmanager
+def interrupt_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM: on ranks whose rank 0 hears them too, and where the work ends already."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

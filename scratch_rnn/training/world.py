@@ -21,7 +21,7 @@ from scratch_rnn.arrays import Array
 PATIENCE = 0.002  # seconds to poll before going to sleep, as in processes.py
 PAUSE = 0.002  # seconds to sleep at most between two looks, and a twentieth of the time so far
 ALIGNED = 64  # bytes, at a multiple of which each array begins
-NOT_THERE = "engine='mpi' needs mpi4py and an MPI: pip install 'scratch_rnn[mpi]'"
+NOT_THERE = "the engine mpi needs mpi4py and an MPI: pip install 'scratch_rnn[mpi]'"
 # Where a rank finds its number before MPI has begun: MPICH, Intel MPI and MS-MPI; Open MPI; Slurm.
 NUMBERS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 
@@ -61,6 +61,10 @@ class World:
         """Fill a contiguous array with what a rank sends."""
         self._wait(self._ranks.Irecv(self._bytes(array), source=rank))
 
+    def all_are_here(self) -> Any:
+        """Return a request that is done when all ranks have asked for one; none has to wait meanwhile."""
+        return self._ranks.Ibarrier()
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """What goes wrong within ends the program on all ranks: they depend on each other there."""
@@ -73,6 +77,7 @@ class World:
         """End the program on all ranks, with one line: this one cannot go on, and the others wait for it."""
         print(f"rank {self.rank} of {self.size}: {' '.join(str(why).split()) or repr(why)}", file=sys.stderr)
         sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MPICH would say it once more
         self._ranks.Abort(2)
         raise SystemExit(2)  # never reached
 
@@ -113,7 +118,6 @@ def connect() -> World:
 
     Raises ImportError without mpi4py or without an MPI.
     """
-    os.environ.setdefault("MPIR_CVAR_SUPPRESS_ABORT_MESSAGE", "1")  # MPICH's own line below ours
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
