@@ -196,6 +196,24 @@ def test_a_folder_with_something_else_is_refused(study):
         study("--seeds", "0")
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"series": "default"}', "[" * 100_000])
+@pytest.mark.parametrize("file", ["jobs/lstm-default-0.json", "study.json"])
+def test_a_damaged_file_is_named_in_one_line(study, tmp_path, tiny_data, file, content):
+    study("--seeds", "0")
+    Path("s", file).write_text(content)
+    done = called("study", "--seeds", "0", *SMALL, "--data", tiny_data, "--out", "s", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{Path('s', file)} is damaged" in done.stderr
+
+
+def test_a_copied_job_is_not_counted_twice(study, tmp_path, tiny_data):
+    study("--seeds", "0")
+    shutil.copy("s/jobs/lstm-default-0.json", "s/jobs/lstm-default-1.json")
+    done = called("study", "--seeds", "0", *SMALL, "--data", tiny_data, "--out", "s", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "lstm-default-1.json is damaged" in done.stderr
+
+
 def test_what_a_kill_has_left_half_written_is_removed(study):
     study("--seeds", "0")
     leftover = Path("s/jobs/.lstm-default-1-unfinished-abc.json")
@@ -427,7 +445,13 @@ def test_seeds_are_a_range_without_its_end_or_a_list(text, seeds):
     assert parse_seeds(seeds_in_words(seeds)) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "3:3", "5:2", "-1", "1:", "1.5", "1,,2", "a"])
+@pytest.mark.parametrize("text", ["0:1" + 8 * "0", "0:1" + 20 * "0", "4294967296", "0," + 5000 * "1"])
+def test_seeds_that_nobody_can_train_are_refused_at_once(text):
+    with pytest.raises(ValueError, match=r"take 100,000 at most|take nine digits at most"):
+        parse_seeds(text)
+
+
+@pytest.mark.parametrize("text", ["", "3:3", "5:2", "-1", "1:", "1.5", "1,,2", "a", "\u0663"])
 def test_what_names_no_seeds_is_refused(text, tmp_path):
     with pytest.raises(ValueError, match="names no seeds: write 0:40 for 0 to 39"):
         parse_seeds(text)
@@ -462,6 +486,13 @@ def test_the_published_study_is_what_it_is_said_to_be():
         ('{"recipes": {"a": {"seeds": {"gru": 5}}}}', "the seeds of gru are to be a text"),
         ('{"recipes": {"a": {"seeds": {"tree": "0"}}}}', "unknown cell 'tree'"),
         ('{"recipes": {"a": {"seeds": {"gru": "0"}, "seed": 3}}}', "recipe 'a' has no 'seed'"),
+        pytest.param("[" * 100_000, "is no JSON: it is nested too deeply", id="nested too deeply"),
+        ('{"recipes": {"a": {"seeds": {"gru": "0", "gru": "1"}}}}', "'gru' stands twice in one object"),
+        ('{"recipes": {"a": {"seeds": {"gru": "0"}, "data": ["x"]}}}', "recipe 'a': data cannot be ['x']"),
+        ('{"recipes": {"a": {"seeds": {"gru": "0"}, "units": null}}}', "recipe 'a': units cannot be None"),
+        pytest.param(
+            f'{{"recipes": {{"{65 * "a"}": {{}}}}}}', "names no recipe", id="a name too long for files"
+        ),
         ('{"recipes": {"a": {"seeds": {"gru": "0"}, "epochs": 0}}}', "epochs '0' is not a whole number"),
         ('{"recipes": {"a": {"seeds": {"gru": "0"}, "optimizer": "adamw"}}}', "optimizer 'adamw' is none of"),
     ],
@@ -483,7 +514,8 @@ def test_options_that_a_file_decides_are_refused_beside_it(tmp_path):
 
 
 def test_a_recipe_with_a_name_that_is_known_changes_that_one(tmp_path):
-    (tmp_path / "s.json").write_text('{"recipes": {"best": {"epochs": 2, "seeds": {"gru": "0"}}}}')
+    mark = "\ufeff"  # with which some editors begin a file
+    (tmp_path / "s.json").write_text(mark + '{"recipes": {"best": {"epochs": 2, "seeds": {"gru": "0"}}}}')
     recipe = read_plan(tmp_path / "s.json").series["best"].recipe
     assert (recipe.bidirectional, recipe.units, recipe.epochs) == (True, 96, 2)
 

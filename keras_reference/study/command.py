@@ -108,10 +108,9 @@ def study(arguments: argparse.Namespace, engine: Engine) -> int:
     try:
         failed = compute(plan, terms, folder, engine, console)
     except KeyboardInterrupt:
-        done = len(folder.results())
         raise KeyboardInterrupt(
-            f"interrupted: jobs finished in {folder.path}: {done}; the same command with --out {folder.path} "
-            "goes on"
+            f"interrupted: jobs finished in {folder.path}: {folder.count()}; the same command with "
+            f"--out {folder.path} goes on"
         ) from None
     conclude(folder, command_of(arguments), console)
     for line in failed:

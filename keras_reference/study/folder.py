@@ -21,6 +21,16 @@ from keras_reference.study.plan import Plan
 from scratch_rnn.files import unfinished, write_json
 
 STUDY, JOBS = "study.json", "jobs"
+OF_STUDY = ("keras", "margin", "recipes", "versions")
+OF_RESULT = (
+    "cell",
+    "series",
+    "seed",
+    "models",
+    "digits",
+    "seconds",
+    "versions",
+)  # the first three name the job
 OF_JOBS = ("cell", "seed", "data", "reference")  # what of a recipe each job says anew, and what is not used
 
 
@@ -40,7 +50,7 @@ class StudyFolder:
             raise FileExistsError(f"{self.path} is a file: name a new folder for the study")
         content = _identity(plan, terms)
         if (self.path / STUDY).is_file():
-            before = _read(self.path / STUDY)
+            before = self.identity()
             self._check(before, content)
             content["recipes"] = before["recipes"] | content["recipes"]
         elif self.path.exists() and any(self.path.iterdir()):
@@ -72,11 +82,18 @@ class StudyFolder:
 
     def results(self) -> list[dict[str, Any]]:
         """Return what the finished jobs have returned. Raises ValueError for a damaged file."""
-        return [_read(path) for path in sorted((self.path / JOBS).glob("[!.]*.json"))]
+        return [_read(path, *OF_RESULT) for path in self._finished()]
+
+    def count(self) -> int:
+        """Return how many jobs are finished."""
+        return len(self._finished())
+
+    def _finished(self) -> list[Path]:
+        return sorted((self.path / JOBS).glob("[!.]*.json"))
 
     def identity(self) -> dict[str, Any]:
         """Return the content of study.json."""
-        return _read(self.path / STUDY)
+        return _read(self.path / STUDY, *OF_STUDY)
 
     def _file(self, job: Job) -> Path:
         return self.path / JOBS / f"{job.name}.json"
@@ -99,11 +116,19 @@ def _flat(content: dict[str, Any], start: tuple[str, ...] = ()) -> dict[tuple[st
     return flat
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *entries: str) -> dict[str, Any]:
+    """Return the content of a file, an object with these entries. Raises ValueError where it is not."""
+    what = "name a new folder" if path.name == STUDY else "remove it, and its job is done again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): remove it, and its job is done again") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: remove it, and its job is done again")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error}): {what}") from error
+    if not isinstance(content, dict) or not content.keys() >= set(entries) or not _is_of(content, path):
+        raise ValueError(f"{path} is damaged: {what}")
     return content
+
+
+def _is_of(content: dict[str, Any], path: Path) -> bool:
+    """Return whether a file has the name of the job whose result it is, if it is one."""
+    names = [str(content.get(entry)) for entry in OF_RESULT[:3]]
+    return path.name == STUDY or path.stem == "-".join(names)

@@ -17,7 +17,8 @@ from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.recipe import RECIPES, Recipe
 
 MARGIN = 0.3  # points of accuracy, within which two means count as equal
-NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+MOST_SEEDS = 100_000
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,13 @@ def _check_file_alone(arguments: argparse.Namespace) -> None:
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Return the seeds of "0:40", which is 0 to 39, or of a list such as "1,5,7". Raises ValueError."""
-    if span := re.fullmatch(r"(\d+):(\d+)", text):
+    if any(len(number) > 9 for number in re.findall("[0-9]+", text)):
+        raise ValueError(f"{text!r} has a number that is no seed: take nine digits at most")
+    if span := re.fullmatch(r"([0-9]+):([0-9]+)", text):
+        if int(span[2]) - int(span[1]) > MOST_SEEDS:
+            raise ValueError(f"{text!r} names more seeds than anyone trains: take {MOST_SEEDS:,} at most")
         seeds = tuple(range(int(span[1]), int(span[2])))
-    elif re.fullmatch(r"\d+(,\d+)*", text):
+    elif re.fullmatch(r"[0-9]+(,[0-9]+)*", text):
         seeds = tuple(dict.fromkeys(map(int, text.split(","))))
     else:
         seeds = ()
@@ -106,13 +111,24 @@ def read_plan(path: Path) -> Plan:
     ValueError where it says something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once_each)
+    except RecursionError as error:
+        raise ValueError(f"{path} is no JSON: it is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
     try:
         return _plan(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, of which Python would keep the last of several entries of one name."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} stands twice in one object")
+    return dict(pairs)
 
 
 def _plan(content: Any) -> Plan:
@@ -128,7 +144,9 @@ def _plan(content: Any) -> Plan:
 
 def _series(name: str, content: Any) -> Series:
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} names no recipe: take small letters and digits, with - or _ between them")
+        raise ValueError(
+            f"{name!r} names no recipe: take up to 64 small letters and digits, with - or _ between them"
+        )
     options = {field: object for field in recipe_options() if field not in ("cell", "seed")}
     values = _checked(content, f"recipe {name!r}", {"seeds": dict}, options)
     seeds = {cell: _seeds(cell, text) for cell, text in values.pop("seeds").items()}
@@ -149,6 +167,8 @@ def _seeds(cell: str, text: Any) -> tuple[int, ...]:
 def _value(where: str, field: str, value: Any) -> Any:
     """Return a field's value after the check that its option makes."""
     _, checks = recipe_options()[field]
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f"{where}: {field} cannot be {value!r}")
     text = as_word(value)
     if "choices" in checks and text not in checks["choices"]:
         raise ValueError(f"{where}: {field} {value!r} is none of {', '.join(checks['choices'])}")
