@@ -44,7 +44,8 @@ class TimeLeft:
         """Return the seconds, as from the last job's end; None while no job has ended."""
         if not self.seconds:
             return None
-        return sum(map(self._of, self.left.values())) / self.workers
+        busy = max(1, min(self.workers, len(self.left)))
+        return sum(map(self._of, self.left.values())) / busy
 
     def _of(self, job: Job) -> float:
         key = job.series, job.recipe.cell
