@@ -398,9 +398,12 @@ def scaling_model_conditions() -> str:
     """Return in words how quiet the machine was when scaling_model.py measured."""
     result = read("scaling_model.json")
     rounds = len(result["rounds"]["messages"]["burst"])
+    busy = " It was busy with other programs, so milliseconds of the clock are too many." * (
+        result["load"] > 1
+    )
     return (
         f"Measured on {result['date']}, {result['processor']}, {result['cores']} cores, {rounds} rounds; "
-        f"load before it {result['load']:.1f}, niceness {result['nice']}."
+        f"load before it {result['load']:.1f}, niceness {result['nice']}.{busy}"
     )
 
 
