@@ -1,8 +1,8 @@
 """Milliseconds for a training step on one, two and more of MPI's ranks, on one machine.
 
-LSTM(128) and Dense(10), batches of 128 digits of 28 rows, RMSprop, float32. Each number of ranks is a program
-of its own, started once; they train in turn, and those that wait sleep. A round is an epoch whose data all
-ranks have, as all epochs of a `fit` but the first are.
+LSTM(128) and Dense(10), batches of 128 digits, where nothing else is said; RMSprop, float32. Each number of
+ranks is a program of its own, started once; they train in turn, and those that wait sleep. A round is an
+epoch whose data all ranks have, as all epochs of a `fit` but the first are.
 
     python benchmarks/ranks.py
 
@@ -14,9 +14,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO
 
 import contestants as c
 from interleave import RESULTS, milliseconds, take_turns, write
@@ -39,17 +38,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     add = parser.add_argument
     add("--cell", choices=list(CELLS), default="lstm", help="(default: lstm)")
+    add("--units", type=positive_int, default=128, help="of it (default: 128)")
+    add("--batch", type=positive_int, default=128, help="digits in a batch (default: 128)")
     add("--rounds", type=positive_int, default=9, help="that count (default: 9)")
     add("--steps", type=positive_int, default=40, help="in each round (default: 40)")
     add("--as-rank", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    setting = c.Setting(cell=arguments.cell, steps=arguments.steps)
+    setting = c.Setting(arguments.cell, arguments.units, arguments.batch, steps=arguments.steps)
     if arguments.as_rank:
         run_on_rank_0(lambda: answer(setting))
         return
     times = measured(setting, arguments.rounds)
     Console().print(as_table(times))
-    write(RESULTS / "ranks.json", {"cell": setting.cell, "steps": setting.steps, "milliseconds": times})
+    said = {"cell": setting.cell, "units": setting.units, "batch": setting.batch, "steps": setting.steps}
+    write(RESULTS / "ranks.json", said | {"milliseconds": times})
 
 
 def measured(setting: c.Setting, rounds: int) -> Times:
@@ -64,27 +66,35 @@ def measured(setting: c.Setting, rounds: int) -> Times:
 
 
 @contextmanager
-def started(ranks: int, setting: c.Setting) -> Iterator[Program]:
-    """Provide a program on so many ranks, and end it."""
-    options = ["--cell", setting.cell, "--steps", str(setting.steps), "--as-rank"]
-    command = ["mpiexec", "-n", str(ranks), sys.executable, __file__, *options]
+def started(ranks: int, setting: c.Setting) -> Iterator[Callable[[], float]]:
+    """Provide a program on so many ranks, which trains for an epoch when called and returns the seconds."""
+    sizes = {"--units": setting.units, "--batch": setting.batch, "--steps": setting.steps}
+    options = ["--cell", setting.cell, *(f"{name}={size}" for name, size in sizes.items()), "--as-rank"]
+    with program(ranks, [__file__, *options]) as ask:
+        yield lambda: float(ask())
+
+
+@contextmanager
+def program(ranks: int, arguments: list[str]) -> Iterator[Callable[[], str]]:
+    """Start a Python program on so many ranks, and end it; provide what asks it for a line.
+
+    It raises RuntimeError where the program has ended by itself.
+    """
+    command = ["mpiexec", "-n", str(ranks), sys.executable, *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield Program(process.stdin, process.stdout)
-        process.stdin.close()
+        asked, answers = process.stdin, process.stdout
+        assert asked is not None
+        assert answers is not None
 
+        def ask() -> str:
+            print("measure", file=asked, flush=True)
+            if not (line := answers.readline()):
+                raise RuntimeError(f"it has ended before its time: {' '.join(command)}")
+            return line
 
-class Program:
-    """Another program, which trains for an epoch when it is asked to and answers with the seconds."""
-
-    def __init__(self, asked: IO[str], answers: IO[str]) -> None:
-        self.asked, self.answers = asked, answers
-
-    def __call__(self) -> float:
-        print("train", file=self.asked, flush=True)
-        return float(self.answers.readline())
+        yield ask
+        asked.close()
 
 
 def answer(setting: c.Setting) -> None:

@@ -27,6 +27,7 @@ import growth
 import pixels
 import roofline
 import rounding
+import scaling_rows
 import shards
 import ways
 
@@ -263,6 +264,7 @@ def measured_on() -> str:
         "shards",
         "cores",
         "scaling",
+        "scaling_model",
         "inference",
         "memory",
         "start_up",
@@ -392,6 +394,44 @@ def pixels_table() -> str:
     return markdown(pixels.rows(pixels.done(pixels.FOLDER, pixels.JOBS)))
 
 
+def scaling_model_conditions() -> str:
+    """Return in words how quiet the machine was when scaling_model.py measured."""
+    result = read("scaling_model.json")
+    rounds = len(result["rounds"]["messages"]["burst"])
+    busy = " It was busy with other programs, so milliseconds of the clock are too many." * (
+        result["load"] > 1
+    )
+    return (
+        f"Measured on {result['date']}, {result['processor']}, {result['cores']} cores, {rounds} rounds; "
+        f"load before it {result['load']:.1f}, niceness {result['nice']}.{busy}"
+    )
+
+
+def links_table() -> str:
+    """Return the table of what messages cost, on this machine and on other people's networks."""
+    return markdown(scaling_rows.network_rows(read("scaling_model.json")))
+
+
+def works_table() -> str:
+    """Return the table of what a rank computes."""
+    return markdown(scaling_rows.cost_rows(read("scaling_model.json")))
+
+
+def two_ranks_table() -> str:
+    """Return the table of steps on one and two ranks, measured and from the model."""
+    return markdown(scaling_rows.step_rows(read("scaling_model.json")))
+
+
+def two_ranks_share_table() -> str:
+    """Return the table of what two ranks do with as many rows each as one has alone."""
+    return markdown(scaling_rows.weak_rows(read("scaling_model.json")))
+
+
+def paying_table() -> str:
+    """Return the table of how many ranks pay, and how many are fastest."""
+    return markdown(scaling_rows.paying_rows(read("scaling_model.json")))
+
+
 def truncation_table() -> str:
     """Return accuracy and gradient errors for each number of steps that the gradient goes back."""
     cells = read("truncation.json")["cells"]
@@ -445,6 +485,14 @@ PAGES = {
         other_costs_table,
     ),
     "docs/best.md": (best_table,),
+    "docs/scaling.md": (
+        scaling_model_conditions,
+        links_table,
+        works_table,
+        two_ranks_table,
+        two_ranks_share_table,
+        paying_table,
+    ),
     "docs/long_memory.md": (adding_table, gates_table, pixels_table),
     "benchmarks/README.md": (
         measured_on,
