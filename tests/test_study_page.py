@@ -70,6 +70,15 @@ def test_every_run_is_a_dot_in_its_library_and_every_pair_one_below():
     assert (band.get_y(), band.get_y() + band.get_height()) == (-0.3, 0.3)
 
 
+@pytest.mark.parametrize("cells", [["gru"], ["gru", "lstm"], ["simple_rnn", "gru", "lstm"]])
+def test_the_legend_is_not_wider_than_the_figure(cells):
+    figure = accuracies([row(cell) for cell in cells], 0.3, "title")
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    shown = legend.get_window_extent()
+    assert figure.bbox.x0 < shown.x0 < shown.x1 < figure.bbox.x1
+
+
 def test_differences_of_all_cells_have_one_scale():
     *_, first, second = accuracies([row(), row("lstm", (3.0, -3.0))], 0.3, "title").axes
     assert first.get_ylim() == second.get_ylim()

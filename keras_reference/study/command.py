@@ -26,6 +26,7 @@ from scratch_rnn.commands.options import (
 )
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.files import unused
+from scratch_rnn.layers import CELLS
 from scratch_rnn.runs.folder import RUNS
 from scratch_rnn.runs.recipe import RECIPES
 from scratch_rnn.training.samples import split_row
@@ -57,7 +58,13 @@ def add_command(commands: Any) -> None:
     add("--seeds", type=_seeds, help="0:40, which is 0 to 39, or a list such as 1,5,7 (default: 0:5)")
     add("--keras", action="store_true", help="train the Keras twin of each too, and compare")
     add("--margin", type=positive_float, help=f"of equivalence, in points (default: {MARGIN:g})")
-    add_field_options(parser, "seed")
+    add(
+        "--cell",
+        action="append",
+        choices=[*CELLS, "all"],
+        help="all: the three in turn; may stand several times (default: lstm)",
+    )
+    add_field_options(parser, "cell", "seed")
     add("--quick", action="store_true", help="short runs on the digits that ship with the package")
     add(
         "--out",
@@ -145,11 +152,14 @@ def command_of(arguments: argparse.Namespace) -> list[str]:
     """Return the command that repeats the study, as a shell takes it, in pieces that belong together."""
     if arguments.file is not None:
         return ["scratch-rnn study", shlex.quote(str(arguments.file))]
-    options = {option_of(name): as_word(value) for name, value in asked_for(arguments).items()}
+    changes = asked_for(arguments)
+    lists = {"recipe": arguments.recipe or [], "cell": changes.pop("cell", [])}
+    options = {option_of(name): as_word(value) for name, value in changes.items()}
     if arguments.seeds:
         options["--seeds"] = seeds_in_words(arguments.seeds)
     if arguments.margin:
         options["--margin"] = f"{arguments.margin:g}"
-    given = [*(("--recipe", name) for name in arguments.recipe or []), *options.items()]
+    several = [(option_of(name), value) for name, values in lists.items() for value in values]
+    given = [*several, *options.items()]
     flags = [f"--{name}" for name in ("keras", "quick") if getattr(arguments, name)]
     return ["scratch-rnn study", *map(shlex.join, given), *flags]

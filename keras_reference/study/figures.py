@@ -17,6 +17,7 @@ from scratch_rnn.layers import CELLS
 from scratch_rnn.style import BROAD_COLOUR, FAINT, INK, MODEL_COLOURS, PALE, STYLE, WIDTH
 
 HEIGHT, TITLE = 3.5, 0.4  # of a row of panels, and of what stands above, in inches
+NARROW = 5.4  # inches, the width of a figure of one panel or two
 BINS = 24  # over the height of a panel: dots of one bin stand beside each other
 STEP, REACH = 0.07, 0.3  # between two of them, and at most from the middle; models are 1 apart
 
@@ -144,14 +145,15 @@ def _legend(figure: Figure, margin: float, paired: bool) -> None:
     if paired:
         handles[1].set_label("mean; above, standard deviation, below, 95 % interval")
         handles.append(Patch(color=PALE, label=f"± {margin:g} points"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    wide = figure.get_figwidth() > NARROW
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) if wide else 1)
 
 
 def _panels(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure with rows of panels; those below the first have one scale."""
     if not columns:
         raise ValueError("expected one run at least, found none")
-    size = (max(5.4, WIDTH / 3 * columns), TITLE + HEIGHT * (1 if rows == 1 else 0.8 * rows))
+    size = (max(NARROW, WIDTH / 3 * columns), TITLE + HEIGHT * (1 if rows == 1 else 0.8 * rows))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid[1:].flat:

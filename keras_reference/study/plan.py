@@ -60,8 +60,8 @@ def plan_from(arguments: argparse.Namespace) -> Plan:
         return read_plan(arguments.file)
     names = list(dict.fromkeys(arguments.recipe or ["default"]))
     changes = (QUICK if arguments.quick else {}) | asked_for(arguments)
-    cell = changes.pop("cell", Recipe.cell)
-    seeds = dict.fromkeys(CELLS if cell == "all" else [cell], arguments.seeds or parse_seeds("0:5"))
+    cells = changes.pop("cell", [Recipe.cell])
+    seeds = dict.fromkeys(CELLS if "all" in cells else cells, arguments.seeds or parse_seeds("0:5"))
     series = {name: Series(replace(Recipe(), **RECIPES[name] | changes), seeds) for name in names}
     return Plan(series, arguments.keras, arguments.margin or MARGIN)
 
