@@ -628,7 +628,7 @@ def gru_step_backward(dh, h_prev, u, r, g, p, U_u, U_r, U_g):
     dh_prev += dz_r @ U_r.T  # (G17)
     return dh_prev, dz_u, dz_r, dz_g, dp
 """,
-        ["G7"],
+        ["G7", "G8"],
     ),
     (
         "gru split wrong",

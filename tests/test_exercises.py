@@ -1,11 +1,15 @@
 """The exercises: solutions, blanks, and what the judge says of right and of wrong functions."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 from exercise_answers import RIGHT, WRONG
 from helpers import ROOT
 
 from scratch_rnn.checks.known_bugs import BUGS
+from scratch_rnn.checks.numeric import TOLERANCES
 from scratch_rnn.exercises import check, check_file, exercise, exercises
 from scratch_rnn.exercises.blanks import blank_file, solution_file
 from scratch_rnn.exercises.data import cases
@@ -40,8 +44,21 @@ def with_mistake(own, mistake):
     return "\n".join(rows) + "\n"
 
 
+def with_changes(name, changes):
+    """Return the text of a solution with wrong parts in place of right ones."""
+    text = exercise(name).source
+    for right, wrong in changes.items():
+        assert text.count(right) == 1, right
+        text = text.replace(right, wrong)
+    return text
+
+
 def numbers(verdict):
-    return [finding.number for finding in verdict.findings if finding.number]
+    return [number for finding in verdict.findings for number in finding.numbers]
+
+
+def wrong_lines(verdict):
+    return [line for finding in verdict.findings for line in finding.lines]
 
 
 # Solutions and blanks --------------------------------------------------------------------------------------
@@ -206,8 +223,13 @@ def test_an_exception_is_one_line_that_names_the_students_line_and_the_shapes_th
     (finding,) = verdict_on(text).findings
     line = 2 + text.splitlines().index("    dh_prev = dz @ U  # (L15)")  # below the import
     assert finding.number == "L15"
-    assert f"line {line}: ValueError" in str(finding)
-    assert "dz (3, 20), U (5, 20)" in str(finding)
+    first, shapes, last = finding.sentences
+    assert first == f"(L15) fails, line {line}: the shapes do not fit."
+    assert (
+        shapes
+        == "There dz is (B, 4H) = (3, 20), U is (H, 4H) = (5, 20); expected for dh_prev: (B, H) = (3, 5)."
+    )
+    assert last.startswith("In NumPy's words: ValueError")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +270,166 @@ def test_what_is_wrong_for_extreme_logits_alone_is_told(right, wrong, name, verd
     assert right in text
     (finding,) = verdict_on(text.replace(right, wrong)).findings
     assert (finding.number, finding.mistake) == ("C1", name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("norm = (g**2 for g in gradients)", "unsupported operand"),
+        ("return (factor * g for g in gradients)", "it is a generator and should be a list of 3."),
+        ("raise ValueError('not yet.')", "ValueError: not yet."),
+    ],
+)
+def test_things_that_are_no_numbers_are_told_by_their_kind(wrong, words, verdict_on):
+    row = "    norm = np.sqrt(sum((g**2).sum() for g in gradients))  # (V1)\n"
+    kept = row if wrong.startswith("return") else ""
+    place = "clipped = [factor * g for g in gradients]  # (V2)" if kept else row.strip()
+    text = str(verdict_on(with_changes("clip_by_global_norm", {place: wrong})))
+    assert words in " ".join(text.split())
+    assert "<" not in text
+    assert ".." not in text
+
+
+# Words -----------------------------------------------------------------------------------------------------
+
+BORDER = "(T - t) % k == 0 and t > 0"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "lines"),
+    [
+        (
+            "truncated_loop",
+            {"dz[:, t] @ U.T": "dz[:, t] @ U", BORDER: "t == T - k"},
+            ["(T5) dh_carried", "(K1) border"],
+        ),
+        (
+            "truncated_loop",
+            {"dh_carried = dz[:, t] @ U.T  # (T5)": "dh_carried = dh @ U.T", BORDER: "(T - t) % k == 0"},
+            ["(T5) dh_carried", "(K1) border"],
+        ),
+        (
+            "truncated_loop",
+            {"dy[:, t] + dh_carried": "dy[:, t]", BORDER: "False"},
+            ["(T2) dh", "(K1) border"],
+        ),
+        (
+            "simple_rnn_loop",
+            {"= dh_final": "= np.zeros_like(dh_final)", "dy[:, t] + dh_carried": "dy[:, t]"},
+            ["(T2) dh_carried", "(T2) dh"],
+        ),
+        (
+            "lstm_step_backward",
+            {"dc * c_prev": "dc * c", "dc * f": "dc * c_prev"},
+            ["(L9) df", "(L12) dc_prev"],
+        ),
+        (
+            "gru_step_backward",
+            {"dz_g * p": "dz_g * h_prev", "dz_g * r": "dz_g * p"},
+            ["(G10) dr", "(G11) dp"],
+        ),
+    ],
+)
+def test_two_mistakes_of_which_one_hides_the_other_are_both_blamed_and_no_right_line(
+    name, changes, lines, verdict_on
+):
+    verdict = verdict_on(with_changes(name, changes))
+    assert wrong_lines(verdict) == lines, verdict
+    assert all("Your numbers are those of" in str(finding) for finding in verdict.findings)
+    for before in re.findall("of which (.*?) (?:is|are) wrong", " ".join(map(str, verdict.findings))):
+        assert set(before.split(", ")) <= set(lines)
+
+
+def test_the_line_that_is_quoted_gives_the_number_that_is_shown(verdict_on):
+    changes = {"dy[:, t] + dh_carried": "dy[:, t]", BORDER: "False"}  # the results of cutting at every step
+    finding = str(verdict_on(with_changes("truncated_loop", changes)).findings[1])
+    assert "yours is False, right is True" in finding
+    assert "Your numbers are those of `border = False`" in finding
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "lines"),
+    [
+        ("lstm_step_backward", {"dc * g": "dc * i", "dg = dc * i": "dg = dc * g"}, ["(L10) di", "(L11) dg"]),
+        (
+            "lstm_step_backward",
+            {"dc * c_prev": "dc * f", "dc_prev = dc * f": "dc_prev = dc * c_prev"},
+            ["(L9) df", "(L12) dc_prev"],
+        ),
+        (
+            "gru_step_backward",
+            {"dh * (1 - u)": "dh * u", "dh_prev = dh * u ": "dh_prev = dh * (1 - u) "},
+            ["(G7) dg", "(G8) dh_prev"],
+        ),
+    ],
+)
+def test_two_lines_with_each_others_value_are_told_as_that(name, changes, lines, verdict_on):
+    (finding,) = verdict_on(with_changes(name, changes)).findings
+    assert list(finding.lines) == lines
+    assert str(finding).startswith(f"{' and '.join(lines)} are wrong: each has the other's value")
+
+
+def test_of_an_array_that_a_loop_fills_the_entries_of_this_step_are_counted(verdict_on):
+    (finding,) = verdict_on(with_changes("truncated_loop", {"h[:, t + 1] ** 2": "h[:, t] ** 2"})).findings
+    assert str(finding).startswith("(S2) dz is wrong at t = 7: in dz[:, 7] 0 of 15 entries agree; at [1, 3] ")
+
+
+def test_a_list_of_norms_is_told_as_a_list(verdict_on):
+    changes = {
+        "sqrt(sum((g**2).sum() for g in gradients))": "sqrt([(g**2).sum() for g in gradients]).tolist()"
+    }
+    text = with_changes("clip_by_global_norm", changes | {"c / norm": "c / max(norm)"})
+    (finding,) = verdict_on(text).findings
+    assert "(V1) norm is wrong: it is a list of 3 and should be one number" in str(finding)
+    assert "max" not in str(finding)
+
+
+@pytest.mark.parametrize("size", ["np.maximum(abs(gradient), numeric)", "np.maximum(gradient, abs(numeric))"])
+def test_an_abs_that_is_missing_in_the_size_is_told(size, verdict_on):
+    text = with_changes("gradient_check", {"np.maximum(abs(gradient), abs(numeric))": size})
+    (finding,) = verdict_on(text).findings
+    assert finding.number == "N3"
+    assert "abs is missing" in str(finding)
+
+
+def test_the_same_slip_in_several_lines_is_one_finding(verdict_on):
+    changes = {f"d{k} * {k} * (1 - {k})": f"d{k} * {k}" for k in "ifo"}
+    (finding,) = verdict_on(with_changes("lstm_step_backward", changes)).findings
+    assert str(finding).startswith("(L13) dz_i, (L13) dz_f and (L13) dz_o are wrong: in dz_i 0 of 15 entries")
+    assert "`dz_i = di * i`, `dz_f = df * f` and `dz_o = do * o`" in str(finding)
+
+
+def test_a_verdict_is_a_screen_and_names_every_wrong_line(verdict_on):
+    lines = {
+        "(L7) do": ["np.tanh(c)  ", "c  "],
+        "(L9) df": ["dc * c_prev", "dc * c"],
+        "(L10) di": ["dc * g", "dc * i"],
+    }
+    lines |= {"(L13) dz_f": ["f * (1 - f)", "f"], "(L14) dz_g": ["(1 - g**2)", "g"]}
+    verdict = verdict_on(with_changes("lstm_step_backward", dict(lines.values())))
+    assert wrong_lines(verdict) == list(lines)
+    rows = str(verdict).splitlines()
+    assert len(rows) <= 24
+    assert all(len(row) <= 80 for row in rows)
+    assert all(line in str(verdict) for line in lines)
+
+
+def test_where_a_number_has_no_name_it_is_not_decided_which_of_two_equations_is_wrong(verdict_on):
+    text = """def simple_rnn_step(x_t, h_prev, W, U, b):
+    state = h_prev.copy()
+    for j in range(len(U)):  # later units read the new states of earlier ones
+        state[:, j] = np.tanh(x_t @ W[:, j] + state @ U[:, j] + b[j])
+    return state
+"""
+    (finding,) = verdict_on(text).findings
+    assert finding.numbers == ("T1", "S1")
+    assert str(finding).startswith("(T1) z or (S1) h is wrong")
+    assert "no name for z" in str(finding)
+
+
+def test_the_gradient_check_has_the_tolerance_of_the_librarys_central_differences():
+    default = inspect.signature(exercise("gradient_check").function()).parameters["tolerance"].default
+    assert default == TOLERANCES["float64"]["central"]
 
 
 # Functions, as in a notebook -------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "exercise",
         help="write parts of the backward pass yourself, and have them judged",
-        description="Learn by doing: functions with blanks, to be filled in with the equations of "
+        description="Learn by doing: functions with blanks, to be filled in with equations, mostly of "
         "docs/bptt.md, and a judge that says which equation is wrong and, of usual mistakes, why. Without "
         "more words it lists the exercises, in their order.",
     )

@@ -144,12 +144,13 @@ def _wavy(weights: np.ndarray) -> Callable[[np.ndarray], Any]:
 
 def _gradient_check(rng: np.random.Generator) -> list[Arguments]:
     calls: list[Arguments] = []
-    for shape, scale, factors in (
-        ((2, 3), 1.0, (1.0, 1.1, 0.8, -0.5, np.nan)),
-        ((4,), 1.0, (1.0, 1.1, np.nan)),
-        ((3,), 3e-4, (1.0, 1.1, 0.8, -0.5)),
+    for shape, scale, most, factors in (
+        ((2, 3), 1.0, 1.2, (1.0, 1.1, 0.8, -0.5, np.nan)),
+        ((4,), 1.0, 1.2, (1.0, 1.1, np.nan)),
+        ((3,), 3e-4, 1.2, (1.0, 1.1, 0.8, -0.5)),
+        ((3,), -1.0, 0.7, (1.1, 0.8)),  # all derivatives are below zero, and sizes are not
     ):
-        weights, x = scale * rng.uniform(0.5, 1.5, shape), rng.uniform(0.3, 1.2, shape)
+        weights, x = scale * rng.uniform(0.5, 1.5, shape), rng.uniform(0.3, most, shape)
         f = _wavy(weights)
         right = 2 * weights * np.cos(2 * x) + weights / 4 * np.exp((x * weights).sum() / 4)
         last = tuple(size - 1 for size in shape)

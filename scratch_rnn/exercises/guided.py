@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ class Moment:
     own: Any  # None where the student has no such name
     right: bool
     time: Any  # t of a loop, where there is one
+    part: Any = ...  # the index of the entries that the line writes, such as that of dz[:, t]
 
 
 @dataclass
@@ -54,7 +55,12 @@ class Walk:
 
 
 def _showing(name: str, node: ast.stmt) -> ast.stmt:
-    statement = ast.parse(f"{name} = __seen__({node.lineno}, {name!r}, {name}, locals())").body[0]
+    target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]  # type: ignore[attr-defined]
+    index = "..."
+    if isinstance(target, ast.Subscript):
+        index = ast.unparse(ast.Subscript(ast.parse("np.s_", mode="eval").body, target.slice, ast.Load()))
+    text = f"{name} = __seen__({node.lineno}, {name!r}, {name}, locals(), {index})"
+    statement = ast.parse(text).body[0]
     for part in ast.walk(statement):
         ast.copy_location(part, node)
     return statement
@@ -73,6 +79,7 @@ class Guide:
 
     def __init__(self, exercise: Exercise, arguments: tuple[Any, ...], tolerance: float) -> None:
         self.exercise, self.arguments, self.tolerance = exercise, arguments, tolerance
+        self.line_names = {line.name for line in exercise.lines}
         self.names: dict[int, dict[str, Any]] = {}  # what names there are at a line, and their values
         self.last: dict[str, tuple[int, int]] = {}  # when a name gets its last value: place and time
         plain = self._run(compiled(exercise, exercise.tree), {})
@@ -86,12 +93,19 @@ class Guide:
             if not isinstance(moment.rule, (list, tuple))
         }
         self.last = {names[place]: (place, self.counts[place] - 1) for place in self.order}
+        self.conditional = {
+            node.lineno
+            for branch in ast.walk(exercise.tree)
+            if isinstance(branch, ast.If)
+            for node in branch.body
+        }
 
     def walk(self, function: Any, pairs: Pairs, pool: Pool, limits: Limits | None = None) -> Walk:
         """Return what happens where the paired events take the place of the solution's own values.
 
-        A number that the student has elsewhere, in the pool, is as right as under its own name. With limits
-        it raises Unexpected as soon as a line is wrong that they do not allow to be.
+        A number that the student has elsewhere, in the pool, is as right as under its own name, unless that
+        is the name of another line. With limits it raises Unexpected as soon as a line is wrong that they do
+        not allow to be.
         """
         return self._run(function, pairs, pool, limits)
 
@@ -100,7 +114,7 @@ class Guide:
     ) -> Walk:
         walk, counts = Walk(), Counter[int]()
 
-        def seen(place: int, name: str, value: Any, names: dict[str, Any]) -> Any:
+        def seen(place: int, name: str, value: Any, names: dict[str, Any], part: Any) -> Any:
             self.names.setdefault(place, dict(names))
             events, elsewhere = pairs.get((place, counts[place]), []), pool
             if limits and place in limits.by_name:  # what it began with does not count
@@ -112,7 +126,7 @@ class Guide:
             if not right and limits and place not in limits.wrong:
                 raise Unexpected
             counts[place] += 1
-            walk.moments.append(Moment(place, kept(value), own, right, names.get("t")))
+            walk.moments.append(Moment(place, kept(value), own, right, names.get("t"), part))
             return kept(own) if own is not None and alike(own, value) else value
 
         function.__globals__["__seen__"] = seen
@@ -142,7 +156,7 @@ class Guide:
             for own in views(event.value):
                 if close(own, value, self.tolerance):
                     return own, True
-        if events and pool and pool.has(value, self.tolerance):
+        if events and pool and pool.has(value, self.tolerance, self.line_names - {events[0].name}):
             return value, True
         return (events[-1].value, False) if events else (None, True)
 
@@ -155,21 +169,23 @@ class Pool:
     """All arrays that a student's function has given a name, to look one up by its numbers."""
 
     def __init__(self, events: list[Event]) -> None:
-        by_shape: dict[tuple[int, ...], list[np.ndarray]] = {}
+        by_shape: dict[tuple[int, ...], list[Event]] = {}
         for event in events:
             value = event.value
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.any():
-                by_shape.setdefault(value.shape, []).append(value)
-        self.stacks = {shape: np.stack(values) for shape, values in by_shape.items() if shape}
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim and value.any():
+                by_shape.setdefault(value.shape, []).append(event)
+        self.names = {shape: [event.name for event in found] for shape, found in by_shape.items()}
+        self.stacks = {shape: np.stack([event.value for event in found]) for shape, found in by_shape.items()}
 
-    def has(self, value: Any, tolerance: float) -> bool:
-        """Return whether an array is among them."""
+    def has(self, value: Any, tolerance: float, without: Set[str] = frozenset()) -> bool:
+        """Return whether an array is among them, under a name that is none of those."""
         stack = self.stacks.get(np.shape(value)) if isinstance(value, np.ndarray) else None
         if stack is None or not value.any():
             return False
         with np.errstate(all="ignore"):
             near = abs(stack - value) <= tolerance * np.maximum(abs(value), 1)
-        return bool(near.reshape(len(stack), -1).all(axis=1).any())
+        found = near.reshape(len(stack), -1).all(axis=1)
+        return any(self.names[value.shape][k] not in without for k in np.flatnonzero(found))
 
 
 def compiled(exercise: Exercise, tree: ast.FunctionDef) -> Any:

@@ -13,15 +13,16 @@ from typing import Any
 
 from scratch_rnn.exercises.comparison import Comparison
 from scratch_rnn.exercises.data import cases, tolerance
+from scratch_rnn.exercises.differences import numbers, shaped, shapes, sizes_of
 from scratch_rnn.exercises.guided import Guide, Pool
 from scratch_rnn.exercises.pairing import best_pairs
 from scratch_rnn.exercises.reading import student_of, students_in
 from scratch_rnn.exercises.recognition import Call, gives
 from scratch_rnn.exercises.spec import Exercise
 from scratch_rnn.exercises.spec import exercise as exercise_of
-from scratch_rnn.exercises.student import Event, Student
+from scratch_rnn.exercises.student import Event, Failure, Student
 from scratch_rnn.exercises.values import alike, close, is_data, same
-from scratch_rnn.exercises.verdict import Finding, Verdict, numbers, shapes
+from scratch_rnn.exercises.verdict import Finding, Verdict
 
 EXTREME = ("not-shifted", "shifted-by-one-number", "logarithm-kept-from-zero")  # by extreme numbers
 
@@ -81,7 +82,11 @@ def _guides(name: str) -> list[Guide]:
 
 
 def _blamed(findings: list[Finding]) -> set[str]:
-    return {finding.number for finding in findings}
+    return {number for finding in findings for number in finding.numbers}
+
+
+def _finding(number: str, mistake: str, *sentences: str) -> Finding:
+    return Finding((number,) if number else (), mistake, sentences)
 
 
 def _called(student: Student, guide: Guide, filled: Set[str] = frozenset()) -> Call:
@@ -93,7 +98,7 @@ def _called(student: Student, guide: Guide, filled: Set[str] = frozenset()) -> C
     exercise = student.exercise
     run = student.run(guide.arguments)
     events = list(run.events)
-    if not run.error:
+    if not run.failure:
         expected = exercise.results
         run.results = as_list(run.results, len(expected))
         if len(run.results) == len(expected):
@@ -107,7 +112,7 @@ def _called(student: Student, guide: Guide, filled: Set[str] = frozenset()) -> C
         last = {event.name: event for event in events}
         events = [event for event in events if event.name not in filled or last[event.name] is event]
         events = [event for event in events if guide.has_shape(event.name, event.value)]
-    whole = not (run.error or student.blanks)
+    whole = not (run.failure or student.blanks)
     pool = Pool(events)
     return Call(guide, run, best_pairs(guide, events, pool, whole), pool)
 
@@ -123,13 +128,23 @@ def as_list(results: Any, count: int) -> list[Any]:
 def _failed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
     """Return what is to be said of an exception."""
     for call in calls:
-        if call.run.error:
-            number = call.run.error_numbers[-1] if call.run.error_numbers else ""
-            where = (
-                f"({number}) fails, " if number else "It fails, " if call.run.error.startswith("line") else ""
-            )
-            return [Finding(number, "", (f"{where}{call.run.error}.",))]
+        if failure := call.run.failure:
+            number = failure.numbers[-1] if failure.numbers else ""
+            where = f"({number}) fails, " if number else "It fails, " if failure.line else ""
+            where += f"line {failure.line}: " if failure.line else ""
+            if not failure.of_shapes:
+                return [_finding(number, "", f"{where}{failure.words}.")]
+            return [_finding(number, "", f"{where}the shapes do not fit.", *_of_shapes(failure, call.guide))]
     return []
+
+
+def _of_shapes(failure: Failure, guide: Guide) -> list[str]:
+    """Say which shapes the arrays have in a line that fails, and which its result should have."""
+    sizes = sizes_of(guide.exercise, guide.arguments)
+    there = [f"{name} is {shaped(shape, sizes)}" for name, shape in failure.shapes.items()]
+    wanted = [shaped(shape, sizes) for name, shape in sorted(guide.shapes) if name == failure.name]
+    result = f"; expected for {failure.name}: {' or '.join(wanted)}" if wanted else ""
+    return [f"There {', '.join(there)}{result}.", f"In NumPy's words: {failure.words}."]
 
 
 def _misshapen(exercise: Exercise, calls: list[Call]) -> list[Finding]:
@@ -145,9 +160,9 @@ def _misshapen(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             else len(found)
         )
         plural = "s" if len(expected) > 1 else ""
-        return [Finding("", "", (f"It returns {what}; expected {len(expected)} result{plural}: {names}.",))]
+        return [_finding("", "", f"It returns {what}; expected {len(expected)} result{plural}: {names}.")]
     if found[0] is None and len(found) == 1:
-        return [Finding("", "", (f"It returns nothing; expected {names}.",))]
+        return [_finding("", "", f"It returns nothing; expected {names}.")]
     return []
 
 
@@ -163,10 +178,10 @@ def _side_effects(student: Student, calls: list[Call]) -> list[Finding]:
     for call in calls:
         again = student.run(call.guide.arguments)
         results = as_list(again.results, len(call.run.results))
-        if again.error or not close(results, call.run.results, tolerance(student.exercise.name)):
+        if again.failure or not close(results, call.run.results, tolerance(student.exercise.name)):
             words = "The first call is right, but a second one with the same arguments gives other results"
             name = "accumulator-not-reset"
-            return [Finding("", name, (f"{words} ({name}).", "Start from new arrays in every call."))]
+            return [_finding("", name, f"{words} ({name}).", "Start from new arrays in every call.")]
     return []
 
 
@@ -182,7 +197,7 @@ def _changed(exercise: Exercise, calls: list[Call]) -> list[Finding]:
             words = f"The function changes its argument {name}, which its caller still needs ({mistake})."
             number = "N1" if mistake == "x-left-moved" else call.run.changing.get(name, "")
             where = f"({number}) " if number else ""
-            return [Finding(number, mistake, (where + words, "Work on a copy, or put back what was there."))]
+            return [_finding(number, mistake, where + words, "Work on a copy, or put back what was there.")]
     return []
 
 
@@ -197,7 +212,7 @@ def _extreme(exercise: Exercise, calls: list[Call]) -> Finding | None:
         if wrong == [not gives(function, call, call.guide.reference, near) for call in calls]:
             line = next(line for line in exercise.lines if line.place in mistake.statements)
             words = f"{line}: {mistake.words} ({mistake.name})."
-            return Finding(line.number, mistake.name, (words, f"See {line.section}."))
+            return _finding(line.number, mistake.name, words, f"See {line.section}.")
     return None
 
 
@@ -218,23 +233,24 @@ def _wrong_results(exercise: Exercise, calls: list[Call]) -> list[Finding]:
                 words = _swapped(exercise, name, twin[0], call)
                 name = twin[0] if {name, twin[0]} in call.run.shared else name
             elif not alike(one, other):
-                words = f"What it returns as {name} is wrong: {shapes(one, other)}."
+                sizes = sizes_of(exercise, call.guide.arguments)
+                words = f"What it returns as {name} is wrong: {shapes(one, other, sizes)}."
             elif isinstance(other, list):
                 words = f"What it returns as {name} is wrong, though each line before is right."
             else:
                 words = f"What it returns as {name} is wrong: {numbers(one, other, near)}."
             number = next((line.number for line in reversed(exercise.lines) if line.name == name), "")
-            return [Finding(number, "", (f"({number}) {words}" if number else words,))]
+            return [_finding(number, "", f"({number}) {words}" if number else words)]
     return []
 
 
 def _exchanged(exercise: Exercise, calls: list[Call]) -> bool:
-    """Return whether each result is right, or would be so in the place of another one."""
+    """Return whether all results are there, each in its place or in that of another one."""
     near = tolerance(exercise.name)
     return len(exercise.results) > 1 and all(
-        any(close(own, right, near) for right in call.guide.reference)
+        any(close(own, right, near) for own in call.run.results)
         for call in calls
-        for own in call.run.results
+        for right in call.guide.reference
     )
 
 

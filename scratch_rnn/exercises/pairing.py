@@ -8,16 +8,19 @@ from scratch_rnn.exercises.guided import Guide, Pairs, Pool, compiled
 from scratch_rnn.exercises.spec import Exercise, Line
 from scratch_rnn.exercises.student import Event
 
+Groups = dict[int, list[Event]]  # by a line's place
+
 
 def best_pairs(guide: Guide, events: list[Event], pool: Pool, whole: bool = True) -> Pairs:
     """Return which of a student's events may belong to which line of the solution, at which of its times.
 
-    By name and, where a name is written in several lines, by the number in the comment or by their order: as
-    leaves the fewest lines wrong. `whole` is false where the student's function has not come to its end.
+    By name and, where a name is written in several lines, by the number in the comment, by their order in
+    time or in the text: as leaves the fewest lines wrong. `whole` is false where the student's function has
+    not come to its end.
     """
     exercise, counts, pairs = guide.exercise, guide.counts, Pairs()
     function = compiled(exercise, exercise.tree)
-    computed = [line for line in exercise.lines if counts[line.place]]
+    computed = [line for line in exercise.lines if counts[line.place] or line.place in guide.conditional]
     open_names = []
     for name in dict.fromkeys(line.name for line in computed):
         lines = [line for line in computed if line.name == name]
@@ -27,8 +30,7 @@ def best_pairs(guide: Guide, events: list[Event], pool: Pool, whole: bool = True
         if not whole:
             pairs |= {moment: [event] for moment, event in zip(_order(lines, guide.order), own, strict=False)}
             continue
-        ways = [_by_number(lines, counts, own), _by_order(lines, guide.order, own)]
-        ways = [way for k, way in enumerate(ways) if way and way not in ways[:k]]
+        ways = _ways(lines, guide, own)
         pairs |= ways[0]
         if len(ways) > 1:
             open_names.append(ways)
@@ -37,6 +39,22 @@ def best_pairs(guide: Guide, events: list[Event], pool: Pool, whole: bool = True
         choices = [without | way for way in ways]
         pairs = min(choices, key=lambda choice: len(guide.walk(function, choice, pool).wrong()))
     return pairs
+
+
+def _ways(lines: list[Line], guide: Guide, own: list[Event]) -> list[Pairs]:
+    """Return in which ways the events of a name may belong to its lines.
+
+    One that leaves moments out is considered only where none has an event for each.
+    """
+    by_number, by_row = (
+        _shared_out(groups, guide.counts, guide.conditional)
+        for groups in (_groups_by_number(lines, own), _groups_by_row(lines, guide, own))
+    )
+    by_order = _by_order(lines, guide.order, own)
+    ways = [by_number, by_order, by_row]
+    ways = [way for k, way in enumerate(ways) if way and way not in ways[:k]]
+    every = {moment for moment in _order(lines, guide.order) if moment[0] not in guide.conditional}
+    return [way for way in ways if every <= way.keys()] or ways
 
 
 def _own_events(
@@ -64,8 +82,8 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _by_number(lines: list[Line], counts: Counter[int], own: list[Event]) -> Pairs:
-    """Pair events with lines of their number, if all of a name's events bear one; a line may have none.
+def _groups_by_number(lines: list[Line], own: list[Event]) -> Groups:
+    """Group events by the line of their number, if all of a name's events bear one; a line may have none.
 
     Lines without a number belong to one another in their order.
     """
@@ -75,18 +93,41 @@ def _by_number(lines: list[Line], counts: Counter[int], own: list[Event]) -> Pai
     if len(rows) > len(plain) or 0 in rows:  # what is returned under no name comes last
         return {}
     given = dict(zip(rows, plain, strict=False))
-    groups: dict[int, list[Event]] = {line.place: [] for line in lines}
+    groups: Groups = {line.place: [] for line in lines}
     for event in own:
         known = [last[number] for number in event.numbers if number in last]
         if not known and event.numbers:
             return {}
         groups[known[-1] if known else given[event.line]].append(event)
-    if any(len(group) % counts[place] for place, group in groups.items()):
+    return groups
+
+
+def _groups_by_row(lines: list[Line], guide: Guide, own: list[Event]) -> Groups:
+    """Group events by the student's lines, if there are as many as in the solution."""
+    rows = sorted({event.line for event in own})
+    if len(rows) < len(lines):  # the condition of some has never held
+        lines = [line for line in lines if line.place not in guide.conditional]
+    if len(rows) != len(lines) or 0 in rows:
         return {}
-    pairs = {}
+    return {
+        line.place: [event for event in own if event.line == row]
+        for line, row in zip(lines, rows, strict=True)
+    }
+
+
+def _shared_out(groups: Groups, counts: Counter[int], conditional: set[int]) -> Pairs:
+    """Pair the events of each line with its moments: to each as many.
+
+    A line under a condition is computed as often as the student's own condition holds, so each event of it
+    is a moment.
+    """
+    pairs = Pairs()
     for place, group in groups.items():
-        share = len(group) // counts[place]
-        for time in range(counts[place] if share else 0):
+        count = len(group) if place in conditional else counts[place]
+        if group and len(group) % count:
+            return {}
+        share = len(group) // count if group else 0
+        for time in range(count if share else 0):
             pairs[place, time] = group[time * share : (time + 1) * share]
     return pairs
 

@@ -52,18 +52,31 @@ class Call:
 
 def known_mistake(
     exercise: Exercise, calls: list[Call], wrong: set[int], tolerance: float
-) -> Explanation | None:
-    """Return the catalogued mistake whose results are the student's in all calls, or None.
+) -> tuple[Explanation | None, bool]:
+    """Return the catalogued mistake whose results are the student's in all calls, or None; and if it fits.
 
-    Of several the one that stands in a line that is known to be wrong.
+    It does where it gives the numbers on the way too, as far as they have names: two mistakes together may
+    give the results of a third. Those of its own lines it has to give. Of several that fit, the one that
+    stands in a line that is known to be wrong.
     """
     found = [
         mistake
         for mistake, planted in _planted(exercise.name)
         if _gives_the_results(planted, calls, tolerance)
+        and _leaves_right(exercise, mistake, set(mistake.statements), calls)
     ]
     found.sort(key=lambda mistake: not wrong & set(mistake.statements))
-    return explained_by(found[0]) if found else None
+    everywhere = {line.place for line in exercise.lines}
+    fitting = [mistake for mistake in found if _leaves_right(exercise, mistake, everywhere, calls)]
+    best = next(iter([*fitting, *found]), None)
+    return explained_by(best) if best else None, bool(fitting)
+
+
+def _leaves_right(exercise: Exercise, mistake: Mistake, places: set[int], calls: list[Call]) -> bool:
+    """Return whether the student's numbers at some places are those of a mistake."""
+    others = {line.place for line in exercise.lines} - places
+    tree = exercise.with_statements(mistake.statements)
+    return _explains(exercise, tree, 0, set(mistake.statements), calls, [others] * len(calls))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import traceback
 import warnings
 from collections.abc import Callable
@@ -28,14 +29,29 @@ class Event:
     numbers: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An exception, and the student's line it came from: its equations and name, and the arrays in it."""
+
+    words: str
+    line: int = 0
+    numbers: tuple[str, ...] = ()
+    name: str = ""
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def of_shapes(self) -> bool:
+        """Whether arrays that do not fit together are the cause."""
+        return bool(self.shapes) and re.search("shape|dimension|broadcast", self.words) is not None
+
+
 @dataclass
 class Run:
     """What one call of a student's function did."""
 
     results: Any = None
     events: list[Event] = field(default_factory=list)
-    error: str = ""
-    error_numbers: tuple[str, ...] = ()
+    failure: Failure | None = None
     changed: list[str] = field(default_factory=list)  # arguments that were not left as they were
     changing: dict[str, str] = field(default_factory=dict)  # the equation in whose line that happened first
     shared: list[set[str]] = field(default_factory=list)  # names of two results that are one array
@@ -88,7 +104,7 @@ class Student:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a student's code may raise, SystemExit too
-            run.error, run.error_numbers = self._told(error)
+            run.failure = self._failure(error)
         names = self.exercise.arguments
         run.changed = [
             name
@@ -112,9 +128,9 @@ class Student:
             node.lineno: self._numbers_of(node) for node in ast.walk(self.tree) if isinstance(node, ast.stmt)
         }
 
-    def _told(self, error: BaseException) -> tuple[str, tuple[str, ...]]:
-        """Return one line about an exception, with the last of the student's lines that it went through."""
-        words = " ".join(str(error).split())
+    def _failure(self, error: BaseException) -> Failure:
+        """Return what is known of an exception, from the last of the student's lines that it went through."""
+        words = " ".join(str(error).split()).rstrip(".")
         text = f"{type(error).__name__}: {words}" if words else type(error).__name__
         frames = [
             (frame, line)
@@ -122,7 +138,7 @@ class Student:
             if frame.f_code.co_filename == self.filename
         ]
         if not frames:
-            return text, ()
+            return Failure(text)
         frame, line = frames[-1]
         covering = [
             node
@@ -130,13 +146,13 @@ class Student:
             if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
         ]
         if not covering:
-            return f"line {line}: {text}", ()
+            return Failure(text, line)
         names = dict.fromkeys(node.id for node in ast.walk(covering[-1]) if isinstance(node, ast.Name))
         values = {name: frame.f_locals.get(name) for name in names}
-        shapes = [f"{name} {value.shape}" for name, value in values.items() if isinstance(value, np.ndarray)]
-        there = f" (there: {', '.join(shapes)})" if shapes else ""
-        known = [entry.number for entry in self.exercise.lines if entry.name == written_name(covering[-1])]
-        return f"line {line}: {text}{there}", self._numbers_of(covering[-1]) or tuple(known[-1:])
+        shapes = {name: value.shape for name, value in values.items() if isinstance(value, np.ndarray)}
+        name = written_name(covering[-1]) or ""
+        known = [entry.number for entry in self.exercise.lines if entry.name == name]
+        return Failure(text, line, self._numbers_of(covering[-1]) or tuple(known[-1:]), name, shapes)
 
 
 class Recorder:

@@ -1,29 +1,42 @@
-"""What the judge says, in words."""
+"""What the judge says."""
 
 from __future__ import annotations
 
+import re
+import textwrap
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
+from scratch_rnn.exercises.spec import ORDER, Exercise
 
-from scratch_rnn.exercises.guided import Moment
-from scratch_rnn.exercises.recognition import NOT_COMPUTED, Explanation
-from scratch_rnn.exercises.spec import ORDER, SECTIONS, Exercise, Line
-from scratch_rnn.exercises.values import agreeing, alike, close
+WIDTH = 80
+MOST = 3  # findings told in full: with them a verdict is a screen
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not right: the equation's number, or "", the mistake's name, or "", and sentences."""
+    """One thing that is not right: equations, the mistake's name, or "", sentences, and the wrong lines.
 
-    number: str
+    lines: as a verdict has them, such as "(L9) df".
+    """
+
+    numbers: tuple[str, ...]
     mistake: str
     sentences: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """The first equation, or "" where it is none's."""
+        return self.numbers[0] if self.numbers else ""
 
     def __str__(self) -> str:
         """All sentences in a row."""
         return " ".join(self.sentences)
+
+    def block(self) -> str:
+        """The sentences wrapped, all but the first one indented."""
+        first, *others = self.sentences
+        return "\n".join([wrapped(first), *(wrapped(sentence, "  ") for sentence in others)])
 
 
 @dataclass(repr=False)
@@ -45,22 +58,25 @@ class Verdict:
         return not (self.findings or self.blanks)
 
     def paragraphs(self) -> list[str]:
-        """Return the verdict, a paragraph for each finding."""
+        """Return the verdict in wrapped paragraphs: the first findings, the others by name, what is right."""
         name = self.exercise.name
         if self.passed:
             return [f"{name} is right.", *_after(name)]
         paragraphs = [f"{name} is not right yet." if self.findings else f"{name} is not finished."]
-        paragraphs += [str(finding) for finding in self.findings]
+        paragraphs += [finding.block() for finding in self.findings[:MOST]]
+        others = [finding.lines or (finding.sentences[0].rstrip("."),) for finding in self.findings[MOST:]]
+        if others:
+            paragraphs.append(wrapped(f"Wrong too: {', '.join(line for lines in others for line in lines)}."))
         if self.right and (self.blanks or not self.findings):
-            paragraphs.append(f"Right so far: {', '.join(self.right)}.")
+            paragraphs.append(wrapped(f"Right so far: {', '.join(self.right)}."))
         if self.blanks:
             verb = "are" if len(self.blanks) > 1 else "is"
-            paragraphs.append(f"{', '.join(self.blanks)} {verb} still blank.")
+            paragraphs.append(wrapped(f"{', '.join(self.blanks)} {verb} still blank."))
         return paragraphs
 
     def hint(self, steps: int) -> list[str]:
         """Return hints for the first thing that is not right: where to look, the rule, the line itself."""
-        numbers = [finding.number for finding in self.findings if finding.number]
+        numbers = [number for finding in self.findings for number in finding.numbers]
         numbers += [blank[1:].partition(")")[0] for blank in self.blanks if blank.startswith("(")]
         number = next((number for number in numbers if number in self.exercise.hints), None)
         if number is None or not steps:
@@ -71,10 +87,24 @@ class Verdict:
         return hints[:steps]
 
     def __str__(self) -> str:
-        """The paragraphs, a line each."""
+        """The paragraphs, one below the other."""
         return "\n".join(self.paragraphs())
 
     __repr__ = __str__
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Return a text in lines of 80 columns; code in it is broken only where it is long."""
+    glued = re.sub(r"`[^`]{1,60}`|\(\w+\) \w+", lambda found: found[0].replace(" ", "\xa0"), text)
+    rows = textwrap.fill(
+        glued,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return rows.replace("\xa0", " ")
 
 
 def _after(name: str) -> list[str]:
@@ -82,77 +112,3 @@ def _after(name: str) -> list[str]:
     if place == len(ORDER):
         return ["That was the last one."]
     return [f"The next one: scratch-rnn exercise start {ORDER[place]}"]
-
-
-def wrong_line(
-    line: Line,
-    numbers: tuple[str, ...],
-    moment: Moment | None,
-    before: str,
-    why: Explanation | None,
-    tolerance: float,
-) -> Finding:
-    """Return what is to be said of a line whose numbers are wrong, at the first moment where they are.
-
-    numbers: its own equation; for a given line those that it is made of.
-    """
-    made = " and ".join(f"({number})" for number in numbers)
-    head = str(line) if line.number or not made else f"{line.name}, which comes from {made},"
-    sentences = [f"{head} is wrong{_compared(moment, tolerance) if moment else ''}{before}."]
-    if why:
-        name = f" ({why.name})" if why.name else ""
-        wrong = " and ".join(f"`{text}`" for text in why.wrong)
-        known = "" if why.words.startswith(NOT_COMPUTED) else f"Your numbers are those of {wrong}: "
-        words = why.words if known else why.words.capitalize()
-        sentences.append(f"{known}{words}{name}.")
-    number = numbers[0] if numbers else ""
-    if number[:1] in SECTIONS:
-        sentences.append(f"See {SECTIONS[number[:1]]} of docs/bptt.md.")
-    return Finding(number, why.name if why else "", tuple(sentences))
-
-
-def _compared(moment: Moment, tolerance: float) -> str:
-    own, rule = moment.own, moment.rule
-    time = f" at t = {moment.time}" if moment.time is not None else ""
-    if not alike(own, rule):
-        return f"{time}: {shapes(own, rule)}"
-    if isinstance(rule, (list, tuple)):
-        wrong = [pair for pair in zip(own, rule, strict=True) if not close(*pair, tolerance)]
-        agree = f"{len(rule) - len(wrong)} of {len(rule)} arrays agree"
-        return f"{time}: {agree}; in the first other one {numbers(*wrong[0], tolerance)}"
-    return f"{time}: {numbers(own, rule, tolerance)}"
-
-
-def shapes(own: Any, rule: Any) -> str:
-    """Say which shape a value has and which it should have."""
-    return f"it is {_kind(own)} and should be {_kind(rule)}"
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, np.ndarray) and value.ndim:
-        return f"of shape {value.shape}"
-    return "one number" if isinstance(value, (np.ndarray, np.generic, int, float)) else f"{value!r:.40}"
-
-
-def numbers(own: Any, rule: Any, tolerance: float) -> str:
-    """Say how many entries agree, where the worst is, and both numbers there."""
-    agree = agreeing(own, rule, tolerance)
-    own, rule = np.asarray(own), np.asarray(rule)
-    if own.dtype == np.float32:
-        return "it is float32 and should be float64"
-    if not rule.ndim:
-        return f"yours is {_number(own)}, right is {_number(rule)}"
-    with np.errstate(all="ignore"):
-        size = np.where(agree, -1.0, np.nan_to_num(abs(own.astype(float) - rule), nan=np.inf))
-    worst = tuple(int(place) for place in np.unravel_index(np.argmax(size), size.shape))
-    return (
-        f"{int(agree.sum())} of {agree.size} entries agree; at {list(worst)} yours is {_number(own[worst])}, "
-        f"right is {_number(rule[worst])}"
-    )
-
-
-def _number(value: Any) -> str:
-    value = np.asarray(value)[()]
-    return str(bool(value)) if np.asarray(value).dtype.kind == "b" else f"{value:.6g}"

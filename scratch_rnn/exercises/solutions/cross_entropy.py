@@ -77,6 +77,11 @@ MISTAKES = [
         "dlogits = np.exp(log_p) - one_hot  # (C2)",
     ),
     ("wrong-sign", "y - p stands where p - y belongs", "dlogits = (one_hot - np.exp(log_p)) / B  # (C2)"),
+    (
+        "softmax-left-out",
+        "that is the gradient with respect to p: the way through the softmax is missing",
+        "dlogits = -one_hot / np.exp(log_p) / B  # (C2)",
+    ),
     ("label-forgotten", "p alone: the label is missing", "dlogits = np.exp(log_p) / B  # (C2)"),
     ("logarithm-for-probability", "log p stands where p belongs", "dlogits = (log_p - one_hot) / B  # (C2)"),
     (

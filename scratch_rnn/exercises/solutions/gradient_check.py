@@ -1,19 +1,21 @@
 """A gradient check of one's own.
 
 f is any function of one array whose value is one number, and `gradient` what somebody says its gradient at
-x is. Compare it with numbers that need no derivation: central differences with step h, as the lines say;
-the complex step does as well, f can take complex arrays. A gradient with NaN in it must not pass.
+x is. Compare it with numbers that need no derivation: central differences with step h, for which the lines
+are here. The complex step in place of them is right too, because f takes complex arrays. A gradient with
+NaN in it must not pass.
 """
 
 import numpy as np
 
 
-def gradient_check(f, x, gradient, h=1e-5, tolerance=1e-5, floor=1e-3):
+def gradient_check(f, x, gradient, h=1e-5, tolerance=1e-6, floor=1e-3):
     """Return `numeric`, `error` and `passed`.
 
     x: the array; it is not changed.  gradient: an array of the same shape.
     numeric: the derivatives by differences, an array.
-    error: the largest relative error of all entries, one number; below the floor, sizes count as the floor.
+    error: the largest relative error of all entries, one number: how far the two numbers of an entry are
+        apart, over their size. The size is that of the larger one, without its sign, but at least the floor.
     passed: whether the error is within the tolerance, True or False.
     """
     numeric = np.zeros(x.shape)
@@ -80,6 +82,16 @@ MISTAKES = [
         "relative-to-the-sum",
         "relative to the sum of both, which halves the error",
         "size = np.maximum(abs(gradient) + abs(numeric), floor)  # (N3)",
+    ),
+    (
+        "relative-to-the-sum",
+        "relative to the sum of both, which halves the error; and the floor is missing",
+        "size = abs(gradient) + abs(numeric)  # (N3)",
+    ),
+    (
+        "sign-of-the-size",
+        "without abs: the size of a number below zero counts as the floor",
+        "size = np.maximum(np.maximum(gradient, numeric), floor)  # (N3)",
     ),
     (
         "relative-to-their-difference",

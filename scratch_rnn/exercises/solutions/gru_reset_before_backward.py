@@ -96,8 +96,16 @@ MISTAKES = [
     ),
     ("reset-gate-left-out", "the reset gate is missing", "dh_prev += dm  # (G15)"),
     ("not-accumulated", "= stands where += belongs: the parts before are lost", "dh_prev = dm * r  # (G15)"),
-    ("activation-for-its-derivative", "u stands where u (1 - u) belongs", "dz_u = du * u  # (G16)"),
-    ("activation-for-its-derivative", "r stands where r (1 - r) belongs", "dz_r = dr * r  # (G16)"),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_u = du * u  # (G16)",
+    ),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_r = dr * r  # (G16)",
+    ),
     (
         "derivative-of-tanh",
         "1 - y^2 is the derivative of tanh; this gate is a sigmoid",

@@ -97,8 +97,16 @@ MISTAKES = [
         "= stands where += belongs: the parts before are lost",
         "dh_prev = dp @ U_g.T  # (G12)",
     ),
-    ("activation-for-its-derivative", "u stands where u (1 - u) belongs", "dz_u = du * u  # (G16)"),
-    ("activation-for-its-derivative", "r stands where r (1 - r) belongs", "dz_r = dr * r  # (G16)"),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_u = du * u  # (G16)",
+    ),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_r = dr * r  # (G16)",
+    ),
     (
         "derivative-of-tanh",
         "1 - y^2 is the derivative of tanh; this gate is a sigmoid",

@@ -53,6 +53,7 @@ HINTS = {
 
 MISTAKES = [
     ("activation-forgotten", "the tanh of c is missing", "do = dh * c  # (L7)"),
+    ("factors-swapped", "o stands where tanh(c) belongs: R1 wants the other factor", "do = dh * o  # (L7)"),
     (
         "derivative-of-an-output",
         "the derivative is taken at tanh(c) in place of c",
@@ -93,6 +94,11 @@ MISTAKES = [
     ),
     ("factors-swapped", "g stands where i belongs: R1 wants the other factor", "dg = dc * g  # (L11)"),
     ("factors-swapped", "f stands where c_{t-1} belongs: R1 wants the other factor", "df = dc * f  # (L9)"),
+    (
+        "factors-swapped",
+        "c_{t-1} stands where f belongs: R1 wants the other factor",
+        "dc_prev = dc * c_prev  # (L12)",
+    ),
     ("forget-gate-left-out", "the forget gate is missing", "dc_prev = dc  # (L12)"),
     ("wrong-gate", "i stands where f belongs", "dc_prev = dc * i  # (L12)"),
     (
@@ -100,9 +106,21 @@ MISTAKES = [
         "dc_carried stands where dc belongs: the way through h is lost",
         "dc_prev = dc_carried * f  # (L12)",
     ),
-    ("activation-for-its-derivative", "i stands where i (1 - i) belongs", "dz_i = di * i  # (L13)"),
-    ("activation-for-its-derivative", "f stands where f (1 - f) belongs", "dz_f = df * f  # (L13)"),
-    ("activation-for-its-derivative", "o stands where o (1 - o) belongs", "dz_o = do * o  # (L13)"),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_i = di * i  # (L13)",
+    ),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_f = df * f  # (L13)",
+    ),
+    (
+        "activation-for-its-derivative",
+        "y stands where y (1 - y) belongs",
+        "dz_o = do * o  # (L13)",
+    ),
     ("activation-for-its-derivative", "g stands where 1 - g^2 belongs", "dz_g = dg * g  # (L14)"),
     (
         "derivative-of-tanh",

@@ -135,6 +135,11 @@ MISTAKES = [
         "dh_0 = np.zeros_like(dh_carried)  # (T5)",
     ),
     (
+        "hidden-state-off-by-one",
+        "dh belongs to the state that the first step made; the one before it gets dh_carried",
+        "dh_0 = dh  # (T5)",
+    ),
+    (
         "forwards-in-time",
         "the loop runs forwards: step t needs what step t + 1 hands back",
         "for t in range(T):",

@@ -79,6 +79,11 @@ MISTAKES = [
         "one window alone: the cut at T - 2k and those before are missing",
         "border = T - t == k and t > 0  # (K1)",
     ),
+    (
+        "cut-once",
+        "one window alone: the cut at T - 2k and those before are missing, and t = 0 may be one",
+        "border = t == T - k  # (K1)",
+    ),
     ("never-cut", "nothing is cut", "border = False  # (K1)"),
     (
         "carried-gradient-dropped",
@@ -106,6 +111,16 @@ MISTAKES = [
         "dz[:, t] = dh * (1 - h[:, t] ** 2)  # (S2)",
     ),
     ("kernel-not-transposed", "U stands where U transposed belongs", "dh_carried = dz[:, t] @ U  # (T5)"),
+    (
+        "pre-activation-skipped",
+        "dh is carried on without its way through tanh",
+        "dh_carried = dh @ U.T  # (T5)",
+    ),
+    (
+        "hidden-state-off-by-one",
+        "dh belongs to the state that the first step made; the one before it gets dh_carried",
+        "dh_0 = dh",
+    ),
     (
         "forwards-in-time",
         "the loop runs forwards: step t needs what step t + 1 hands back",
