@@ -427,6 +427,22 @@ def test_where_a_number_has_no_name_it_is_not_decided_which_of_two_equations_is_
     assert "no name for z" in str(finding)
 
 
+def test_a_number_under_another_name_is_not_doubted(verdict_on):
+    text = """def simple_rnn_step_backward(dh, x_t, h_prev, h, W, U):
+    delta = dh * (1 - h**2)
+    dx_t, dh_prev, dW, dU = delta @ W.T, delta @ U.T, x_t.T @ delta, h_prev.T @ delta
+    return dx_t, dh_prev, dW, dU, np.median(delta, axis=0)
+"""
+    (finding,) = verdict_on(text).findings
+    assert list(finding.lines) == ["(T3) db"]
+    assert str(finding).startswith("(T3) db is wrong")
+
+
+def test_a_tolerance_of_the_students_own_is_not_what_is_judged(verdict_on):
+    own = exercise("gradient_check").source.replace("tolerance=1e-6", "tolerance=0.5")
+    assert verdict_on(own).passed
+
+
 def test_the_gradient_check_has_the_tolerance_of_the_librarys_central_differences():
     default = inspect.signature(exercise("gradient_check").function()).parameters["tolerance"].default
     assert default == TOLERANCES["float64"]["central"]

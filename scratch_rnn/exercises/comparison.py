@@ -190,10 +190,22 @@ class Comparison:
         return bool(_read(self.lines[place]) & {self.lines[other].name for other in wrong})
 
     def _nameless(self, line: Line) -> tuple[Line, ...]:
-        """Return the lines that a line is computed from and the student has no name for."""
-        read = _read(line)
+        """Return the lines that a line is computed from and whose numbers the student does not show."""
+        read = _read(line) - {line.name}
         absent = [self.lines[place] for place in self._absent() if place < line.place]
-        return tuple(other for other in absent if other.number and other.name in read - {line.name})
+        return tuple(
+            other
+            for other in absent
+            if other.number and other.name in read and not self._is_shown(other.place)
+        )
+
+    def _is_shown(self, place: int) -> bool:
+        """Return whether the student has the numbers of a line, under whatever name."""
+        return all(
+            call.pool.has(moment.rule, self.near)
+            for call, walk in zip(self.calls, self.walks, strict=True)
+            for moment in walk.of(place)
+        )
 
     def _reaches_it_alone(self, place: int) -> Explanation | None:
         """Return a catalogued mistake that makes the numbers of a line, if not of all that use the same."""

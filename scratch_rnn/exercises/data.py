@@ -157,7 +157,7 @@ def _gradient_check(rng: np.random.Generator) -> list[Arguments]:
         for factor in factors:
             wrong = right.copy()
             wrong[last] *= factor
-            calls.append((f, x, wrong))
+            calls.append((f, x, wrong, 1e-5, 1e-6, 1e-3))
     return calls
 
 

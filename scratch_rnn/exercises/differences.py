@@ -18,7 +18,7 @@ SHAPES = re.compile(r"((?:\w+, )*\w+) \(([^()]*)\)")  # of one or more names, in
 
 def sizes_of(exercise: Exercise, arguments: tuple[Any, ...]) -> Sizes:
     """Return which size is called what, by the shapes that the docstring tells of the arguments."""
-    given = dict(zip(exercise.arguments, arguments, strict=False))  # some have defaults
+    given = dict(zip(exercise.arguments, arguments, strict=True))
     sizes: Sizes = {}
     for names, shape in SHAPES.findall(ast.get_docstring(exercise.tree) or ""):
         letters = [letter.strip() for letter in shape.split(",") if letter.strip()]
