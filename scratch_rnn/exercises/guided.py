@@ -166,16 +166,16 @@ class Unexpected(Exception):
 
 
 class Pool:
-    """All arrays that a student's function has given a name, to look one up by its numbers."""
+    """All arrays that a student's function has given a name, alone or in a list, to look one up."""
 
     def __init__(self, events: list[Event]) -> None:
-        by_shape: dict[tuple[int, ...], list[Event]] = {}
+        by_shape: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
         for event in events:
-            value = event.value
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim and value.any():
-                by_shape.setdefault(value.shape, []).append(event)
-        self.names = {shape: [event.name for event in found] for shape, found in by_shape.items()}
-        self.stacks = {shape: np.stack([event.value for event in found]) for shape, found in by_shape.items()}
+            for value in event.value if isinstance(event.value, (list, tuple)) else [event.value]:
+                if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim and value.any():
+                    by_shape.setdefault(value.shape, []).append((event.name, value))
+        self.names = {shape: [name for name, _ in found] for shape, found in by_shape.items()}
+        self.stacks = {shape: np.stack([value for _, value in found]) for shape, found in by_shape.items()}
 
     def has(self, value: Any, tolerance: float, without: Set[str] = frozenset()) -> bool:
         """Return whether an array is among them, under a name that is none of those."""

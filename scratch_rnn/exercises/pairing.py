@@ -44,7 +44,8 @@ def best_pairs(guide: Guide, events: list[Event], pool: Pool, whole: bool = True
 def _ways(lines: list[Line], guide: Guide, own: list[Event]) -> list[Pairs]:
     """Return in which ways the events of a name may belong to its lines.
 
-    One that leaves moments out is considered only where none has an event for each.
+    One that leaves moments out is considered only where none has an event for each. Best is one that leaves
+    out no line with a number.
     """
     by_number, by_row = (
         _shared_out(groups, guide.counts, guide.conditional)
@@ -54,7 +55,9 @@ def _ways(lines: list[Line], guide: Guide, own: list[Event]) -> list[Pairs]:
     ways = [by_number, by_order, by_row]
     ways = [way for k, way in enumerate(ways) if way and way not in ways[:k]]
     every = {moment for moment in _order(lines, guide.order) if moment[0] not in guide.conditional}
-    return [way for way in ways if every <= way.keys()] or ways
+    ways = [way for way in ways if every <= way.keys()] or ways
+    numbered = {line.place for line in lines if line.number}
+    return sorted(ways, key=lambda way: len(numbered - {place for place, _ in way}))
 
 
 def _own_events(
