@@ -438,6 +438,29 @@ def test_a_number_under_another_name_is_not_doubted(verdict_on):
     assert str(finding).startswith("(T3) db is wrong")
 
 
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        (("df * f * (1 - f)", "df * f"), ["(L13) dz_f"]),
+        (("dc * f\n", "dc\n"), ["(L12) dc_prev"]),
+        (("dh * o *", "dh *"), ["(L8) dc"]),
+    ],
+)
+def test_two_lines_in_one_are_right_under_the_name_of_the_first(change, lines, verdict_on):
+    text = """def lstm_step_backward(dh, dc_carried, c_prev, i, f, g, o, c, U):
+    do = dh * np.tanh(c) * o * (1 - o)  # not (L7) alone
+    dc = dh * o * (1 - np.tanh(c) ** 2) + dc_carried
+    df = dc * c_prev
+    di = dc * g * i * (1 - i)  # nor this (L10)
+    dg = dc * i
+    dc_prev = dc * f
+    dz = np.hstack([di, df * f * (1 - f), dg * (1 - g**2), do])
+    return dz @ U.T, dc_prev, dz
+"""
+    assert not verdict_on(text).findings
+    assert wrong_lines(verdict_on(text.replace(*change))) == lines
+
+
 def test_a_tolerance_of_the_students_own_is_not_what_is_judged(verdict_on):
     own = exercise("gradient_check").source.replace("tolerance=1e-6", "tolerance=0.5")
     assert verdict_on(own).passed

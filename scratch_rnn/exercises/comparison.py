@@ -59,6 +59,17 @@ class Comparison:
         told = one_for_each_mistake(self._with_exchanges(blames))
         return [self._finding(blame) for blame in told], self._right_ones()
 
+    def holds_without(self, name: str) -> bool:
+        """Return whether all that is computed from a name is right, though the name has no numbers here."""
+        statuses, names, readers = self._statuses(), {name}, set()
+        for line in self.exercise.lines:
+            if (_read(line) - {line.name}) & names:
+                if statuses[line.place] == "absent":
+                    names.add(line.name)
+                else:
+                    readers.add(line.place)
+        return bool(readers) and all(statuses[place] == "right" for place in readers)
+
     def _finding(self, blame: Blame) -> Finding:
         """Return a blame in words."""
         lines = tuple(str(line) for line in blame.lines)

@@ -10,6 +10,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Walk:
         return sorted(place for place in places if all(moment.own is None for moment in self.of(place)))
 
 
+@lru_cache(maxsize=256)  # a judge compiles thousands of functions that differ in one statement
 def _showing(name: str, node: ast.stmt) -> ast.stmt:
     target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]  # type: ignore[attr-defined]
     index = "..."

@@ -65,15 +65,42 @@ def judged(student: Student) -> Verdict:
     # Arguments that change make given lines wrong, so then the equations alone are compared.
     whole = not (verdict.findings or verdict.blanks)
     found, verdict.right = Comparison(exercise, calls, whole).findings()
-    if whole and (filled := student.filled):
-        ends = [_called(student, guide, filled) for guide in _guides(exercise.name)]
-        others, right = Comparison(exercise, ends, whole).findings()
+    filled = student.filled if whole else set()
+    if filled:
+        others, right = _comparison(student, filled).findings()
         if others and len(_blamed(others)) < len(_blamed(found)):
             found, verdict.right = others, right
+        else:
+            filled = set()
+    if whole and (other := _names_for_something_else(student, found, filled)):
+        found, verdict.right = _comparison(student, filled, other).findings()
     verdict.findings = found + verdict.findings
     if whole and not found:
         verdict.findings += _wrong_results(exercise, calls)
     return verdict
+
+
+def _comparison(student: Student, filled: Set[str], without: Set[str] = frozenset()) -> Comparison:
+    """Return the comparison of the student's calls where some names are read otherwise: see `_called`."""
+    exercise = student.exercise
+    calls = [_called(student, guide, filled, without) for guide in _guides(exercise.name)]
+    return Comparison(exercise, calls, whole=True)
+
+
+def _names_for_something_else(student: Student, found: list[Finding], filled: Set[str]) -> set[str]:
+    """Return the names of blamed lines that hold something else than the solution's do, and rightly.
+
+    Who writes di = dc * g * i * (1 - i) has left a line out, not made a mistake: all that is computed from
+    it is right.
+    """
+    others: set[str] = set()
+    blamed = dict.fromkeys(line.name for line in student.exercise.lines if line.number in _blamed(found))
+    for name in blamed:
+        if name not in student.exercise.results:
+            without = {*others, name}
+            if _comparison(student, filled, without).holds_without(name):
+                others = without
+    return others
 
 
 @cache
@@ -89,15 +116,17 @@ def _finding(number: str, mistake: str, *sentences: str) -> Finding:
     return Finding((number,) if number else (), mistake, sentences)
 
 
-def _called(student: Student, guide: Guide, filled: Set[str] = frozenset()) -> Call:
+def _called(
+    student: Student, guide: Guide, filled: Set[str] = frozenset(), without: Set[str] = frozenset()
+) -> Call:
     """Run a student's function once; where it has no name for a result, what it returns has it.
 
     filled: names whose arrays are filled part by part, so that only their last value is evidence; then
-    neither is a number of a shape that no line of that name has.
+    neither is a number of a shape that no line of that name has.  without: names whose numbers are none.
     """
     exercise = student.exercise
     run = student.run(guide.arguments)
-    events = list(run.events)
+    events = [event for event in run.events if event.name not in without]
     if not run.failure:
         expected = exercise.results
         run.results = as_list(run.results, len(expected))

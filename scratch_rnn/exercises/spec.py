@@ -9,7 +9,7 @@ import re
 import tokenize
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ class Exercise:
         """The equations to be found, each once, in their order."""
         return list(dict.fromkeys(line.number for line in self.lines if line.number))
 
-    @property
+    @cached_property
     def results(self) -> list[str]:
         """The names of what the function returns."""
         value = returned(self.tree)
@@ -117,7 +117,7 @@ class Exercise:
         def change(old: ast.stmt) -> list[ast.stmt]:
             if old.lineno not in statements:
                 return [old]
-            new = ast.copy_location(copy.deepcopy(statements[old.lineno]), old)
+            new = ast.copy_location(copy.copy(statements[old.lineno]), old)
             if isinstance(new, ast.For) and isinstance(old, ast.For):
                 new.body = old.body
             return [new]
@@ -128,7 +128,7 @@ class Exercise:
         """Return the function that a tree, that of the solution where none is given, is the source of."""
         module = ast.Module([self.tree if tree is None else tree], [])
         space: dict[str, Any] = {"np": import_module("numpy"), **names}
-        exec(compile(ast.fix_missing_locations(module), f"<{self.name}>", "exec"), space)
+        exec(compile(module, f"<{self.name}>", "exec"), space)
         return space[self.name]
 
 
