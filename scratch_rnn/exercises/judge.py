@@ -94,8 +94,8 @@ def _names_for_something_else(student: Student, found: list[Finding], filled: Se
     it is right.
     """
     others: set[str] = set()
-    blamed = dict.fromkeys(line.name for line in student.exercise.lines if line.number in _blamed(found))
-    for name in blamed:
+    blamed = {line for finding in found for line in finding.lines}
+    for name in dict.fromkeys(line.name for line in student.exercise.lines if str(line) in blamed):
         if name not in student.exercise.results:
             without = {*others, name}
             if _comparison(student, filled, without).holds_without(name):
