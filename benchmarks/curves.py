@@ -62,4 +62,5 @@ def _legend(figure: Figure) -> None:
     """Name below the panels what their lines are, each once."""
     named = (axes.get_legend_handles_labels() for axes in figure.axes)
     lines = {label: line for handles, labels in named for line, label in zip(handles, labels, strict=True)}
-    figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=3)
+    columns = len(lines) if len(lines) < 5 else 3
+    figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=columns)
