@@ -22,15 +22,7 @@ from scratch_rnn.files import unfinished, write_json
 
 STUDY, JOBS = "study.json", "jobs"
 OF_STUDY = ("keras", "margin", "recipes", "versions")
-OF_RESULT = (
-    "cell",
-    "series",
-    "seed",
-    "models",
-    "digits",
-    "seconds",
-    "versions",
-)  # the first three name the job
+OF_RESULT = ("cell", "series", "seed", "models", "digits", "seconds", "versions")  # three name the job
 OF_JOBS = ("cell", "seed", "data", "reference")  # what of a recipe each job says anew, and what is not used
 
 
