@@ -6,7 +6,7 @@ epoch whose data all ranks have, as all epochs of a `fit` but the first are.
 
     python benchmarks/ranks.py
 
-prints the table and writes results/ranks.json. About two minutes. More ranks than cores wait for each other.
+prints the table and writes results/ranks.json. About a minute. More ranks than cores wait for each other.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     add("--cell", choices=list(CELLS), default="lstm", help="(default: lstm)")
     add("--units", type=positive_int, default=128, help="of it (default: 128)")
     add("--batch", type=positive_int, default=128, help="digits in a batch (default: 128)")
-    add("--rounds", type=positive_int, default=9, help="that count (default: 9)")
+    add("--rounds", type=positive_int, default=15, help="that count (default: 15)")
     add("--steps", type=positive_int, default=40, help="in each round (default: 40)")
     add("--as-rank", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
