@@ -43,7 +43,7 @@ MEASURED = {  # the batches with which each network is measured
     "lstm,128": (64, 128, 256, 1024),
     "lstm,512": (64, 128, 256),
 }
-MILLISECONDS = 250  # that an epoch takes at least
+MILLISECONDS, STEPS = 250, 10  # that an epoch takes at least, so that its beginning does not count much
 
 Result = dict[str, Any]
 
@@ -83,7 +83,7 @@ def measured(rounds: int) -> Result:
 
 def measured_steps(name: str, batch: int, shard: float, rounds: int) -> Result:
     """Return the rounds of steps on one rank and on two, and of messages and works, all in turn."""
-    steps = min(50, max(2, round(MILLISECONDS * SHARD_ROWS / batch / shard)))
+    steps = min(50, max(STEPS, round(MILLISECONDS * SHARD_ROWS / batch / shard)))
     setting = setting_of(name).but(batch=batch, steps=steps)
     with works(name) as round_of_works, ranks.started(1, setting) as one, ranks.started(2, setting) as two:
         programs: dict[str, Any] = {"works": round_of_works, "1": one, "2": two}

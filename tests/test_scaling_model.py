@@ -174,11 +174,11 @@ def test_steps_are_measured_in_turn_with_messages_and_works(monkeypatch):
     }
     assert [options.get("clock") for _, options in asked if options] == ["process_time"]
     trained = [(what[0], what[1].batch, what[1].steps) for what, _ in asked if len(what) == 2]
-    # 250 ms are ten steps of one shard, but not even one of 16, and never fewer than two.
-    assert trained == [(1, 64, 10), (2, 64, 10), (1, 1024, 2), (2, 1024, 2)]
+    # 250 ms are ten steps of one shard, but not even one of 16, and never fewer than ten.
+    assert trained == [(1, 64, 10), (2, 64, 10), (1, 1024, 10), (2, 1024, 10)]
     assert result["bytes"] == {"lstm,128": 4 * ((28 + 128 + 1) * 512 + 129 * 10)}
     assert result["rounds"] == {"messages": {"burst": [1.0]}, "lstm,128": {"64 rows, alone": [25.0]}}
-    assert result["steps"]["lstm,128"]["1024"]["milliseconds"] == {"1": [250, 750], "2": [250, 750]}
+    assert result["steps"]["lstm,128"]["1024"]["milliseconds"] == {"1": [50, 150], "2": [50, 150]}
     assert {"load", "nice"} < set(result)
 
 
