@@ -31,8 +31,8 @@ from typing import Any
 import curves
 import numpy as np
 from interleave import FIGURES, RESULTS, write
-from long_memory import CELLS, as_table, done, finite
-from rich.console import Console
+from long_memory import CELLS, done, finite
+from terminal import show
 
 from scratch_rnn import GRU, LSTM, Adam, Callback, Dense, Sequential
 from scratch_rnn.arrays import Array
@@ -69,8 +69,8 @@ def main() -> None:
         for future in as_completed(names):
             write(FOLDER / f"{names[future]}.json", future.result())
     results = done(FOLDER, JOBS)
-    Console().print(as_table(rows(results), "test error, steps, rate"))
-    Console().print(as_table(gate_rows(results), "share of the state that a step keeps"))
+    show(rows(results), "test error, steps, rate")
+    show(gate_rows(results), "share of the state that a step keeps")
     save(curves.adding(validation_errors(results), EVERY, BASELINE, LEARNED), FIGURES / "adding.png")
 
 

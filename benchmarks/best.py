@@ -18,8 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from interleave import RESULTS, digits, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 
 from scratch_rnn.data.mnist import Split
 from scratch_rnn.runs.recipe import RECIPES, Recipe
@@ -52,7 +51,7 @@ def main() -> None:
     for name in arguments.only:
         if name not in done():
             write(FOLDER / f"{name.replace(' ', '_')}.json", trained(name, train, test))
-    Console().print(as_table(done()))
+    show(rows(done()), str(BEST))
 
 
 def trained(name: str, train: Split, test: Split) -> dict[str, Any]:
@@ -89,17 +88,6 @@ def rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
     tests = [result["test"]["accuracy"] for result in results.values() if "test" in result]
     if tests:
         table.append([f"mean of {len(tests)}", "", "", f"{statistics.mean(tests):.2%}", ""])
-    return table
-
-
-def as_table(results: dict[str, dict[str, Any]]) -> Table:
-    """Return the rows as they are printed."""
-    heading, *body = rows(results)
-    table = Table(title=str(BEST))
-    for column in heading:
-        table.add_column(column, justify="right" if column else "left")
-    for row in body:
-        table.add_row(*row)
     return table
 
 

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 import ways
 from interleave import FIGURES, RESULTS, take_turns, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 from threadpoolctl import threadpool_limits
 
 from scratch_rnn.commands.options import positive_int
@@ -54,7 +53,7 @@ def main() -> None:
         name: {"seconds": seconds[name], "peak MiB": peaks[name], "tape MiB": tape.nbytes / MEGABYTE}
         for name, tape in tapes.items()
     }
-    Console().print(as_table(results))
+    show(ways.checkpoint_rows(results), f"LSTM({UNITS}), {TIME} timesteps, {BATCH} sequences")
     write(RESULTS / "checkpoints.json", {"T": TIME, "B": BATCH, "H": UNITS, "k": results})
     save(ways.checkpoints(results), FIGURES / "checkpoints.png")
 
@@ -101,17 +100,6 @@ def peak(run: Callable[[], Any]) -> float:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return most / MEGABYTE
-
-
-def as_table(results: dict[str, dict[str, Any]]) -> Table:
-    """Return a row for each k."""
-    head, *rows = ways.checkpoint_rows(results)
-    table = Table(title=f"LSTM({UNITS}), {TIME} timesteps, {BATCH} sequences")
-    for column in head:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 from scratch_rnn.style import BLUE, FAINT, GREEN, MODEL_COLOURS, ORANGE, PALE, PURPLE, SKY, STYLE
 
 NARROW = 5.0  # inches
-MARKERS = "os^"
+MARKERS = {"o": 8, "s": 6, "^": 4}  # and their sizes: a network shows behind another with the same times
 PARTS = {
     "shards": ORANGE,
     "sums": GREEN,
@@ -36,8 +36,10 @@ def strong(
     for axes, (batch, networks) in zip(grid.flat, panels.items(), strict=True):
         ranks = list(next(iter(networks.values())))
         axes.loglog(ranks, ranks, "--", color=FAINT, linewidth=1, label="each rank as much as one alone")
-        for (network, gain), marker, colour in zip(networks.items(), MARKERS, MODEL_COLOURS, strict=False):
-            style = {"marker": marker, "markersize": 4, "color": colour, "label": network}
+        for gain, network, colour, (marker, size) in zip(
+            networks.values(), networks, MODEL_COLOURS, MARKERS.items(), strict=False
+        ):
+            style = {"marker": marker, "markersize": size, "color": colour, "label": network}
             axes.loglog(list(gain), list(gain.values()), **style)
         found = measured.get(batch, {})
         axes.loglog(list(found), list(found.values()), "kx", markersize=9, label="measured here")

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 import ways
 from interleave import FIGURES, RESULTS, take_turns, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 from threadpoolctl import threadpool_limits
 
 from scratch_rnn.commands.options import positive_int
@@ -44,7 +43,7 @@ def main() -> None:
         "units": {units: costs(units, USUAL_TIME, rounds) for units in UNITS},
         "timesteps": {steps: costs(USUAL_UNITS, steps, rounds) for steps in TIMES},
     }
-    Console().print(as_table(results))
+    show(ways.forward_rows(results), f"LSTM, one sequence; {USUAL_UNITS} units or {USUAL_TIME} timesteps")
     usual = {"units": USUAL_UNITS, "timesteps": USUAL_TIME, "features": FEATURES}
     write(RESULTS / "forwards.json", {"usual": usual, "over": results})
     save(ways.forwards(results), FIGURES / "forwards.png")
@@ -80,17 +79,6 @@ def cpu_seconds(run: Callable[[], Any]) -> float:
         run()
         calls += 1
     return (time.process_time() - start) / calls
-
-
-def as_table(results: dict[str, dict[int, dict[str, Any]]]) -> Table:
-    """Return a row for each size."""
-    head, *rows = ways.forward_rows(results)
-    table = Table(title=f"LSTM, one sequence; {USUAL_UNITS} units or {USUAL_TIME} timesteps")
-    for column in head:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

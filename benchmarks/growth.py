@@ -25,8 +25,7 @@ from typing import Any
 
 import numpy as np
 from interleave import RESULTS, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 
 from scratch_rnn.commands.options import path
 from scratch_rnn.data.mnist import load_mnist
@@ -47,7 +46,7 @@ def main() -> None:
         "folder", type=path, metavar="RUN", help="folder of a run of train, such as runs/three"
     )
     results = measured(parser.parse_args().folder)
-    Console().print(as_table(results))
+    show(as_rows(results), f"growth of the gradient a step back, first {DIGITS} test digits")
     write(RESULTS / "growth.json", {"digits": DIGITS, "cells": results})
 
 
@@ -103,17 +102,6 @@ def as_rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
             pairs = (f"{found['growth'][place]:.2f} ({found['direct'][place]:.2f})" for place in PLACES)
             rows.append([f"{cell} {when}", *pairs, f"{found['radius']:.2f}" if "radius" in found else ""])
     return rows
-
-
-def as_table(results: dict[str, dict[str, Any]]) -> Table:
-    """Return the same for the terminal."""
-    head, *rows = as_rows(results)
-    table = Table(title=f"growth of the gradient a step back, first {DIGITS} test digits")
-    for name in head:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

@@ -17,9 +17,8 @@ import argparse
 import numpy as np
 import ways
 from interleave import FIGURES, RESULTS, write
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from terminal import show
 
 from scratch_rnn.commands.options import natural_int, positive_int
 from scratch_rnn.data.mnist import load_mnist
@@ -48,7 +47,7 @@ def main() -> None:
             cell=cell, optimizer="adam", batch_size=32, epochs=arguments.epochs, seed=arguments.seed
         )
         results[CELLS[cell].__name__] = measured(recipe, arguments.digits)
-    Console().print(as_table(results))
+    show(ways.jacobian_rows(results), "largest / median singular value of ∂s_28/∂s_t")
     write(RESULTS / "jacobians.json", vars(arguments) | {"cells": results})
     save(ways.jacobians(results), FIGURES / "jacobians.png")
 
@@ -67,17 +66,6 @@ def by_rank(model: Sequential, x: np.ndarray) -> dict[str, list[float]]:
     values = np.median(singular_values(model, x), axis=0)  # (T, S), the largest first
     columns = values[:, 0], np.median(values, axis=1), values[:, -1]
     return dict(zip(RANKS, (column.tolist() for column in columns), strict=True))
-
-
-def as_table(results: dict[str, Values]) -> Table:
-    """Return a row for each cell, before and after training."""
-    head, *rows = ways.jacobian_rows(results)
-    table = Table(title="largest / median singular value of ∂s_28/∂s_t")
-    for column in head:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

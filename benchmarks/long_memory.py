@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from scratch_rnn import GRU, LSTM, SimpleRNN
 from scratch_rnn.layers.initializers import RandomNormal
 
@@ -32,17 +30,6 @@ def done(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     paths = {name: folder / f"{name}.json" for name in names}
     there = {name: path for name, path in paths.items() if path.is_file()}
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in there.items()}
-
-
-def as_table(rows: list[list[str]], title: str) -> Table:
-    """Return rows, the first of which is the heading, as they are printed."""
-    heading, *body = rows
-    table = Table(title=title)
-    for column in heading:
-        table.add_column(column)
-    for row in body:
-        table.add_row(*row)
-    return table
 
 
 def finite(number: float) -> float | None:

@@ -27,8 +27,8 @@ from typing import Any
 import curves
 import numpy as np
 from interleave import FIGURES, RESULTS, digits, write
-from long_memory import as_table, done, finite, irnn
-from rich.console import Console
+from long_memory import done, finite, irnn
+from terminal import show
 
 from scratch_rnn import GRU, LSTM, Adam, BackupAndRestore, Callback, Dense, Sequential
 from scratch_rnn.arrays import Array
@@ -78,7 +78,7 @@ def main() -> None:
             found = trained(*JOBS[name], arguments.hours, train, test, backups / f"{name}.npz")
             write(folder / f"{name}.json", found)
     results = done(folder, JOBS)
-    Console().print(as_table(rows(results), "MNIST pixel by pixel"))
+    show(rows(results), "MNIST pixel by pixel")
     picture = FIGURES if arguments.digits is None else backups
     save(curves.pixels(points(results)), picture / "pixels.png")
 

@@ -19,8 +19,7 @@ from contextlib import ExitStack, contextmanager
 
 import contestants as c
 from interleave import RESULTS, milliseconds, take_turns, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.layers import CELLS
@@ -49,7 +48,7 @@ def main() -> None:
         run_on_rank_0(lambda: answer(setting))
         return
     times = measured(setting, arguments.rounds)
-    Console().print(as_table(times))
+    show(as_rows(times), "steps on MPI's ranks")
     said = {"cell": setting.cell, "units": setting.units, "batch": setting.batch, "steps": setting.steps}
     write(RESULTS / "ranks.json", said | {"milliseconds": times})
 
@@ -107,17 +106,15 @@ def answer(setting: c.Setting) -> None:
         print(seconds[-1], flush=True)
 
 
-def as_table(times: Times) -> Table:
-    """Return a row for each number of ranks: the median, and how many times as fast as one in each round."""
-    table = Table(title="milliseconds a step on MPI's ranks")
-    for name in ("", "median", "times one rank", "least", "most"):
-        table.add_column(name, justify="right" if name else "left")
+def as_rows(times: Times) -> list[list[str]]:
+    """Return a head and a row for each number of ranks: how many times as fast as one in each round."""
+    rows = [["", "ms a step, median", "times as fast as one rank", "least", "most"]]
     (_, alone), *_ = times.items()
     for name, values in times.items():
         ratios = [one / value for one, value in zip(alone, values, strict=True)]
         numbers = (median(ratios), min(ratios), max(ratios))
-        table.add_row(name, f"{median(values):.1f}", *(f"{number:.2f}" for number in numbers))
-    return table
+        rows.append([name, f"{median(values):.1f}", *(f"{number:.2f}" for number in numbers)])
+    return rows
 
 
 if __name__ == "__main__":

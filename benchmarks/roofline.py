@@ -24,8 +24,7 @@ import contestants as c
 import drawing
 import numpy as np
 from interleave import FIGURES, RESULTS, seconds_of, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 
 from scratch_rnn.arrays import aligned_empty
 from scratch_rnn.commands.options import positive_int
@@ -109,7 +108,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with single_threaded_blas():
         result = {"limits": limits(rounds), "cells": {cell: measured(cell, rounds) for cell in CELLS}}
-    Console().print(as_table(result))
+    show(as_rows(result), "the parts of a timestep, there and back, on one thread")
     write(RESULTS / "roofline.json", result)
     cells = {CELLS[cell].__name__: found["parts"] for cell, found in result["cells"].items()}
     roofs = {cell: at_limits(parts, result["limits"]) for cell, parts in cells.items()}
@@ -226,17 +225,6 @@ def as_rows(result: dict[str, Any]) -> list[list[str]]:
             ]
         )
     return rows
-
-
-def as_table(result: dict[str, Any]) -> Table:
-    """Return the same for a terminal."""
-    head, *rows = as_rows(result)
-    table = Table(title="the parts of a timestep, there and back, on one thread")
-    for name in head:
-        table.add_column(name, justify="left" if name in head[:2] else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ import argparse
 import numpy as np
 from drawing import rounding
 from interleave import FIGURES, RESULTS, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 
 from keras_reference.comparison import KERAS, SCRATCH
 from keras_reference.sides import ScratchSide, Side, Watcher, train_sides
@@ -48,7 +47,7 @@ def main() -> None:
     plain = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=__doc__, formatter_class=plain).parse_args()
     losses = measured(RECIPE)
-    Console().print(as_table(losses, RECIPE.epochs))
+    show(as_rows(losses, RECIPE.epochs), "losses of the batches")
     write(RESULTS / "rounding.json", {"epochs": RECIPE.epochs, "losses": losses})
     save(rounding(differences(losses), losses[SCRATCH], RECIPE.epochs), FIGURES / "rounding.png")
 
@@ -105,17 +104,6 @@ def as_rows(losses: dict[str, list[float]], epochs: int) -> list[list[str]]:
     for epoch, mean in enumerate(means):
         rows.append([str(epoch + 1), f"{mean:.2f}", *(f"{of[epoch]:.0e}" for of in largest.values())])
     return rows
-
-
-def as_table(losses: dict[str, list[float]], epochs: int) -> Table:
-    """Return the same for the terminal."""
-    head, *rows = as_rows(losses, epochs)
-    table = Table(title="losses of the batches")
-    for name in head:
-        table.add_column(name, justify="left" if name == "epoch" else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

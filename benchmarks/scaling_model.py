@@ -8,7 +8,7 @@ networks that others have measured.
     python benchmarks/scaling_model.py
 
 prints the tables, writes results/scaling_model.json and draws docs/figures/ranks_strong.png and
-ranks_weak.png. About six minutes. It needs the extra `mpi`.
+ranks_weak.png. About eight minutes. It needs the extra `mpi`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ import contestants as c
 import drawing_ranks
 import ranks
 from interleave import FIGURES, RESULTS, milliseconds, take_turns, write
-from rich.console import Console
-from rich.table import Table
 from scaling_rows import SHOWN, TABLES, measured_gains, strong_panels, title, weak_panels
+from terminal import show
 
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.layers import CELLS
@@ -61,7 +60,7 @@ def main() -> None:
         write(path, measured(arguments.rounds))
     result = json.loads(path.read_text(encoding="utf-8"))
     for rows in TABLES:
-        Console().print(as_table(rows(result)))
+        show(rows(result))
     strong = drawing_ranks.strong(strong_panels(result), measured_gains(result), title(SHOWN))
     save(strong, FIGURES / "ranks_strong.png")
     save(drawing_ranks.weak(weak_panels(result), title(SHOWN)), FIGURES / "ranks_weak.png")
@@ -114,14 +113,6 @@ def setting_of(name: str) -> c.Setting:
     """Return what is trained with a network of that name."""
     cell, units = name.split(",")
     return c.Setting(cell, int(units))
-
-
-def as_table(rows: list[list[str]]) -> Table:
-    """Return a table for a terminal."""
-    table = Table(*rows[0])
-    for row in rows[1:]:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

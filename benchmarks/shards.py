@@ -23,8 +23,7 @@ import contestants as c
 import drawing
 import numpy as np
 from interleave import FIGURES, RESULTS, in_turn, milliseconds, take_turns, write
-from rich.console import Console
-from rich.table import Table
+from terminal import show
 
 from scratch_rnn.commands.options import positive_int
 from scratch_rnn.layers import CELLS
@@ -52,7 +51,7 @@ def main() -> None:
     for cell in CELLS:
         results[cell] = measured(c.Setting(cell=cell), rounds)
         steps[cell] = measured_steps(c.Setting(cell=cell, steps=STEPS), rounds)
-    Console().print(as_table(results))
+    show(as_rows(results), f"shards of a batch of {BATCH} on one thread, and a step counted from them")
     write(RESULTS / "shards.json", {"milliseconds": results, "steps": steps})
     save(drawing.workers(*panels(results, steps)), FIGURES / "shards.png")
 
@@ -153,17 +152,6 @@ def as_rows(results: dict[str, Times]) -> list[list[str]]:
             numbers = (shard, shard * 64 / size, undivided, *step.values())
             rows.append([CELLS[cell].__name__, f"{size}", *(f"{number:.2f}" for number in numbers)])
     return rows
-
-
-def as_table(results: dict[str, Times]) -> Table:
-    """Return the same for a terminal."""
-    head, *rows = as_rows(results)
-    table = Table(title=f"shards of a batch of {BATCH} on one thread, and a step counted from them")
-    for name in head:
-        table.add_column(name, justify="left" if name == "milliseconds" else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import adding
 import best
 import growth
 import pixels
+import ranks
 import roofline
 import rounding
 import scaling_rows
@@ -265,6 +266,7 @@ def measured_on() -> str:
         "cores",
         "scaling",
         "scaling_model",
+        "ranks",
         "inference",
         "memory",
         "start_up",
@@ -422,6 +424,11 @@ def two_ranks_table() -> str:
     return markdown(scaling_rows.step_rows(read("scaling_model.json")))
 
 
+def ranks_table() -> str:
+    """Return the table of ranks.py."""
+    return markdown(ranks.as_rows(read("ranks.json")["milliseconds"]))
+
+
 def two_ranks_share_table() -> str:
     """Return the table of what two ranks do with as many rows each as one has alone."""
     return markdown(scaling_rows.weak_rows(read("scaling_model.json")))
@@ -491,6 +498,7 @@ PAGES = {
         works_table,
         two_ranks_table,
         two_ranks_share_table,
+        ranks_table,
         paying_table,
     ),
     "docs/long_memory.md": (adding_table, gates_table, pixels_table),

@@ -22,6 +22,7 @@ import shards
 import start_up
 import step_time
 import sure
+import terminal
 import truncation
 from helpers import randomize
 
@@ -59,6 +60,11 @@ SCRIPTS = [
 def cells(table):
     """Return the columns of a table as rich was given them: {head: entries}."""
     return {str(column.header): [str(entry) for entry in column.cells] for column in table.columns}
+
+
+def columns(rows):
+    """Return the columns of rows, the first of which is the head, as a terminal shows them."""
+    return cells(terminal.as_table(rows))
 
 
 def run_script(monkeypatch, name, *options):
@@ -475,7 +481,7 @@ def test_a_step_on_more_workers_is_counted_as_the_longest_share_and_what_one_alo
 
 
 def test_the_table_of_shards_has_their_cost_and_the_steps():
-    table = cells(shards.as_table({"gru": SHARDS}))
+    table = columns(shards.as_rows({"gru": SHARDS}))
     assert table["milliseconds"] == ["GRU"] * 4
     assert table["rows"] == ["8", "16", "32", "64"]
     assert table["a shard"] == ["5.00", "7.00", "11.00", "20.00"]
@@ -552,7 +558,7 @@ def test_the_table_of_the_roofline_has_the_rates_of_each_part():
     part = {"calls": 2.0, "flops": 8e6, "bytes": 1e6, "seconds": 1e-4}
     limits = {"GFLOP/s": 100.0, "GB/s": {roofline.NEAR: 50.0, roofline.FAR: 10.0}}
     result = {"limits": limits, "cells": {"gru": {"µs": 200.0, "parts": {"products": part}}}}
-    table = cells(roofline.as_table(result))
+    table = columns(roofline.as_rows(result))
     assert list(table.values()) == [
         ["GRU", "GRU"],
         ["products", "all, unwatched"],
