@@ -296,6 +296,25 @@ def test_bad_input_gets_one_line_and_status_2(wrong, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@with_mpi
+@pytest.mark.parametrize("command", ["train", "study"])
+def test_ranks_that_would_each_do_the_whole_work_are_told_how_to_share_it(command, tmp_path):
+    done = mpiexec(2, "-m", "scratch_rnn", command, "--quick", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "scratch-rnn: mpiexec has started 2 processes, each of which would do the whole work: add --engine "
+        "mpi, and they share it\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@with_mpi
+def test_one_rank_needs_no_engine(tmp_path, tiny_data):
+    command = ["-m", "scratch_rnn", "train", *OPTIONS, "--data", tiny_data, "--out", "run"]
+    done = mpiexec(1, *command, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 DYING = """
 import os, signal, sys
 from mpi4py import MPI

@@ -81,10 +81,14 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> Any:
     """Run a command; on several of MPI's ranks it is rank 0 that runs it, and the others help."""
-    if getattr(arguments, "engine", None) != "mpi":
+    if not hasattr(arguments, "engine"):
         return arguments.run(arguments)
     from scratch_rnn.training.company import run_on_rank_0
+    from scratch_rnn.training.world import check_alone
 
+    if arguments.engine != "mpi":
+        check_alone()
+        return arguments.run(arguments)
     return run_on_rank_0(partial(arguments.run, arguments))
 
 

@@ -24,6 +24,7 @@ ALIGNED = 64  # bytes, at a multiple of which each array begins
 NOT_THERE = "the engine mpi needs mpi4py and an MPI: pip install 'scratch_rnn[mpi]'"
 # Where a rank finds its number before MPI has begun: MPICH, Intel MPI and MS-MPI; Open MPI; Slurm.
 NUMBERS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # likewise the number of all; Slurm has none of its own
 
 
 class World:
@@ -128,3 +129,18 @@ def connect() -> World:
 def started_as_helper() -> bool:
     """Return whether mpiexec has started this process, as another rank than the first; MPI need not run."""
     return any(os.environ.get(name, "0") != "0" for name in NUMBERS)
+
+
+def check_alone() -> None:
+    """Refuse to work where mpiexec has started several processes, which would all do the same.
+
+    Raises ValueError on one of them; the others end.
+    """
+    if (processes := max(int(os.environ.get(name, "1")) for name in SIZES)) == 1:
+        return
+    if started_as_helper():
+        raise SystemExit(2)
+    raise ValueError(
+        f"mpiexec has started {processes} processes, each of which would do the whole work: add --engine mpi, "
+        "and they share it"
+    )
