@@ -141,6 +141,6 @@ def check_alone() -> None:
     if started_as_helper():
         raise SystemExit(2)
     raise ValueError(
-        f"mpiexec has started {processes} processes, each of which would do the whole work: add --engine mpi, "
-        "and they share it"
+        f"mpiexec has started {processes} processes, each of which would do the whole work: add --engine "
+        "mpi, and they share it"
     )
