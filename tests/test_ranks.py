@@ -12,8 +12,21 @@ import numpy as np
 import pytest
 from helpers import HEAR_CTRL_C, called, environment
 
-from scratch_rnn import LSTM, Callback, Dense, Dropout, Masking, RMSprop, Sequential, SimpleRNN, load_mnist
+from scratch_rnn import (
+    LSTM,
+    Bidirectional,
+    Callback,
+    Dense,
+    Dropout,
+    Masking,
+    RMSprop,
+    Sequential,
+    SimpleRNN,
+    load_mnist,
+)
+from scratch_rnn.training.losses import Loss
 from scratch_rnn.training.shards import BatchResult, total
+from scratch_rnn.training.traits import check_alike, traits
 from scratch_rnn.training.tree import owners, sum_over_ranks
 from scratch_rnn.training.world import NOT_THERE
 
@@ -250,20 +263,61 @@ def test_what_rank_0_refuses_all_ranks_refuse(reports):
         assert str(found["shard"]) == "a three"
 
 
-def other_weights():
-    """As a program that all ranks run: train a model that is another one on each of them."""
+def other_model(units=3, activation="tanh", optimizer="sgd", loss="sparse_categorical_crossentropy"):
+    """As a program that all ranks run: train a model that is another one on rank 1."""
     from mpi4py import MPI
 
-    model = Sequential([SimpleRNN(3 + MPI.COMM_WORLD.rank), Dense(4, "softmax")], seed=0)
-    model.compile("sgd", "sparse_categorical_crossentropy", engine="mpi")
+    if MPI.COMM_WORLD.rank == 0:
+        units, activation, optimizer, loss = other_model.__defaults__
+    layers = [Bidirectional(SimpleRNN(units, activation=activation)), Dense(4, "softmax")]
+    model = Sequential(layers, seed=0)
+    model.compile(optimizer, loss, engine="mpi")
     model.fit(np.ones((8, 5, 3)), np.zeros(8, int), verbose=0)
 
 
 @with_mpi
-def test_a_rank_that_cannot_go_on_ends_all_with_one_line(tmp_path):
-    done = mpiexec(2, "-c", "import test_ranks; test_ranks.other_weights()", cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith("rank 1 of 2: the model has weights [(3, 4), ")
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"units": 4}, "units of layer of layer 1 is 4 here, but 3 on rank 0"),
+        ({"activation": "relu"}, "activation of layer of layer 1 is 'relu' here, but 'tanh' on rank 0"),
+        ({"optimizer": "adam"}, "the optimizer is 'Adam' here, but 'SGD' on rank 0"),
+        (
+            {"loss": "mse"},
+            "the loss is 'MeanSquaredError' here, but 'SparseCategoricalCrossentropy' on rank 0",
+        ),
+    ],
+)
+def test_a_rank_with_another_model_ends_all_with_one_line_before_they_train(options, difference, tmp_path):
+    done = mpiexec(2, "-c", f"import test_ranks; test_ranks.other_model(**{options})", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"rank 1 of 2: {difference}: all ranks have to make the same model\n"
+
+
+def test_what_all_ranks_must_have_alike_has_no_weights_seeds_and_rates():
+    def model(seed, rate):
+        layers = [LSTM(3, recurrent_dropout=0.5, seed=seed), Dropout(0.25, seed=seed), Dense(4, "softmax")]
+        made = Sequential(layers, seed=seed)
+        made.compile(RMSprop(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return made
+
+    found = traits(model(0, 0.1))
+    check_alike(model(1, 0.2), found)
+    assert found["recurrent_dropout of layer 1"] == 0.5
+    assert found["rate of layer 2"] == 0.25
+    assert found["what it keeps"] == ["mean_square"]
+    with pytest.raises(ValueError, match=r"rate of layer 2 is 0\.25 here, but 0\.5 on rank 0"):
+        check_alike(model(0, 0.1), found | {"rate of layer 2": 0.5})
+
+
+def test_parts_of_the_user_s_own_are_known_by_their_classes():
+    class Squared(Loss):
+        def value(self, y, target):
+            return (y - target) ** 2
+
+    model = Sequential([SimpleRNN(2)])
+    model.compile("sgd", Squared())
+    assert traits(model)["the loss"] == "Squared"
 
 
 # On the command line ---------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from scratch_rnn.arrays import Array
 from scratch_rnn.training.following import Outcome, bare, catch_up, outcome
 from scratch_rnn.training.ranks import SESSION, Epoch
 from scratch_rnn.training.threads import interrupt_deferred, interrupt_ignored
+from scratch_rnn.training.traits import check_alike, traits
 from scratch_rnn.training.world import World, connect
 
 Given = TypeVar("Given")
@@ -50,9 +51,8 @@ def leading(model: Any) -> Iterator[None]:
     world = connect()
     SESSION.leads = True
     try:
-        if SESSION.commands:
-            with interrupt_deferred():
-                world.tell(Begun(bare(model)))
+        with interrupt_deferred():
+            world.tell(Begun(bare(model)) if SESSION.commands else traits(model))
         yield
     except BaseException as error:
         with interrupt_deferred():
@@ -103,6 +103,7 @@ def follow(model: Any) -> Any:
     """Help with the `fit` of rank 0; return the History that it has then. Raises what it raises there."""
     world = connect()
     with interrupt_ignored(), world.together():
+        check_alike(model, world.hear())
         end = _help(world, model)
     if isinstance(end, Outcome):
         return catch_up(model, end)

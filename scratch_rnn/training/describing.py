@@ -75,13 +75,13 @@ def described(part: Any) -> dict[str, Any]:
     name = type(part).__name__
     if CLASSES.get(name) is not type(part):
         raise ValueError(f"{name} is not scratch_rnn's own and cannot be saved: {ADVICE}")
-    options = {option: _value(getattr(part, option)) for option in _options(part)}
+    options = {option: _value(getattr(part, option)) for option in options_of(part)}
     if any(hasattr(part, option) for option in DRAWING) and part.seed is not None:
         options["seed"] = number_of(part.seed)  # what it draws goes on, too
     return {"class": name, "options": options}
 
 
-def _options(part: Any) -> list[str]:
+def options_of(part: Any) -> list[str]:
     """Return what a class and its bases are made with; initializers have done their work."""
     names: list[str] = []
     for cls in type(part).__mro__:
