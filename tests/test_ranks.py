@@ -351,13 +351,19 @@ def test_bad_input_gets_one_line_and_status_2(wrong, tmp_path):
 
 
 @with_mpi
-@pytest.mark.parametrize("command", ["train", "study"])
-def test_ranks_that_would_each_do_the_whole_work_are_told_how_to_share_it(command, tmp_path):
-    done = mpiexec(2, "-m", "scratch_rnn", command, "--quick", cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        (["train", "--quick"], "add --engine mpi, and they share it"),
+        (["study", "--quick"], "add --engine mpi, and they share it"),
+        (["gradcheck"], "start it without mpiexec"),
+    ],
+)
+def test_ranks_that_would_each_do_the_whole_work_are_refused(command, advice, tmp_path):
+    done = mpiexec(2, "-m", "scratch_rnn", *command, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "scratch-rnn: mpiexec has started 2 processes, each of which would do the whole work: add --engine "
-        "mpi, and they share it\n"
+        f"scratch-rnn: mpiexec has started 2 processes, each of which would do the whole work: {advice}\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -202,8 +202,48 @@ def test_a_damaged_file_is_named_in_one_line(study, tmp_path, tiny_data, file, c
     study("--seeds", "0")
     Path("s", file).write_text(content)
     done = called("study", "--seeds", "0", *SMALL, "--data", tiny_data, "--out", "s", cwd=tmp_path)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert f"{Path('s', file)} is damaged" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.update(right=101),
+        lambda model: model.update(right=50.5),
+        lambda model: model.update(history={}),
+        lambda model: model["history"].update(loss=[]),
+        lambda model: model["history"].update(val_accuracy=[2.0]),
+        lambda model: model["history"].update(val_accuracy=[None]),
+    ],
+)
+def test_numbers_that_no_run_can_have_are_damage_too(study, change):
+    study("--seeds", "0")
+    path = Path("s/jobs/lstm-default-0.json")
+    content = read(path)
+    assert content["digits"]["test"] == 100
+    change(content["models"]["scratch_rnn"])
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"lstm-default-0\.json is damaged: remove it"):
+        study("--seeds", "0")
+
+
+def test_the_page_says_when_its_command_is_one_of_several(study):
+    def page():
+        return Path("s/study.html").read_text(encoding="utf-8")
+
+    study("--seeds", "0:2")
+    assert "To repeat it:" in page()
+    study("--seeds", "0:3")
+    assert "To repeat it:" in page()
+    study("--seeds", "0")
+    assert "Several commands have filled this folder" in page()
+
+
+def test_what_is_in_the_way_of_the_folder_is_named(study):
+    Path("s").symlink_to("nowhere")
+    with pytest.raises(FileExistsError, match="s is in the way: name a new folder for the study"):
+        study("--seeds", "0")
 
 
 def test_a_copied_job_is_not_counted_twice(study, tmp_path, tiny_data):

@@ -26,7 +26,7 @@ def row(cell="gru", differences=(0.5, 0.25)):
     """Return a row of a summary."""
     values = {"scratch_rnn": [97.5, 97.25], "Keras": [97.0, 97.0]}
     spread = {"scratch_rnn": {"mean": 97.375, "sd": 0.25}, "Keras": {"mean": 97.0, "sd": 0.0}}
-    pairs = {"differences": list(differences), "mean": 0.375, "low": 0.125, "high": 0.625}
+    pairs = {"differences": list(differences), "mean": 0.375, "sd": 0.1, "low": 0.125, "high": 0.625}
     return {"cell": cell, "seeds": [1, 2], "accuracies": values, "spread": spread, "pairs": pairs}
 
 
@@ -117,6 +117,22 @@ def test_a_verdict_says_what_p_means(p, needed, words):
     tested = row()
     tested["pairs"] |= {"p": p, "pairs_needed": needed}
     assert words in page.verdict(tested, SUMMARY)
+
+
+def test_equal_differences_are_not_told_as_a_test():
+    tested = row(differences=(0.0, 0.0))
+    tested["pairs"] |= {"mean": 0.0, "sd": 0.0, "p": 0.0, "pairs_needed": 2}
+    said = "GRU: all differences are +0.000 points: there is no spread to test with."
+    assert page.verdict(tested, SUMMARY) == said
+
+
+def test_one_epoch_is_the_only_number_on_its_axis():
+    one = {"models": {"scratch_rnn": {"history": {"accuracy": [0.5]}}}}
+    figure = curves({"gru": [one]}, "title")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_packages_that_the_end_needs_are_asked_for_at_the_start(monkeypatch):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 
 from keras_reference.study.folder import StudyFolder
-from keras_reference.study.jobs import Terms
+from keras_reference.study.jobs import Job, Terms
 from keras_reference.study.plan import MARGIN, Plan, parse_seeds, plan_from, seeds_in_words
-from keras_reference.study.progress import TimeLeft, watching
+from keras_reference.study.progress import TimeLeft, Watch, watching
 from keras_reference.study.worker import Failed
 from keras_reference.study.workers import Engine, engine
 from scratch_rnn.commands.options import (
@@ -111,15 +112,18 @@ def study(arguments: argparse.Namespace, engine: Engine) -> int:
     _check(plan, terms)
     folder = StudyFolder(arguments.out or unused(RUNS / f"study-{datetime.now():%Y%m%d-%H%M%S}"))
     folder.begin(plan, terms)
+    jobs, done = list(plan.jobs()), folder.results()
     say(console, f"{folder.path}: started again with this --out, the same command goes on")
+    missing = folder.missing(jobs)
     try:
-        failed = compute(plan, terms, folder, engine, console)
+        with watching(console, TimeLeft(engine.workers, missing, done), len(jobs)) as watch:
+            failed = compute(missing, terms, folder, engine, watch)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"interrupted: jobs finished in {folder.path}: {folder.count()}; the same command with "
             f"--out {folder.path} goes on"
         ) from None
-    conclude(folder, command_of(arguments), console)
+    conclude(folder, command_of(arguments), folder.holds_others(jobs), console)
     for line in failed:
         say(console, f"failed, and tried again next time: {line}")
     return 1 if failed else 0
@@ -133,18 +137,17 @@ def _check(plan: Plan, terms: Terms) -> None:
         recipe.build_model(x.shape[1:], threads=1, digits=len(x))
 
 
-def compute(plan: Plan, terms: Terms, folder: StudyFolder, engine: Engine, console: Console) -> list[str]:
-    """Compute what is missing, and keep each job's result as it comes; return a line for each that failed."""
-    jobs, failed = list(plan.jobs()), []
-    missing = folder.missing(jobs)
-    times = TimeLeft(engine.workers, missing, folder.results())
-    with watching(console, times, len(jobs)) as watch:
-        for job, outcome in engine.run(missing, terms):
-            if isinstance(outcome, Failed):
-                failed.append(f"{job}: {outcome.reason}")
-            else:
-                folder.write(job, outcome)
-            watch.show(job, outcome)
+def compute(
+    jobs: Sequence[Job], terms: Terms, folder: StudyFolder, engine: Engine, watch: Watch
+) -> list[str]:
+    """Compute jobs, and keep each one's result as it comes; return a line for each that failed."""
+    failed = []
+    for job, outcome in engine.run(jobs, terms):
+        if isinstance(outcome, Failed):
+            failed.append(f"{job}: {outcome.reason}")
+        else:
+            folder.write(job, outcome)
+        watch.show(job, outcome)
     return failed
 
 

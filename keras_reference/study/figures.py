@@ -43,7 +43,7 @@ def curves(runs_of: dict[str, Runs], title: str) -> Figure:
             _draw_runs(axes, [run["models"][model]["history"] for run in runs], place, len(models))
         axes.set_title(f"{CELLS[cell].__name__}, {_count(len(runs))}")
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.yaxis.set_major_formatter(_percent)
         axes.grid(axis="y")
     history = next(iter(runs_of.values()))[0]["models"][models[0]]["history"]
@@ -60,7 +60,9 @@ def _draw_runs(axes: Axes, histories: list[dict[str, list[float]]], place: int, 
     name = "val_accuracy" if "val_accuracy" in histories[0] else "accuracy"
     values = 100 * np.array([history[name] for history in histories], dtype=float)
     epochs = np.arange(1, values.shape[1] + 1)
-    marker = "o" if len(epochs) == 1 else ""  # which has no line
+    marker = "o" if len(epochs) == 1 else ""  # which has no line, nor a scale
+    if marker:
+        axes.set_xlim(0.5, 1.5)
     thin: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.45, "marker": marker, "markersize": 3}
     axes.plot(epochs, values.T, color=MODEL_COLOURS[place], zorder=2 + place, **thin)
     axes.plot(epochs, values.mean(axis=0), marker=marker, zorder=4 + place, **_mean_line(place, models))

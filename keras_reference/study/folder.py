@@ -47,7 +47,12 @@ class StudyFolder:
             content["recipes"] = before["recipes"] | content["recipes"]
         elif self.path.exists() and any(self.path.iterdir()):
             raise FileExistsError(f"{self.path} is not empty and holds no study: name a new folder")
-        (self.path / JOBS).mkdir(parents=True, exist_ok=True)
+        try:
+            (self.path / JOBS).mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise FileExistsError(
+                f"{error.filename} is in the way: name a new folder for the study"
+            ) from None
         write_json(self.path / STUDY, content)
         for leftover in [*unfinished(self.path), *unfinished(self.path / JOBS)]:
             leftover.unlink(missing_ok=True)
@@ -67,6 +72,10 @@ class StudyFolder:
     def missing(self, jobs: Iterable[Job]) -> list[Job]:
         """Return the jobs that are not done."""
         return [job for job in jobs if not self._file(job).is_file()]
+
+    def holds_others(self, jobs: Iterable[Job]) -> bool:
+        """Return whether a job is done that is none of these."""
+        return bool({path.name for path in self._finished()} - {self._file(job).name for job in jobs})
 
     def write(self, job: Job, result: dict[str, Any]) -> None:
         """Keep what a job has returned."""
@@ -110,17 +119,32 @@ def _flat(content: dict[str, Any], start: tuple[str, ...] = ()) -> dict[tuple[st
 
 def _read(path: Path, *entries: str) -> dict[str, Any]:
     """Return the content of a file, an object with these entries. Raises ValueError where it is not."""
-    what = "name a new folder" if path.name == STUDY else "remove it, and its job is done again"
+    of_study = path.name == STUDY
+    what = "name a new folder" if of_study else "remove it, and if it was a job's, that is done again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error}): {what}") from error
-    if not isinstance(content, dict) or not content.keys() >= set(entries) or not _is_of(content, path):
+    if not isinstance(content, dict) or not content.keys() >= set(entries):
+        raise ValueError(f"{path} is damaged: {what}")
+    if not of_study and not _is_result(content, path.stem):
         raise ValueError(f"{path} is damaged: {what}")
     return content
 
 
-def _is_of(content: dict[str, Any], path: Path) -> bool:
-    """Return whether a file has the name of the job whose result it is, if it is one."""
-    names = [str(content.get(entry)) for entry in OF_RESULT[:3]]
-    return path.name == STUDY or path.stem == "-".join(names)
+def _is_result(content: dict[str, Any], name: str) -> bool:
+    """Return whether what a file says is the result of the job that has its name."""
+    try:
+        models, digits = content["models"].values(), content["digits"]["test"]
+        named = "-".join(str(content[entry]) for entry in OF_RESULT[:3]) == name
+        return named and len(models) > 0 and all(_is_run(model, digits) for model in models)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _is_run(model: dict[str, Any], digits: int) -> bool:
+    """Return whether a model's right answers can be so many, and its curves have a point for each epoch."""
+    curves = model["history"]
+    (epochs,) = {len(curve) for curve in curves.values()} if curves else {0}
+    shares = [share for name in curves if "accuracy" in name for share in curves[name]]
+    return epochs > 0 and model["right"] in range(digits + 1) and all(0 <= share <= 1 for share in shares)

@@ -11,7 +11,15 @@ from rich.console import Console
 from keras_reference.study.folder import StudyFolder
 from keras_reference.study.statistics import LEVEL, scipy_stats
 from keras_reference.study.summary import grouped, summarize
-from keras_reference.study.tables import SPREAD_HEAD, pair_rows, pairs_head, rows_of, spread_rows, tables
+from keras_reference.study.tables import (
+    SPREAD_HEAD,
+    pair_rows,
+    pairs_head,
+    rows_of,
+    signed,
+    spread_rows,
+    tables,
+)
 from scratch_rnn.commands.terminal import say
 from scratch_rnn.files import write_json
 from scratch_rnn.layers import CELLS
@@ -32,8 +40,11 @@ def check_packages(keras: bool) -> None:
         scipy_stats()
 
 
-def conclude(folder: StudyFolder, command: list[str], console: Console) -> None:
-    """Write what the finished jobs say into the folder, and print it. Raises OSError where one cannot be."""
+def conclude(folder: StudyFolder, command: list[str], joined: bool, console: Console) -> None:
+    """Write what the finished jobs say into the folder, and print it. Raises OSError where one cannot be.
+
+    command  that has ended now; `joined` says whether jobs are there that it does not name
+    """
     identity, results = folder.identity(), folder.results()
     if not results:
         say(console, "no job is finished")
@@ -43,7 +54,7 @@ def conclude(folder: StudyFolder, command: list[str], console: Console) -> None:
     for table in tables(summary):
         console.print(table)
     _draw(folder, summary, results)
-    _write(folder, summary, results, command)
+    _write(folder, summary, results, command, joined)
     say(console, f"{NAME}, figures, summary.json and the jobs are in {folder.path}")
 
 
@@ -59,7 +70,9 @@ def _draw(folder: StudyFolder, summary: dict[str, Any], results: Runs) -> None:
         save(figures.accuracies(rows, summary["margin"], title), folder.path / f"{recipe}-accuracies.png")
 
 
-def _write(folder: StudyFolder, summary: dict[str, Any], results: Runs, command: list[str]) -> None:
+def _write(
+    folder: StudyFolder, summary: dict[str, Any], results: Runs, command: list[str], joined: bool
+) -> None:
     """Write the page."""
     from keras_reference.pages import write_page
 
@@ -77,6 +90,7 @@ def _write(folder: StudyFolder, summary: dict[str, Any], results: Runs, command:
         pairs_head=pairs_head(summary),
         settings=_settings(summary, results),
         command=command,
+        joined=joined,
     )
 
 
@@ -106,6 +120,8 @@ def _part(folder: StudyFolder, summary: dict[str, Any], recipe: str) -> dict[str
 def verdict(row: dict[str, Any], summary: dict[str, Any]) -> str:
     """Return what the test of equivalence says of a cell, in words."""
     pairs, cell, margin = row["pairs"], CELLS[row["cell"]].__name__, f"{summary['margin']:g} points"
+    if pairs["sd"] == 0:
+        return f"{cell}: all differences are {signed(pairs['mean'])} points: there is no spread to test with."
     p = f"p = {pairs['p']:.2g}"
     if pairs["p"] < LEVEL:
         return f"{cell}: the means of both libraries lie within {margin} of each other ({p})."
@@ -141,6 +157,10 @@ def _settings(summary: dict[str, Any], results: Runs) -> list[tuple[str, str]]:
     return [
         *((f"recipe {name}", training(summary, name)) for name in _with_runs(summary)),
         ("digits", "; ".join(", ".join(f"{n:,} to {what}" for what, n in counts) for counts in digits)),
-        ("computed in", f"{sum(result['seconds'] for result in results) / 3600:.1f} hours of one thread"),
+        ("computed in", f"{_in_words(sum(result['seconds'] for result in results))} of one thread"),
         ("versions", ", ".join(f"{name} {version}" for name, version in summary["versions"].items())),
     ]
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds > 3600 else f"{seconds / 60:.1f} minutes"

@@ -21,7 +21,7 @@ from typing import Any
 from keras_reference.study.jobs import Job, Terms
 from keras_reference.study.worker import Outcome, Worker
 from scratch_rnn.training.threads import available_cores, interrupt_deferred, interrupt_ignored
-from scratch_rnn.training.world import World, check_alone, connect
+from scratch_rnn.training.world import World, connect, refuse
 
 
 class Engine:
@@ -57,16 +57,14 @@ def engine(name: str, workers: int | None = None) -> Iterator[Engine | None]:
 
     Raises:
         ImportError: MPI is asked for and not installed.
-        ValueError: it has no rank to compute, or is told how many workers to take, or it is not asked for and
-            mpiexec has started several processes.
+        ValueError: it has no rank to compute, or is told how many workers to take.
     """
     if name == "processes":
-        check_alone()
         with _on_this_machine(workers or available_cores()) as found:
             yield found
         return
     if workers is not None:
-        raise ValueError(f"--workers {workers} is for this machine: with --engine mpi, mpiexec -n decides it")
+        refuse(f"--workers {workers} is for this machine: with --engine mpi, mpiexec -n decides it")
     world = connect()
     if world.size < 2:
         raise ValueError(

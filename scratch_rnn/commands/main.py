@@ -81,15 +81,15 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> Any:
     """Run a command; on several of MPI's ranks it is rank 0 that runs it, and the others help."""
-    if not hasattr(arguments, "engine"):
-        return arguments.run(arguments)
     from scratch_rnn.training.company import run_on_rank_0
     from scratch_rnn.training.world import check_alone
 
-    if arguments.engine != "mpi":
-        check_alone()
-        return arguments.run(arguments)
-    return run_on_rank_0(partial(arguments.run, arguments))
+    if getattr(arguments, "engine", None) == "mpi":
+        return run_on_rank_0(partial(arguments.run, arguments))
+    if getattr(arguments, "jobs_on", None) != "mpi":  # a study hands out whole trainings
+        shares = hasattr(arguments, "engine") or hasattr(arguments, "jobs_on")
+        check_alone("add --engine mpi, and they share it" if shares else "start it without mpiexec")
+    return arguments.run(arguments)
 
 
 class Patient:

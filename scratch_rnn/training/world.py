@@ -131,16 +131,14 @@ def started_as_helper() -> bool:
     return any(os.environ.get(name, "0") != "0" for name in NUMBERS)
 
 
-def check_alone() -> None:
-    """Refuse to work where mpiexec has started several processes, which would all do the same.
+def check_alone(advice: str) -> None:
+    """Refuse to work, with that advice, where mpiexec has started several processes that would all do it."""
+    if (processes := max(int(os.environ.get(name, "1")) for name in SIZES)) > 1:
+        refuse(f"mpiexec has started {processes} processes, each of which would do the whole work: {advice}")
 
-    Raises ValueError on one of them; the others end.
-    """
-    if (processes := max(int(os.environ.get(name, "1")) for name in SIZES)) == 1:
-        return
+
+def refuse(message: str) -> NoReturn:
+    """Raise ValueError on one of the processes that mpiexec has started; the others end."""
     if started_as_helper():
         raise SystemExit(2)
-    raise ValueError(
-        f"mpiexec has started {processes} processes, each of which would do the whole work: add --engine "
-        "mpi, and they share it"
-    )
+    raise ValueError(message)
