@@ -81,10 +81,11 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace) -> Any:
     """Run a command; on several of MPI's ranks it is rank 0 that runs it, and the others help."""
-    from scratch_rnn.training.company import run_on_rank_0
     from scratch_rnn.training.world import check_alone
 
     if getattr(arguments, "engine", None) == "mpi":
+        from scratch_rnn.training.company import run_on_rank_0
+
         return run_on_rank_0(partial(arguments.run, arguments))
     if getattr(arguments, "jobs_on", None) != "mpi":  # a study hands out whole trainings
         shares = hasattr(arguments, "engine") or hasattr(arguments, "jobs_on")
