@@ -30,6 +30,8 @@ from scratch_rnn.training.threads import available_cores
 
 Times = dict[str, list[float]]
 
+SIZES = ("units", "time", "batch", "steps")  # of a setting, each with an option
+
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
@@ -38,19 +40,22 @@ def main() -> None:
     add = parser.add_argument
     add("--cell", choices=list(CELLS), default="lstm", help="(default: lstm)")
     add("--units", type=positive_int, default=128, help="of it (default: 128)")
+    add("--time", type=positive_int, default=28, help="rows of each digit (default: 28)")
     add("--batch", type=positive_int, default=128, help="digits in a batch (default: 128)")
     add("--rounds", type=positive_int, default=15, help="that count (default: 15)")
     add("--steps", type=positive_int, default=40, help="in each round (default: 40)")
     add("--as-rank", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    setting = c.Setting(arguments.cell, arguments.units, arguments.batch, steps=arguments.steps)
+    setting = c.Setting(
+        arguments.cell, arguments.units, arguments.batch, arguments.time, steps=arguments.steps
+    )
     if arguments.as_rank:
         run_on_rank_0(lambda: answer(setting))
         return
     times = measured(setting, arguments.rounds)
     show(as_rows(times), "steps on MPI's ranks")
-    said = {"cell": setting.cell, "units": setting.units, "batch": setting.batch, "steps": setting.steps}
-    write(RESULTS / "ranks.json", said | {"milliseconds": times})
+    said = {name: getattr(setting, name) for name in SIZES}
+    write(RESULTS / "ranks.json", {"cell": setting.cell, **said, "milliseconds": times})
 
 
 def measured(setting: c.Setting, rounds: int) -> Times:
@@ -67,8 +72,8 @@ def measured(setting: c.Setting, rounds: int) -> Times:
 @contextmanager
 def started(ranks: int, setting: c.Setting) -> Iterator[Callable[[], float]]:
     """Provide a program on so many ranks, which trains for an epoch when called and returns the seconds."""
-    sizes = {"--units": setting.units, "--batch": setting.batch, "--steps": setting.steps}
-    options = ["--cell", setting.cell, *(f"{name}={size}" for name, size in sizes.items()), "--as-rank"]
+    sizes = [f"--{name}={getattr(setting, name)}" for name in SIZES]
+    options = ["--cell", setting.cell, *sizes, "--as-rank"]
     with program(ranks, [__file__, *options]) as ask:
         yield lambda: float(ask())
 

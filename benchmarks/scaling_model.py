@@ -25,6 +25,7 @@ import contestants as c
 import drawing_ranks
 import ranks
 from interleave import FIGURES, RESULTS, milliseconds, take_turns, write
+from loggp_measured import setting_of
 from scaling_rows import SHOWN, TABLES, measured_gains, strong_panels, title, weak_panels
 from terminal import show
 
@@ -34,13 +35,15 @@ from scratch_rnn.runs.quoted import median
 from scratch_rnn.style import save
 from scratch_rnn.training.shards import SHARD_ROWS
 
-NETWORKS = tuple(f"{cell},{units}" for cell in CELLS for units in (32, 64, 128, 256, 512))
+MESSAGES = "lstm,256,1"  # one timestep: little to compute for as many weights, so that messages count
+NETWORKS = (*(f"{cell},{units}" for cell in CELLS for units in (32, 64, 128, 256, 512)), MESSAGES)
 ROWS = (16, SHARD_ROWS)  # of a shard
 MEASURED = {  # the batches with which each network is measured
     "simple_rnn,128": (64, 128, 256, 1024),
     "lstm,32": (64, 128, 256, 1024),
     "lstm,128": (64, 128, 256, 1024),
     "lstm,512": (64, 128, 256),
+    MESSAGES: (64, 128, 256),
 }
 MILLISECONDS, STEPS = 250, 10  # that an epoch takes at least, so that its beginning does not count much
 
@@ -107,12 +110,6 @@ def by_kind(taken: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, lis
     return {
         kind: {name: [one[kind][name] for one in taken] for name in names} for kind, names in taken[0].items()
     }
-
-
-def setting_of(name: str) -> c.Setting:
-    """Return what is trained with a network of that name."""
-    cell, units = name.split(",")
-    return c.Setting(cell, int(units))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ FEWER = (128, 16)  # and one in shards of fewer rows
 MODELLED = ("simple_rnn,32", "lstm,128", "lstm,512")
 SHOWN = "lstm,128"  # in the figures
 AGREES = 1.5  # the factor within which model and measurement agree, as a test checks
-HERE = "this machine"  # whose name its network has
+HERE = "shared memory"  # as two ranks of this machine exchange messages
 
 Result = dict[str, Any]
 Checked = dict[str, dict[int, dict[int, tuple[float, float]]]]
@@ -92,8 +92,8 @@ def checked(result: Result) -> Checked:
 
 def title(name: str) -> str:
     """Return a network of layers as the library writes it: LSTM(128)."""
-    cell, units = name.split(",")
-    return f"{CELLS[cell].__name__}({units})"
+    cell, units, *time = name.split(",")
+    return "".join([f"{CELLS[cell].__name__}({units})", *(f", {steps} timestep" for steps in time)])
 
 
 def network_rows(result: Result) -> list[list[str]]:

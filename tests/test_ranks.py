@@ -305,7 +305,7 @@ def test_what_all_ranks_must_have_alike_has_no_weights_seeds_and_rates():
     check_alike(model(1, 0.2), found)
     assert found["recurrent_dropout of layer 1"] == 0.5
     assert found["rate of layer 2"] == 0.25
-    assert found["what it keeps"] == ["mean_square"]
+    assert found["what the optimizer keeps"] == ["mean_square"]
     with pytest.raises(ValueError, match=r"rate of layer 2 is 0\.25 here, but 0\.5 on rank 0"):
         check_alike(model(0, 0.1), found | {"rate of layer 2": 0.5})
 

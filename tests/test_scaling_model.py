@@ -16,7 +16,7 @@ import scaling_model
 import scaling_rows
 import tables
 from helpers import ROOT, environment
-from loggp import gains, pays
+from loggp import closed_form, gains, pays
 from matplotlib.colors import same_color
 from scaling_rows import AGREES, checked, network_of
 
@@ -68,12 +68,27 @@ def test_what_the_page_says_in_short_is_so(name):
     assert pays(gain("Ethernet", 65536)) < 1024
     assert gain("Ethernet", 128)[2] < 1.5
     eight, two = gain("InfiniBand", 128, rows=16)[8], gain("InfiniBand", 128)[2]
-    assert eight < two if name == "simple_rnn,32" else eight > 2 * two
+    assert eight > (two if name == "simple_rnn,32" else 2 * two)
 
 
-def test_on_many_ranks_ethernet_takes_longer_than_a_shard():
-    parts = scaling_rows.weak_panels(RESULT, "lstm,128")["Ethernet"][1024]
-    assert parts["messages"] > parts["shards"]
+def test_from_four_ranks_on_ethernet_takes_longer_than_a_shard():
+    cost = scaling_rows.costs(RESULT, "lstm,128", RESULT["bytes"]["lstm,128"], alone=False)
+    parts = {n: closed_form(cost, scaling_rows.networks(RESULT)["Ethernet"], n, n) for n in (2, 4, 8, 1024)}
+    assert [of["messages"] > of["shards"] for of in parts.values()] == [False, True, True, True]
+
+
+def test_with_one_timestep_more_than_a_tenth_of_a_step_is_no_shard():
+    name = scaling_model.MESSAGES
+    one = RESULT["steps"][name]["128"]
+    cost = scaling_rows.costs(one, name, RESULT["bytes"][name], alone=False)
+    parts = closed_form(cost, network_of(one), 2, 2)
+    assert parts["shards"] < 0.9 * sum(parts.values())
+
+
+def test_a_network_may_have_fewer_timesteps():
+    assert loggp_measured.setting_of("gru,64").time == 28
+    assert loggp_measured.setting_of("gru,64,1") == loggp_measured.setting_of("gru,64").but(time=1)
+    assert scaling_rows.title("gru,64,1") == "GRU(64), 1 timestep"
 
 
 # From what is measured to the model's numbers ----------------------------------------------------------
@@ -121,8 +136,8 @@ def test_one_rank_is_counted_with_what_it_needs_alone_and_two_with_what_they_nee
 
 def test_other_peoples_networks_get_this_machine_s_overhead_on_top():
     found = scaling_rows.networks(made_up())
-    assert list(found) == ["this machine", "InfiniBand", "Ethernet"]
-    assert found["this machine"].overhead == pytest.approx(0.002)
+    assert list(found) == ["shared memory", "InfiniBand", "Ethernet"]
+    assert found["shared memory"].overhead == pytest.approx(0.002)
     for name, published in (("InfiniBand", scaling_rows.INFINIBAND), ("Ethernet", scaling_rows.ETHERNET)):
         assert found[name].message(1) == pytest.approx(published.message(1) + 0.004)
         assert found[name].byte == published.byte
@@ -133,7 +148,7 @@ def test_the_tables_show_each_number_in_its_place(monkeypatch):
     monkeypatch.setattr(scaling_rows, "BATCHES", (128,))
     result = made_up()
     head, *rows = scaling_rows.network_rows(result)
-    assert rows[0] == ["this machine", "6.00", "2.00", "125.00", "1.000", "1"]
+    assert rows[0] == ["shared memory", "6.00", "2.00", "125.00", "1.000", "1"]
     head, row = scaling_rows.cost_rows(result)
     assert row == ["LSTM(128)", "1", "8.0", "10.0", "0.500", "0.250", "1.000"]
     head, *rows = scaling_rows.step_rows(result)
@@ -142,7 +157,7 @@ def test_the_tables_show_each_number_in_its_place(monkeypatch):
     head, *rows = scaling_rows.weak_rows(result)
     assert rows == [["LSTM(128)", "64", "128", "100%", "75%"], ["LSTM(128)", "128", "256", "100%", "78%"]]
     head, fewer, whole = scaling_rows.paying_rows(result)
-    assert head[2:4] == ["this machine: pays", "this machine: fastest"]
+    assert head[2:4] == ["shared memory: pays", "shared memory: fastest"]
     # Two: 4 shards of 4 ms, 4 sums, 3 copies, 2 messages, the optimizer. Eight wait and sleep, too.
     assert fewer[:4] == ["LSTM(128)", "128 by 16", "2: 1.1×", "8: 2.73×"]
     assert whole[:4] == ["LSTM(128)", "128", "2: 1.77×", "2: 1.77×"]
@@ -225,11 +240,11 @@ def test_ranks_start_with_the_setting_that_is_asked_for(monkeypatch):
             pass
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
-    with ranks.started(3, scaling_model.setting_of("gru,64").but(batch=256, steps=7)):
+    with ranks.started(3, loggp_measured.setting_of("gru,64").but(batch=256, steps=7)):
         pass
     (command,) = commands
     assert command[:3] == ["mpiexec", "-n", "3"]
-    sizes = ["--cell", "gru", "--units=64", "--batch=256", "--steps=7", "--as-rank"]
+    sizes = ["--cell", "gru", "--units=64", "--time=28", "--batch=256", "--steps=7", "--as-rank"]
     assert command[3:] == [sys.executable, ranks.__file__, *sizes]
 
 

@@ -21,7 +21,7 @@ def traits(model: Any) -> Traits:
     optimizer = model.optimizer
     found: Traits = {
         "the optimizer": type(optimizer).__name__,
-        "what it keeps": [*optimizer.slots_of(np.zeros((1, 1)))],
+        "what the optimizer keeps": [*optimizer.slots_of(np.zeros((1, 1)))],
         "the metrics": [name for name, _ in model.metrics],
         "the number of layers": len(model.layers),
     }
