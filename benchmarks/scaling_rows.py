@@ -93,7 +93,8 @@ def checked(result: Result) -> Checked:
 def title(name: str) -> str:
     """Return a network of layers as the library writes it: LSTM(128)."""
     cell, units, *time = name.split(",")
-    return "".join([f"{CELLS[cell].__name__}({units})", *(f", {steps} timestep" for steps in time)])
+    rows = [f", {steps} timestep{'s' * (steps != '1')}" for steps in time]
+    return "".join([f"{CELLS[cell].__name__}({units})", *rows])
 
 
 def network_rows(result: Result) -> list[list[str]]:

@@ -5,11 +5,9 @@
 prints them page by page; a test checks that the pages hold them as they are printed.
 
     results/simple_rnn, gru, lstm   summary.json and history.json of scratch-rnn compare --cell CELL
-    results/seeds/CELL-N.json       summary.json of scratch-rnn compare --cell CELL --seed N
     results/parity.json             written by benchmarks/parity.py
     results/gradients.json          written by benchmarks/gradients.py
     results/accuracy/study          written by scratch-rnn study benchmarks/studies/accuracy.json --out there
-    results/accuracy/*.json         the studies before it, which count until it is made
     results/cores                   written by benchmarks/cores.py, a file for each Python
     results/*.json                  written by the script of the same name
 """
@@ -58,9 +56,10 @@ def short_table() -> str:
     """Return the table of README, a column per cell: accuracy, errors, and the time of a training step."""
     errors, rounds = read("gradients.json")["rows"], {cell: step_times(cell) for cell in CELLS}
     rows = [["", *CELLS.values()]]
-    rows.append(
-        [f"test accuracy, {SCRATCH} / {KERAS}", *(accuracies(f"{cell}/summary.json") for cell in CELLS)]
-    )
+    means = {row["cell"]: row for row in study_rows("default")}
+    least = min(len(row["seeds"]) for row in means.values())
+    what = f"% right of the test digits, mean of {least} seeds or more, {SCRATCH} / {KERAS}"
+    rows.append([what, *(" / ".join(mean_and_deviation(means[cell])) for cell in CELLS)])
     columns = {
         "complex": "error of the gradients, complex step",
         "losses": f"error of the losses of 200 steps beside {KERAS}",
@@ -120,23 +119,6 @@ def lowest_and_highest(shares: list[float]) -> str:
     return f"{100 * min(shares):.1f} to {max(shares):.1%}"
 
 
-def seeds_table() -> str:
-    """Return the test accuracies of every run of the default recipe that was made, a column per seed."""
-    seeds = sorted({int(path.stem.rpartition("-")[2]) for path in (RESULTS / "seeds").glob("*.json")})
-    rows = [["test accuracy", *(f"seed {seed}" for seed in seeds)]]
-    for cell, name in CELLS.items():
-        rows.append([name, *(accuracies(f"seeds/{cell}-{seed}.json") for seed in seeds)])
-    return markdown(rows)
-
-
-def accuracies(summary: str) -> str:
-    """Return both test accuracies of a run, or nothing where it was not made."""
-    if not (RESULTS / summary).is_file():
-        return ""
-    test = read(summary)["test"]
-    return " / ".join(f"{test[model]['accuracy']:.2%}" for model in (SCRATCH, KERAS))
-
-
 def parity_table() -> str:
     """Return the table of the first batches' losses, a row per cell: each seed's largest difference."""
     columns = {
@@ -167,27 +149,18 @@ def gradients_table() -> str:
     return markdown(rows)
 
 
-ACCURACY_HEADS = (SCRATCH, KERAS, "difference, 95 % interval", "TOST p, ± 0.3", "same answer")
-
-
 def accuracy_table() -> str:
-    """Return the table of the mean test accuracies over several seeds, from the study once it is made."""
-    if (RESULTS / "accuracy" / "study" / "summary.json").is_file():
-        return study_table()
-    return table_of_earlier_studies()
-
-
-def study_table() -> str:
-    """Return the table of a study's summary, a row per recipe and cell."""
-    rows = [["recipe", "cell", "seeds", *ACCURACY_HEADS]]
-    for row in read("accuracy/study/summary.json")["rows"]:
-        spread, pairs = row["spread"], row["pairs"]
+    """Return the table of the mean test accuracies over many seeds, a row per recipe and cell."""
+    heads = (f"{SCRATCH}, %", f"{KERAS}, %", "difference, 95 % interval", "TOST p, ± 0.3", "same answer")
+    rows = [["recipe", "cell", "seeds", *heads]]
+    for row in study_rows():
+        pairs = row["pairs"]
         rows.append(
             [
                 row["recipe"],
                 CELLS[row["cell"]],
                 f"{min(row['seeds'])} to {max(row['seeds'])}",
-                *(f"{spread[model]['mean']:.2f} ± {spread[model]['sd']:.2f} %" for model in (SCRATCH, KERAS)),
+                *mean_and_deviation(row),
                 f"{signed(pairs['mean'])} ({signed(pairs['low'])} to {signed(pairs['high'])})",
                 f"{pairs['p']:.1g}",
                 lowest_and_highest(row["agreement"]),
@@ -196,28 +169,17 @@ def study_table() -> str:
     return markdown(rows)
 
 
-def table_of_earlier_studies() -> str:
-    """Return the table of the studies that were made before, a row per cell and series of runs."""
-    rows = [["cell", "seeds", *ACCURACY_HEADS]]
-    for name in ("first", "simple_rnn_again"):
-        result = read(f"accuracy/{name}.json")
-        for cell, row in result["summaries"].items():
-            runs = [run for run in result["runs"] if run["cell"] == cell]
-            seeds = [run["seed"] for run in runs]
-            rows.append(
-                [
-                    CELLS[cell],
-                    f"{min(seeds)} to {max(seeds)}",
-                    *(
-                        f"{row[f'{model} mean']:.2f} ± {row[f'{model} sd']:.2f} %"
-                        for model in (SCRATCH, KERAS)
-                    ),
-                    f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
-                    f"{row['p']:.1g}",
-                    lowest_and_highest([run["same_answer"] for run in runs]),
-                ]
-            )
-    return markdown(rows)
+def study_rows(*recipes: str) -> list[dict[str, Any]]:
+    """Return what the study of accuracies says of each recipe and cell, or of these recipes alone."""
+    rows = read("accuracy/study/summary.json")["rows"]
+    return [row for row in rows if not recipes or row["recipe"] in recipes]
+
+
+def mean_and_deviation(row: dict[str, Any]) -> list[str]:
+    """Return mean and standard deviation of the test accuracies, of scratch_rnn and of Keras."""
+    return [
+        f"{row['spread'][model]['mean']:.2f} ± {row['spread'][model]['sd']:.2f}" for model in (SCRATCH, KERAS)
+    ]
 
 
 def runs_of(script: str) -> list[dict[str, Any]]:
@@ -480,7 +442,6 @@ PAGES = {
     "docs/bptt.md": (growth_table,),
     "docs/results.md": (
         results_table,
-        seeds_table,
         accuracy_table,
         parity_table,
         rounding_table,

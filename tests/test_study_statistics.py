@@ -11,7 +11,7 @@ from keras_reference.study.statistics import LEVEL, POWER, equivalence, pairs_ne
 from keras_reference.study.summary import summarize
 from keras_reference.study.tables import more_seeds, pair_rows, spread_rows, tables
 
-ACCURACY = Path(__file__).parents[1] / "benchmarks" / "results" / "accuracy"
+STUDY = Path(__file__).parents[1] / "benchmarks" / "results" / "accuracy" / "study"
 
 
 # Spread and equivalence ----------------------------------------------------------------------------------
@@ -65,16 +65,29 @@ def test_equal_differences_have_no_spread_to_test_with(difference, p):
     assert result == {"mean": difference, "sd": 0, "low": difference, "high": difference, "p": p}
 
 
-@pytest.mark.parametrize("name", ["first", "simple_rnn_again"])
-def test_the_published_summaries_are_those_of_their_runs(name):
-    result = json.loads((ACCURACY / f"{name}.json").read_text(encoding="utf-8"))
-    for cell, row in result["summaries"].items():
-        runs = [run for run in result["runs"] if run["cell"] == cell]
-        again = equivalence([run["scratch_rnn"] - run["Keras"] for run in runs], result["margin"])
-        published = {name: row[name] for name in ("low", "high", "p")}
-        assert {name: again[name] for name in published} == pytest.approx(published, rel=1e-6)
-        assert again["mean"] == pytest.approx(row["difference"])
-        assert spread([run["Keras"] for run in runs])["sd"] == pytest.approx(row["Keras sd"])
+def test_the_published_study_is_complete_and_its_tests_are_those_of_its_runs():
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in (STUDY / "jobs").iterdir()]
+    summary = json.loads((STUDY / "summary.json").read_text(encoding="utf-8"))
+    margin = summary["margin"]
+    for row in summary["rows"]:
+        of_row = [run for run in runs if (run["series"], run["cell"]) == (row["recipe"], row["cell"])]
+        assert sorted(run["seed"] for run in of_row) == row["seeds"] == list(range(len(row["seeds"])))
+        right = {
+            model: np.array([run["models"][model]["right"] for run in of_row]) for model in row["spread"]
+        }
+        for model, spread_of_model in row["spread"].items():
+            assert spread_of_model["mean"] == pytest.approx(right[model].mean() / 100)
+            assert spread_of_model["sd"] == pytest.approx(right[model].std(ddof=1) / 100)
+        difference = (right["scratch_rnn"] - right["Keras"]) / 100
+        sides = [
+            stats.ttest_1samp(difference, end, alternative=on)
+            for end, on in ((-margin, "greater"), (margin, "less"))
+        ]
+        assert row["pairs"]["p"] == pytest.approx(max(side.pvalue for side in sides), rel=1e-6, abs=1e-300)
+    seeds = {(row["recipe"], row["cell"]): len(row["seeds"]) for row in summary["rows"]}
+    assert min(seeds["adam", cell] for cell in ("gru", "lstm")) >= 20
+    assert seeds["adam", "simple_rnn"] >= 40
+    assert min(seeds["default", cell] for cell in ("simple_rnn", "gru", "lstm")) >= 5
 
 
 # How many seeds would decide -----------------------------------------------------------------------------
