@@ -9,6 +9,7 @@ prints them page by page; a test checks that the pages hold them as they are pri
     results/gradients.json          written by benchmarks/gradients.py
     results/accuracy/study          written by scratch-rnn study benchmarks/studies/accuracy.json --out there
     results/cores                   written by benchmarks/cores.py, a file for each Python
+    results/step_time_avx2          written by benchmarks/step_time.py on an older processor
     results/*.json                  written by the script of the same name
 """
 
@@ -38,6 +39,8 @@ from scratch_rnn.runs.quoted import fastest, median, ratio, ratio_with_range, sh
 RESULTS = Path(__file__).parent / "results"
 CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
 THREADS, PYTORCH, PRODUCTS = f"{SCRATCH}, threads", "PyTorch", "products alone"  # of step_time.py
+
+AVX2 = "step_time_avx2"  # runs of step_time.py on an older processor
 
 Rounds = dict[str, list[float]]  # what was measured of each contestant, round by round
 
@@ -189,26 +192,31 @@ def runs_of(script: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
-def step_times(cell: str) -> Rounds:
-    """Return the rounds of all runs for one cell, by contestant."""
-    runs = [run["cells"][cell]["milliseconds"] for run in runs_of("step_time")]
+def step_times(cell: str, folder: str = "step_time") -> Rounds:
+    """Return the rounds of all runs of step_time.py in a folder for one cell, by contestant."""
+    runs = [run["cells"][cell]["milliseconds"] for run in runs_of(folder)]
     return {name: [time for run in runs for time in run[name]] for name in runs[0]}
 
 
-def step_time_table() -> str:
-    """Return the table of training steps, a column per cell.
+def step_time_table(folder: str = "step_time", head: str = "milliseconds a step") -> str:
+    """Return the table of the training steps in a folder, a column per cell.
 
     Behind the median of another library stands which part of its time scratch_rnn takes.
     """
-    rounds = [step_times(cell) for cell in CELLS]
-    rows = [["milliseconds a step", *CELLS.values()]]
-    lstm = step_times("lstm")
+    rounds = [step_times(cell, folder) for cell in CELLS]
+    rows = [[head, *CELLS.values()]]
+    lstm = step_times("lstm", folder)
     for name in sorted(lstm, key=lambda name: median(lstm[name])):
         rows.append([name, *(step_time_entry(of_cell, name) for of_cell in rounds)])
     for ours in (SCRATCH, THREADS):
         shares = [f"{share(of_cell[PRODUCTS], of_cell[ours]):.0%}" for of_cell in rounds]
         rows.append([f"share of the floor that {ours} reaches", *shares])
     return markdown(rows)
+
+
+def avx2_table() -> str:
+    """Return the same of runs on an older processor, with vectors of eight numbers, that others kept busy."""
+    return step_time_table(AVX2, "milliseconds a step, AVX2, busy machine")
 
 
 def step_time_entry(rounds: Rounds, name: str) -> str:
@@ -223,6 +231,7 @@ def measured_on() -> str:
     rows = [["script", "measured on", "machine", "Python", "versions"]]
     for script in (
         "step_time",
+        AVX2,
         "roofline",
         "shards",
         "cores",
@@ -241,7 +250,7 @@ def measured_on() -> str:
         for run in runs_of(script):
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
             versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-            row = [f"{script}.py", run["date"], machine, run["python"], versions]
+            row = ["step_time.py, AVX2" if script == AVX2 else f"{script}.py", run["date"], machine, run["python"], versions]
             if row != rows[-1]:  # two runs of one day
                 rows.append(row)
     return markdown(rows)
@@ -447,6 +456,7 @@ PAGES = {
         rounding_table,
         gradients_table,
         step_time_table,
+        avx2_table,
         measured_on,
         cores_table,
         scaling_table,
