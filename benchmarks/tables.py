@@ -39,8 +39,7 @@ from scratch_rnn.runs.quoted import fastest, median, ratio, ratio_with_range, sh
 RESULTS = Path(__file__).parent / "results"
 CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
 THREADS, PYTORCH, PRODUCTS = f"{SCRATCH}, threads", "PyTorch", "products alone"  # of step_time.py
-
-AVX2 = "step_time_avx2"  # runs of step_time.py on an older processor
+AVX2 = "step_time_avx2"  # the folder of its runs on an older processor
 
 Rounds = dict[str, list[float]]  # what was measured of each contestant, round by round
 
@@ -250,7 +249,8 @@ def measured_on() -> str:
         for run in runs_of(script):
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
             versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-            row = ["step_time.py, AVX2" if script == AVX2 else f"{script}.py", run["date"], machine, run["python"], versions]
+            name = "step_time.py, AVX2" if script == AVX2 else f"{script}.py"
+            row = [name, run["date"], machine, run["python"], versions]
             if row != rows[-1]:  # two runs of one day
                 rows.append(row)
     return markdown(rows)
