@@ -215,6 +215,8 @@ def test_a_damaged_file_is_named_in_one_line(study, tmp_path, tiny_data, file, c
         lambda model: model["history"].update(loss=[]),
         lambda model: model["history"].update(val_accuracy=[2.0]),
         lambda model: model["history"].update(val_accuracy=[None]),
+        lambda model: model.update(right=True),
+        lambda model: model.update(history={"loss": [0.5]}),
     ],
 )
 def test_numbers_that_no_run_can_have_are_damage_too(study, change):
@@ -225,6 +227,24 @@ def test_numbers_that_no_run_can_have_are_damage_too(study, change):
     change(content["models"]["scratch_rnn"])
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"lstm-default-0\.json is damaged: remove it"):
+        study("--seeds", "0")
+
+
+@pytest.mark.parametrize("change", [{"seconds": None}, {"digits": {"test": 0}}, {"models": {}}])
+def test_so_are_a_time_and_a_test_that_cannot_be(study, change):
+    study("--seeds", "0")
+    path = Path("s/jobs/lstm-default-0.json")
+    path.write_text(json.dumps(read(path) | change))
+    with pytest.raises(ValueError, match=r"lstm-default-0\.json is damaged: remove it"):
+        study("--seeds", "0")
+
+
+@pytest.mark.parametrize("change", [{"recipes": []}, {"versions": None}, {"margin": "0.3"}])
+def test_a_study_whose_entries_have_other_types_is_damaged(study, change):
+    study("--seeds", "0")
+    path = Path("s/study.json")
+    path.write_text(json.dumps(read(path) | change))
+    with pytest.raises(ValueError, match=r"study\.json is damaged: name a new folder"):
         study("--seeds", "0")
 
 

@@ -127,9 +127,16 @@ def _read(path: Path, *entries: str) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged ({error}): {what}") from error
     if not isinstance(content, dict) or not content.keys() >= set(entries):
         raise ValueError(f"{path} is damaged: {what}")
-    if not of_study and not _is_result(content, path.stem):
+    if not (_is_identity(content) if of_study else _is_result(content, path.stem)):
         raise ValueError(f"{path} is damaged: {what}")
     return content
+
+
+def _is_identity(content: dict[str, Any]) -> bool:
+    """Return whether the entries of a study.json are of their types."""
+    recipes, versions, margin = content["recipes"], content["versions"], content["margin"]
+    dicts = isinstance(recipes, dict) and all(isinstance(one, dict) for one in [versions, *recipes.values()])
+    return dicts and isinstance(margin, (int, float)) and isinstance(content["keras"], bool)
 
 
 def _is_result(content: dict[str, Any], name: str) -> bool:
@@ -137,14 +144,16 @@ def _is_result(content: dict[str, Any], name: str) -> bool:
     try:
         models, digits = content["models"].values(), content["digits"]["test"]
         named = "-".join(str(content[entry]) for entry in OF_RESULT[:3]) == name
-        return named and len(models) > 0 and all(_is_run(model, digits) for model in models)
+        possible = content["seconds"] >= 0 and digits > 0 and len(models) > 0
+        return named and possible and all(_is_run(model, digits) for model in models)
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 
 def _is_run(model: dict[str, Any], digits: int) -> bool:
-    """Return whether a model's right answers can be so many, and its curves have a point for each epoch."""
-    curves = model["history"]
-    (epochs,) = {len(curve) for curve in curves.values()} if curves else {0}
+    """Return whether a model's right answers can be so many, and its curves are equally long, and shares."""
+    curves, right = model["history"], model["right"]
+    (epochs,) = {len(curve) for curve in curves.values()}
     shares = [share for name in curves if "accuracy" in name for share in curves[name]]
-    return epochs > 0 and model["right"] in range(digits + 1) and all(0 <= share <= 1 for share in shares)
+    counted = type(right) is int and 0 <= right <= digits
+    return counted and len(shares) >= epochs > 0 and all(0 <= share <= 1 for share in shares)

@@ -103,11 +103,13 @@ def follow(model: Any) -> Any:
     """Help with the `fit` of rank 0; return the History that it has then. Raises what it raises there."""
     world = connect()
     with interrupt_ignored(), world.together():
-        check_alike(model, world.hear())
-        end = _help(world, model)
-    if isinstance(end, Outcome):
-        return catch_up(model, end)
-    raise end
+        heard = world.hear()
+        if not isinstance(heard, BaseException):  # else rank 0 has not come as far as to its traits
+            check_alike(model, heard)
+            heard = _help(world, model)
+    if isinstance(heard, Outcome):
+        return catch_up(model, heard)
+    raise heard
 
 
 def _help_with_all(world: World) -> None:

@@ -98,7 +98,7 @@ class Optimizer:
         the gradients, have other shapes.
         """
         if not self._slots:
-            self._slots = [self.slots_of(weight) for weight in weights]
+            self._slots = [self._slots_of(weight) for weight in weights]
             self._shapes = [weight.shape for weight in weights]
         for what, arrays in (("gradients", gradients), ("weights", weights)):
             if (shapes := [array.shape for array in arrays]) != self._shapes:
@@ -138,7 +138,7 @@ class Optimizer:
 
         Raises ValueError, and changes nothing, where they are not such as this optimizer keeps.
         """
-        own = [self.slots_of(weight) for weight in weights]
+        own = [self._slots_of(weight) for weight in weights]
         shapes, given = ([{n: a.shape for n, a in each.items()} for each in of] for of in (own, slots))
         if shapes != given:
             raise ValueError(f"moving averages have shapes {given}, expected {shapes}")
@@ -148,7 +148,7 @@ class Optimizer:
         self.iterations, self._slots = iterations, own
         self._shapes = [weight.shape for weight in weights]
 
-    def slots_of(self, weight: Array) -> dict[str, Array]:
+    def _slots_of(self, weight: Array) -> dict[str, Array]:
         """Return all that is kept for one weight, as it is before the first step."""
         return self._new_slots(weight) | ({"average": np.zeros_like(weight)} if self.use_ema else {})
 

@@ -12,22 +12,21 @@ from scratch_rnn.layers.activations import Activation
 from scratch_rnn.training.describing import options_of
 
 PLAIN = (type(None), bool, int, float, str, tuple)
+LEFT_OUT = ("name", "learning_rate")
 
 Traits = dict[str, Any]
 
 
 def traits(model: Any) -> Traits:
-    """Return by name what a compiled model computes with: classes and options, no weights, rates or seeds."""
-    optimizer = model.optimizer
-    found: Traits = {
-        "the optimizer": type(optimizer).__name__,
-        "what the optimizer keeps": [*optimizer.slots_of(np.zeros((1, 1)))],
-        "the metrics": [name for name, _ in model.metrics],
-        "the number of layers": len(model.layers),
-    }
+    """Return by name the classes and options of a compiled model's layers, loss, metrics and optimizer.
+
+    Left out are names, seeds and the learning rate, which changes while a model is trained.
+    """
+    found: Traits = {"the metrics": [name for name, _ in model.metrics]}
+    found["the number of layers"] = len(model.layers)
     for number, layer in enumerate(model.layers, start=1):
         found |= _of(layer, f"layer {number}")
-    return found | _of(model.loss, "the loss")
+    return found | _of(model.loss, "the loss") | _of(model.optimizer, "the optimizer")
 
 
 def check_alike(model: Any, of_rank_0: Mapping[str, Any]) -> None:
@@ -45,7 +44,7 @@ def _of(part: Any, name: str) -> Traits:
         value = getattr(part, option, None)
         if isinstance(value, Layer):
             found |= _of(value, f"{option} of {name}")
-        elif option != "name":
+        elif option not in LEFT_OUT:
             found[f"{option} of {name}"] = _plain(value)
     return found
 

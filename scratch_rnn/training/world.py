@@ -24,7 +24,7 @@ ALIGNED = 64  # bytes, at a multiple of which each array begins
 NOT_THERE = "the engine mpi needs mpi4py and an MPI: pip install 'scratch_rnn[mpi]'"
 # Where a rank finds its number before MPI has begun: MPICH, Intel MPI and MS-MPI; Open MPI; Slurm.
 NUMBERS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
-SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # likewise the number of all; Slurm has none of its own
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # likewise the number of all
 
 
 class World:
@@ -133,7 +133,8 @@ def started_as_helper() -> bool:
 
 def check_alone(advice: str) -> None:
     """Refuse to work, with that advice, where mpiexec has started several processes that would all do it."""
-    if (processes := max(int(os.environ.get(name, "1")) for name in SIZES)) > 1:
+    sizes = (os.environ.get(name, "") for name in SIZES)
+    if (processes := max(int(size) if size.isdecimal() else 1 for size in sizes)) > 1:
         refuse(f"mpiexec has started {processes} processes, each of which would do the whole work: {advice}")
 
 
