@@ -90,7 +90,7 @@ def timed(function: Callable[[], Any], times: int = 1, clock: Clock = time.perf_
 
 
 def warm(function: Callable[[], Any], times: int, clock: Clock) -> float:
-    """Do it once more before: as in a step of training its arrays are in the cache, not those of others."""
+    """Do it once more before, so that no other network's arrays are in the cache."""
     function()
     return timed(function, times, clock)
 

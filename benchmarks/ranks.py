@@ -15,7 +15,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import contestants as c
 from interleave import RESULTS, milliseconds, take_turns, write
@@ -92,13 +92,15 @@ def program(ranks: int, arguments: list[str]) -> Iterator[Callable[[], str]]:
         assert answers is not None
 
         def ask() -> str:
-            print("measure", file=asked, flush=True)
+            with suppress(BrokenPipeError):  # it is gone: then there is no answer, either
+                print("measure", file=asked, flush=True)
             if not (line := answers.readline()):
                 raise RuntimeError(f"it has ended before its time: {' '.join(command)}")
             return line
 
         yield ask
-        asked.close()
+        with suppress(BrokenPipeError):
+            asked.close()
 
 
 def answer(setting: c.Setting) -> None:

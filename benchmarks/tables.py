@@ -32,6 +32,7 @@ import shards
 import ways
 
 from keras_reference.comparison import KERAS, SCRATCH
+from keras_reference.study.statistics import equivalence
 from keras_reference.study.tables import signed
 from scratch_rnn.runs import recipe
 from scratch_rnn.runs.quoted import fastest, median, ratio, ratio_with_range, share
@@ -39,6 +40,7 @@ from scratch_rnn.runs.quoted import fastest, median, ratio, ratio_with_range, sh
 RESULTS = Path(__file__).parent / "results"
 CELLS = {name: cell.__name__ for name, cell in recipe.CELLS.items()}
 THREADS, PYTORCH, PRODUCTS = f"{SCRATCH}, threads", "PyTorch", "products alone"  # of step_time.py
+FIRST = 5  # seeds of SimpleRNN by the default recipe, after which others were added
 AVX2 = "step_time_avx2"  # the folder of its runs on an older processor
 
 Rounds = dict[str, list[float]]  # what was measured of each contestant, round by round
@@ -153,7 +155,8 @@ def gradients_table() -> str:
 
 def accuracy_table() -> str:
     """Return the table of the mean test accuracies over many seeds, a row per recipe and cell."""
-    heads = (f"{SCRATCH}, %", f"{KERAS}, %", "difference, 95 % interval", "TOST p, ± 0.3", "same answer")
+    p = f"TOST p, ± {read('accuracy/study/summary.json')['margin']:g}"
+    heads = (f"{SCRATCH}, %", f"{KERAS}, %", "difference, 95 % interval", p, "same answer")
     rows = [["recipe", "cell", "seeds", *heads]]
     for row in study_rows():
         pairs = row["pairs"]
@@ -175,6 +178,18 @@ def study_rows(*recipes: str) -> list[dict[str, Any]]:
     """Return what the study of accuracies says of each recipe and cell, or of these recipes alone."""
     rows = read("accuracy/study/summary.json")["rows"]
     return [row for row in rows if not recipes or row["recipe"] in recipes]
+
+
+def fresh_seeds_table() -> str:
+    """Return the differences of SimpleRNN by the default recipe: of the first five seeds, of those added."""
+    (row,) = (row for row in study_rows("default") if row["cell"] == "simple_rnn")
+    differences, margin = row["pairs"]["differences"], read("accuracy/study/summary.json")["margin"]
+    rows = [["SimpleRNN, default", "difference, 95 % interval", f"TOST p, ± {margin:g}"]]
+    for name, some in (("seeds 0 to 4", differences[:FIRST]), ("those added", differences[FIRST:])):
+        found = equivalence(some, margin)
+        interval = f"{signed(found['mean'])} ({signed(found['low'])} to {signed(found['high'])})"
+        rows.append([name, interval, f"{found['p']:.1g}"])
+    return markdown(rows)
 
 
 def mean_and_deviation(row: dict[str, Any]) -> list[str]:
@@ -452,6 +467,7 @@ PAGES = {
     "docs/results.md": (
         results_table,
         accuracy_table,
+        fresh_seeds_table,
         parity_table,
         rounding_table,
         gradients_table,

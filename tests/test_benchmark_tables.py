@@ -209,14 +209,25 @@ def row_of_a_study(recipe, cell, number):
 
 def test_the_table_of_means_has_a_row_for_each_recipe_and_cell(results):
     rows = [row_of_a_study("adam", "gru", 1), row_of_a_study("default", "lstm", 2)]
-    results("accuracy/study/summary.json", {"rows": rows})
+    results("accuracy/study/summary.json", {"rows": rows, "margin": 0.25})
     interval = "+0.100 (-0.033 to +0.440)", "0.005", "97.0 to 99.1%"
     head, *found = entries(tables.accuracy_table())
     assert found == [
         ["adam", "GRU", "2 to 4", "91.00 ± 0.11", "81.00 ± 0.11", *interval],
         ["default", "LSTM", "2 to 4", "92.00 ± 0.22", "82.00 ± 0.22", *interval],
     ]
-    assert len(head) == 8
+    numbers = ["scratch_rnn, %", "Keras, %", "difference, 95 % interval", "TOST p, ± 0.25", "same answer"]
+    assert head == ["recipe", "cell", "seeds", *numbers]
+
+
+def test_seeds_that_were_added_are_tested_apart_from_the_first_five(results):
+    row = row_of_a_study("default", "simple_rnn", 1)
+    row["pairs"] = {"differences": [1.0, 2.0, 1.0, 2.0, 1.0, -0.1, 0.1, 0.0]}
+    results("accuracy/study/summary.json", {"rows": [row], "margin": 0.5})
+    head, first, added = entries(tables.fresh_seeds_table())
+    assert head[2] == "TOST p, ± 0.5"
+    assert first[1].startswith("+1.400 (+0.720 to +2.080)")
+    assert added == ["those added", "+0.000 (-0.248 to +0.248)", "0.007"]
 
 
 def test_a_range_goes_from_the_lowest_to_the_highest():

@@ -249,6 +249,12 @@ def test_ranks_start_with_the_setting_that_is_asked_for(monkeypatch):
 
 
 @with_mpi
+def test_a_program_that_has_ended_is_told():
+    with ranks.program(1, ["-c", "pass"]) as ask, pytest.raises(RuntimeError, match="ended before its time"):
+        ask()
+
+
+@with_mpi
 def test_two_ranks_measure_a_round_for_each_line():
     script = Path(loggp_measured.__file__)
     command = ["mpiexec", "-n", "2", sys.executable, str(script)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from keras_reference.study.plan import read_plan
 from keras_reference.study.statistics import LEVEL, POWER, equivalence, pairs_needed, power, spread
 from keras_reference.study.summary import summarize
 from keras_reference.study.tables import more_seeds, pair_rows, spread_rows, tables
@@ -84,7 +85,14 @@ def test_the_published_study_is_complete_and_its_tests_are_those_of_its_runs():
             for end, on in ((-margin, "greater"), (margin, "less"))
         ]
         assert row["pairs"]["p"] == pytest.approx(max(side.pvalue for side in sides), rel=1e-6, abs=1e-300)
+        assert row["pairs"]["mean"] == pytest.approx(difference.mean())
+        reach = stats.t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / len(difference) ** 0.5
+        assert row["pairs"]["high"] - row["pairs"]["mean"] == pytest.approx(reach, abs=1e-9)
+        assert row["pairs"]["mean"] - row["pairs"]["low"] == pytest.approx(reach, abs=1e-9)
+    plan = read_plan(STUDY.parents[2] / "studies" / "accuracy.json")
+    asked = {(name, cell): len(of) for name, one in plan.series.items() for cell, of in one.seeds.items()}
     seeds = {(row["recipe"], row["cell"]): len(row["seeds"]) for row in summary["rows"]}
+    assert seeds == asked
     assert min(seeds["adam", cell] for cell in ("gru", "lstm")) >= 20
     assert seeds["adam", "simple_rnn"] >= 40
     assert min(seeds["default", cell] for cell in ("simple_rnn", "gru", "lstm")) >= 5
