@@ -206,45 +206,40 @@ def test_a_damaged_file_is_named_in_one_line(study, tmp_path, tiny_data, file, c
     assert f"{Path('s', file)} is damaged" in done.stderr
 
 
+JOB, STUDY = "jobs/lstm-default-0.json", "study.json"
+
+
+def of_model(**changes):
+    return lambda job: job["models"]["scratch_rnn"].update(changes)
+
+
+def of_history(**changes):
+    return lambda job: job["models"]["scratch_rnn"]["history"].update(changes)
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("file", "change"),
     [
-        lambda model: model.update(right=101),
-        lambda model: model.update(right=50.5),
-        lambda model: model.update(history={}),
-        lambda model: model["history"].update(loss=[]),
-        lambda model: model["history"].update(val_accuracy=[2.0]),
-        lambda model: model["history"].update(val_accuracy=[None]),
-        lambda model: model.update(right=True),
-        lambda model: model.update(history={"loss": [0.5]}),
+        *((JOB, of_model(right=right)) for right in (101, -1, 50.5, True)),
+        *((JOB, of_model(history=history)) for history in ({}, {"loss": [0.5]})),
+        (JOB, of_history(loss=[])),
+        *((JOB, of_history(val_accuracy=[share])) for share in (2.0, None)),
+        (JOB, lambda job: job.update(seconds=None)),
+        (JOB, lambda job: job.update(digits={"test": 0})),
+        (JOB, lambda job: job.update(models={})),
+        (STUDY, lambda content: content.update(recipes=[])),
+        (STUDY, lambda content: content.update(versions=None)),
+        (STUDY, lambda content: content.update(margin="0.3")),
     ],
 )
-def test_numbers_that_no_run_can_have_are_damage_too(study, change):
+def test_numbers_that_no_run_and_no_study_can_have_are_damage_too(study, file, change):
     study("--seeds", "0")
-    path = Path("s/jobs/lstm-default-0.json")
+    path = Path("s", file)
     content = read(path)
-    assert content["digits"]["test"] == 100
-    change(content["models"]["scratch_rnn"])
+    change(content)
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r"lstm-default-0\.json is damaged: remove it"):
-        study("--seeds", "0")
-
-
-@pytest.mark.parametrize("change", [{"seconds": None}, {"digits": {"test": 0}}, {"models": {}}])
-def test_so_are_a_time_and_a_test_that_cannot_be(study, change):
-    study("--seeds", "0")
-    path = Path("s/jobs/lstm-default-0.json")
-    path.write_text(json.dumps(read(path) | change))
-    with pytest.raises(ValueError, match=r"lstm-default-0\.json is damaged: remove it"):
-        study("--seeds", "0")
-
-
-@pytest.mark.parametrize("change", [{"recipes": []}, {"versions": None}, {"margin": "0.3"}])
-def test_a_study_whose_entries_have_other_types_is_damaged(study, change):
-    study("--seeds", "0")
-    path = Path("s/study.json")
-    path.write_text(json.dumps(read(path) | change))
-    with pytest.raises(ValueError, match=r"study\.json is damaged: name a new folder"):
+    advice = "name a new folder" if file == STUDY else "remove it"
+    with pytest.raises(ValueError, match=f"{path.name} is damaged: {advice}"):
         study("--seeds", "0")
 
 
